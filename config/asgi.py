@@ -1,0 +1,126 @@
+"""The web entry point: Django's synchronous stack on a fixed pool of threads, everything that waits on the event loop.
+
+Views are plain synchronous code on kept database connections, which is the quickest way to run them
+(docs/decisions/003-sync-views-async-waits.md). A view that wants its caller to wait returns its answer with a `wait`
+(an async function): the loop waits, holding no thread, and the view is asked again. Streams are async iterators.
+"""
+
+import asyncio
+import contextlib
+import os
+import select
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+import django
+
+django.setup()
+
+from django.conf import settings  # noqa: E402
+from django.core import signals  # noqa: E402
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix  # noqa: E402
+from django.db import connections  # noqa: E402
+from django.http import HttpResponse, HttpResponseBase  # noqa: E402
+from django.urls import set_script_prefix  # noqa: E402
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+DISCARD_MOST = 64 * 1024 * 1024  # of a body that is too large, so that the client gets to read why
+
+
+class ClientGone(Exception):
+    """The client went away before its request was complete."""
+
+
+def drop_dead_connections() -> None:
+    """Close this thread's connections that the server has closed: an idle socket with something to read is such a
+    one.
+    """
+    for connection in connections.all(initialized_only=True):
+        if connection.connection is None:
+            continue
+        try:
+            dead = bool(select.select([connection.connection.pgconn.socket], [], [], 0)[0])
+        except (OSError, ValueError):
+            dead = True
+        if dead:
+            connection.close()
+
+
+class Application(ASGIHandler):
+    """Django's ASGI handler with the synchronous middleware stack on threads of its own."""
+
+    def __init__(self) -> None:
+        self.load_middleware(is_async=False)
+        self.threads = ThreadPoolExecutor(settings.WEB_THREADS, "web")
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise ValueError(f"no application for {scope['type']}")
+        with contextlib.suppress(ClientGone):
+            body = await self._body(receive)
+            response = await self._answer(scope, body)
+            await self._send(response, receive, send)
+
+    async def _body(self, receive: Receive) -> bytes:
+        """The request's body; of one that is too large just enough to see that."""
+        parts, received = bytearray(), 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            part = message.get("body", b"")
+            received += len(part)
+            if len(parts) <= settings.FILE_BODY_LIMIT:
+                parts += part
+            if not message.get("more_body", False) or received > DISCARD_MOST:
+                return bytes(parts)
+
+    async def _answer(self, scope: dict[str, Any], body: bytes) -> HttpResponseBase:
+        loop = asyncio.get_running_loop()
+        response = await loop.run_in_executor(self.threads, self._respond, scope, body, False)
+        wait = getattr(response, "wait", None)
+        if wait is not None:
+            await wait()
+            response = await loop.run_in_executor(self.threads, self._respond, scope, body, True)
+        return response
+
+    def _respond(self, scope: dict[str, Any], body: bytes, waited: bool) -> HttpResponseBase:
+        """In a thread: the whole of Django."""
+        drop_dead_connections()
+        set_script_prefix(get_script_prefix(scope))
+        signals.request_started.send(sender=self.__class__, scope=scope)
+        request, refusal = self.create_request(scope, BytesIO(body))
+        if request is None:
+            return refusal or HttpResponse(status=400)
+        request.waited = waited
+        response = self.get_response(request)
+        response._handler_class = self.__class__
+        if not response.streaming:
+            response.close()  # here, so that connections are looked after in the thread that owns them
+        return response
+
+    async def _send(self, response: HttpResponseBase, receive: Receive, send: Send) -> None:
+        if not response.streaming:
+            await self.send_response(response, send)
+            return
+        sending = asyncio.create_task(self.send_response(response, send))
+        leaving = asyncio.create_task(_gone(receive))
+        try:
+            await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sending, leaving):
+                task.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+            response.close()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+application = Application()

@@ -1,0 +1,248 @@
+"""The project's settings, grouped by app.
+
+Every deployable value comes through env.py; docs/configuration.md lists them.
+"""
+
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from config import embedded
+from config.env import BadSetting, env_bool, env_float, env_int, env_list, env_text
+
+VERSION = "0.1.0"
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env_text("DATA_DIR", str(BASE_DIR / ".data"))).expanduser().absolute()
+DEBUG = env_bool("DEBUG", default=False)
+EMBEDDED = not env_text("DATABASE_URL")  # one machine, no server of the operator's own
+
+
+def _secret_key() -> str:
+    """SECRET_KEY, or in the embedded mode one that is made once and kept in DATA_DIR, readable by its owner alone."""
+    given = env_text("SECRET_KEY")
+    if given:
+        if len(given) < 32:
+            raise BadSetting("SECRET_KEY", "is shorter than 32 characters; make one with: openssl rand -base64 48")
+        return given
+    if not EMBEDDED:
+        raise BadSetting("SECRET_KEY", "must be set when DATABASE_URL is; make one with: openssl rand -base64 48")
+    file = DATA_DIR / "secret_key"
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
+    try:
+        with file.open("x") as new:
+            file.chmod(0o600)
+            new.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return file.read_text()
+
+
+def _database(url: str) -> dict:
+    """Django's DATABASES entry for a postgresql:// URL; its query parameters are libpq's."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise BadSetting("DATABASE_URL", "must start with postgresql://; Regente's engine needs PostgreSQL 14 or newer")
+    options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")) or "regente",
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": options.pop("host", None) or parts.hostname or "",
+        "PORT": parts.port or "",
+        "CONN_MAX_AGE": None,  # a connection per web thread, kept; asgi.py drops the ones that the server closed
+        "OPTIONS": {"connect_timeout": 5, **options},
+    }
+
+
+SECRET_KEY = _secret_key()
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", ("*",))
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+APPEND_SLASH = False  # every route answers with and without its slash, itself (config/urls.py)
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "channels",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_prometheus",
+    "accounts",
+    "governance",
+    "orchestration",
+    "agents",
+]
+MIDDLEWARE = [
+    "config.middleware.TraceIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True  # the packages' own files are served from where they lie: no collectstatic step
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# ---- stores
+DATABASE_URL = env_text("DATABASE_URL", embedded.database_url(DATA_DIR))
+DATABASES = {"default": _database(DATABASE_URL)}
+REDIS_URL = env_text("REDIS_URL", embedded.redis_url(DATA_DIR))
+# Celery spells a Unix socket differently from everybody else.
+BROKER_URL = "redis+socket://" + REDIS_URL.removeprefix("unix://") if REDIS_URL.startswith("unix://") else REDIS_URL
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+}
+
+# ---- REST
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.Authenticator"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.Authenticated"],
+    "DEFAULT_PARSER_CLASSES": ["config.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.renderers.AlwaysJSON",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "config.openapi.FacadeSchema",
+    "EXCEPTION_HANDLER": "config.errors.handle",
+    "URL_FORMAT_OVERRIDE": None,  # ?format= belongs to the contract (RULINGS §2)
+    "UNAUTHENTICATED_USER": None,
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
+}
+API_BODY_LIMIT = env_int("API_BODY_LIMIT", 1024 * 1024, least=1024)
+FILE_BODY_LIMIT = env_int("FILE_BODY_LIMIT", 15 * 1024 * 1024, least=1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_BODY_LIMIT
+WEB_THREADS = env_int("WEB_THREADS", 8, least=1, most=256)
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Regente",
+    "DESCRIPTION": "Durable agent runs behind five API contracts.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# ---- accounts
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_REDIRECT_URL = "/admin/"
+LOGIN_URL = "/admin/login/"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "MinimumLengthValidator",
+        "UserAttributeSimilarityValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+FIRST_USER_ADMIN = env_bool("FIRST_USER_ADMIN", default=True)
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(hours=1),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+    "SIGNING_KEY": SECRET_KEY,
+    "ALGORITHM": "HS256",
+    "USER_ID_CLAIM": "sub",
+}
+COOKIE_SECURE = env_bool("COOKIE_SECURE", default=False)
+
+# ---- orchestration: the engine (orchestration/worker.py says what each one does)
+ENGINE_SLOTS = env_int("ENGINE_SLOTS", 500, least=1, most=20_000)
+ENGINE_CLAIM_BATCH = env_int("ENGINE_CLAIM_BATCH", 200, least=1)
+ENGINE_POLL_S = env_float("ENGINE_POLL_S", 0.5, least=0.05)
+ENGINE_LEASE_S = env_float("ENGINE_LEASE_S", 5.0, least=1.0)
+ENGINE_DRAIN_S = env_float("ENGINE_DRAIN_S", 10.0)
+ENGINE_MAX_DEATHS = env_int("ENGINE_MAX_DEATHS", 3, least=1)
+ENGINE_TENANT_CAP = env_int("ENGINE_TENANT_CAP", 0)  # running runs per tenant over all engines; 0 = no cap
+ENGINE_KIND_CAPS = {}  # {"task": 5}: running runs per tenant and kind
+OUTBOUND_ALLOW = env_list("OUTBOUND_ALLOW")
+
+# ---- Celery: the doorbell and the host; it keeps no state (docs/decisions/001-postgres-is-the-queue.md)
+CELERY_BROKER_URL = BROKER_URL
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = ENGINE_DRAIN_S
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 12 * 3600,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 1,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+}
+CELERY_IMPORTS = env_list(
+    "WORKER_IMPORTS"
+)  # modules of your own that register programs, nodes and tools in the workers
+CELERY_DB_REUSE_MAX = 1000
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "orchestration.sweep_leases", "schedule": 5.0, "options": {"expires": 5}},
+}
+
+# ---- agents: models
+LLM_BASE_URL = env_text("LLM_BASE_URL")
+LLM_API_KEY = env_text("LLM_API_KEY")
+LLM_MODEL = env_text("LLM_MODEL")
+PROVIDER_KEYS = {  # environment keys, the last in the lookup order of RULINGS §4
+    provider: env_text(variable)
+    for provider, variable in {
+        "openai": "OPENAI_API_KEY",
+        "anthropic": "ANTHROPIC_API_KEY",
+        "gemini": "GEMINI_API_KEY",
+        "mistral": "MISTRAL_API_KEY",
+        "groq": "GROQ_API_KEY",
+        "deepseek": "DEEPSEEK_API_KEY",
+        "openrouter": "OPENROUTER_API_KEY",
+    }.items()
+}
+OFFLINE_MODEL_ALLOWED = EMBEDDED  # with no gateway and no key the embedded mode answers with the built-in model
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env_text("LOG_LEVEL", "INFO")},
+    "loggers": {"django.request": {"level": "ERROR"}, "LiteLLM": {"level": "WARNING"}},
+}
