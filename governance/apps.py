@@ -1,0 +1,9 @@
+"""The app of what is allowed."""
+
+from django.apps import AppConfig
+
+
+class GovernanceConfig(AppConfig):
+    """Policies, budgets, secrets, audit."""
+
+    name = "governance"

@@ -1,0 +1,100 @@
+"""The one condition evaluator, for policies, teams and edges: `holds(context, "input.amount", "gte", 100)`.
+
+A field that is missing makes every operator false but not_exists. No operator raises, whatever the types: what cannot be
+compared does not match. A bool is not a number, so `true` never equals 1.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda self: "MISSING", "__bool__": lambda self: False})()
+_PART = re.compile(r"\[(-?\d+)\]|([^.\[\]]+)")
+
+
+def path_parts(path: str) -> tuple[str | int, ...]:
+    """The steps of a dot path: `a.b[0].c` and `a.b.0.c` both lead through the list's first item."""
+    return tuple(int(index) if index else name for index, name in _PART.findall(path))
+
+
+def lookup(value: Any, parts: Sequence[str | int]) -> Any:
+    """What the path leads to, or MISSING."""
+    for part in parts:
+        if isinstance(value, dict):
+            value = value.get(part if isinstance(part, str) else str(part), MISSING)
+        elif isinstance(value, list):
+            value = _item(value, part)
+        else:
+            return MISSING
+    return value
+
+
+def _item(values: list[Any], part: str | int) -> Any:
+    """The list's item at this place, or MISSING."""
+    if isinstance(part, str):
+        if not (part.isascii() and part.isdigit() and len(part) < 10):
+            return MISSING
+        part = int(part)
+    return values[part] if -len(values) <= part < len(values) else MISSING
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def equal(left: Any, right: Any) -> bool:
+    """The same JSON value; true is not 1."""
+    if isinstance(left, bool) is not isinstance(right, bool):
+        return False
+    try:
+        return bool(left == right)
+    except RecursionError:  # two values nested too deep to be looked at
+        return False
+
+
+def contains(whole: Any, part: Any) -> bool:
+    """A text has this part, a list this item, an object this key."""
+    if isinstance(whole, str):
+        return isinstance(part, str) and part in whole
+    if isinstance(whole, list | tuple):
+        return any(equal(item, part) for item in whole)
+    return isinstance(whole, dict) and isinstance(part, str) and part in whole
+
+
+def _numbers(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    return lambda left, right: _is_number(left) and _is_number(right) and compare(left, right)
+
+
+def _texts(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
+    return lambda left, right: isinstance(left, str) and isinstance(right, str) and compare(left, right)
+
+
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "equals": equal,
+    "not_equals": lambda left, right: not equal(left, right),
+    "in": lambda left, right: contains(right, left),
+    "not_in": lambda left, right: isinstance(right, str | list | tuple | dict) and not contains(right, left),
+    "greater_than": _numbers(lambda left, right: left > right),
+    "less_than": _numbers(lambda left, right: left < right),
+    "gte": _numbers(lambda left, right: left >= right),
+    "lte": _numbers(lambda left, right: left <= right),
+    "contains": contains,
+    "not_contains": lambda left, right: not contains(left, right),
+    "starts_with": _texts(str.startswith),
+    "ends_with": _texts(str.endswith),
+    "exists": lambda left, right: True,
+    "not_exists": lambda left, right: False,
+}
+
+
+def compare(operator: str, left: Any, right: Any = None) -> bool:
+    """Whether the operator holds between two values; an unknown operator never does."""
+    if left is MISSING or right is MISSING:
+        return operator == "not_exists" and left is MISSING
+    test = OPERATORS.get(operator)
+    return test is not None and test(left, right)
+
+
+def holds(context: Any, field: str, operator: str, value: Any = None) -> bool:
+    """Whether the field, a dot path into the context, stands in this relation to the value."""
+    return compare(operator, lookup(context, path_parts(field)), value)

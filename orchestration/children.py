@@ -1,0 +1,56 @@
+"""Starting a child run from within a run: once per step, under the parent's lease."""
+
+from typing import Any
+
+import orjson
+from psycopg import AsyncConnection
+from uuid_utils.compat import uuid7
+
+from orchestration.claims import RunInfo
+from orchestration.retry import LeaseLost, StepFailed
+
+DEEPEST = 10
+# A child draws from its parent's budgets, and acts for whom its parent acts.
+INSERT = """
+INSERT INTO orchestration_run (id, tenant_id, kind, subject_id, subject_version, mode, input, status, failure_reason,
+    created_by, on_behalf_of, app_id, app_action_id, trace_id, request_hash, parent_id, parent_step, depth,
+    priority, due_at, attempt, deaths, poked, cancel_requested, budget_ids, cost_micro, llm_calls, prompt_tokens,
+    completion_tokens)
+SELECT %(id)s, p.tenant_id, %(kind)s, %(subject)s, %(version)s, %(mode)s, %(input)s::jsonb, 'pending', '',
+    p.created_by, p.on_behalf_of, p.app_id, p.app_action_id, p.trace_id, '', p.id, %(step)s, p.depth + 1,
+    p.priority, now(), 0, 0, false, false, p.budget_ids, 0, 0, 0, 0
+FROM orchestration_run p WHERE p.id = %(parent)s AND p.owner = %(owner)s AND p.attempt = %(attempt)s FOR NO KEY UPDATE
+ON CONFLICT (parent_id, parent_step) WHERE parent_id IS NOT NULL DO NOTHING
+"""
+EXISTS = "SELECT FROM orchestration_run WHERE parent_id = %s AND parent_step = %s"
+
+
+async def insert(
+    connection: AsyncConnection,
+    owner: str,
+    parent: RunInfo,
+    step: str,
+    kind: str,
+    subject_id: str,
+    subject_version: int | None,
+    input: Any,
+    mode: str | None,
+) -> None:
+    """Insert the child, or find that it is there already; LeaseLost when the parent is somebody else's by now."""
+    if parent.depth >= DEEPEST:
+        raise StepFailed(step, f"Runs may start runs {DEEPEST} levels deep; this would be one more.", "TooDeep")
+    values = {
+        "id": uuid7(),
+        "kind": kind,
+        "subject": subject_id,
+        "version": subject_version,
+        "mode": mode or parent.mode,
+        "input": orjson.dumps(input).decode(),
+        "step": step,
+        "parent": parent.id,
+        "owner": owner,
+        "attempt": parent.attempt,
+    }
+    inserted = await connection.execute(INSERT, values)
+    if not inserted.rowcount and not (await connection.execute(EXISTS, [parent.id, step])).rowcount:
+        raise LeaseLost(parent.id)

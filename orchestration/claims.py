@@ -1,0 +1,231 @@
+"""The hot SQL of queue and lease: fair claim, heartbeat, sweep, and what a run finds waiting for it (journal.py has
+the writes).
+
+A run is claimable while `owner` is null and `due_at` has come. Its lease is its engine's row: an engine whose row has
+expired, or whose session advisory lock is gone from the same PostgreSQL, is dead, and its runs go back to the queue.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row, dict_row
+
+LOCK_CLASS = 0x52454745  # "REGE": the first half of every lock key of ours
+CLAIM_LOCK = 1
+QUARANTINE_DEATHS = 2  # a run that was held by this many workers as they died is not put beside another such run
+
+# One claim at a time, so that caps are exact; it takes about a millisecond.
+SERIALISE = f"SELECT pg_advisory_xact_lock({LOCK_CLASS}, {CLAIM_LOCK})"
+CLAIM = """
+WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by jumping along the index
+    (SELECT tenant_id FROM orchestration_run WHERE owner IS NULL AND due_at IS NOT NULL ORDER BY tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.tenant_id FROM orchestration_run r
+            WHERE r.owner IS NULL AND r.due_at IS NOT NULL AND r.tenant_id > w.tenant_id ORDER BY r.tenant_id LIMIT 1)
+    FROM waiting w WHERE w.tenant_id IS NOT NULL
+), live AS (  -- counted from the leases themselves: a counter of its own could leak
+    SELECT tenant_id, kind, count(*) AS n FROM orchestration_run WHERE owner IS NOT NULL GROUP BY tenant_id, kind
+), tenants AS (
+    SELECT t.id, greatest(t.weight, 1) AS weight, coalesce(t.max_running, nullif(%(tenant_cap)s, 0)) AS cap,
+           coalesce((SELECT sum(n) FROM live l WHERE l.tenant_id = t.id), 0) AS running
+    FROM waiting w JOIN accounts_tenant t ON t.id = w.tenant_id
+), candidates AS (
+    SELECT c.*, t.weight, t.cap, t.running,
+           coalesce((SELECT n FROM live l WHERE l.tenant_id = t.id AND l.kind = c.kind), 0) AS running_of_kind,
+           row_number() OVER (PARTITION BY t.id ORDER BY c.rank) AS nth,
+           row_number() OVER (PARTITION BY t.id, c.kind ORDER BY c.rank) AS nth_of_kind,
+           row_number() OVER (PARTITION BY c.suspect ORDER BY c.rank) AS nth_suspect
+    FROM tenants t CROSS JOIN LATERAL (
+        SELECT r.id, r.tenant_id, r.kind, r.deaths >= %(quarantine)s AND r.cancel_requested = false AS suspect,
+               (r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds' AS rank
+        FROM orchestration_run r
+        WHERE r.owner IS NULL AND r.due_at <= now() AND r.tenant_id = t.id
+        ORDER BY (r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds' LIMIT %(most)s
+    ) c
+), fair AS (  -- each tenant's next run is weighed by what the tenant already has running
+    SELECT c.id FROM candidates c
+    WHERE (c.cap IS NULL OR c.running + c.nth <= c.cap)
+      AND (NOT c.suspect OR (%(suspect_free)s AND c.nth_suspect = 1))
+      AND coalesce(c.running_of_kind + c.nth_of_kind <= (%(kind_caps)s::jsonb ->> c.kind)::int, true)
+    ORDER BY (c.running + c.nth)::float / c.weight, c.rank LIMIT %(most)s
+), picked AS (
+    SELECT r.id, r.status, r.poked FROM orchestration_run r JOIN fair USING (id)
+    WHERE r.owner IS NULL FOR NO KEY UPDATE OF r SKIP LOCKED
+)
+UPDATE orchestration_run r
+SET owner = %(owner)s, attempt = r.attempt + 1, status = 'running', poked = false, updated_at = now(),
+    started_at = coalesce(r.started_at, now()),
+    deadline_at = coalesce(r.deadline_at, now() + r.latency_limit_ms * interval '1 millisecond')
+FROM picked WHERE r.id = picked.id
+RETURNING r.id, r.tenant_id, r.kind, r.subject_id, r.subject_version, r.mode, r.input, r.created_by, r.on_behalf_of,
+    r.app_id, r.app_action_id, r.trace_id, r.parent_id, r.depth, r.attempt, r.deaths, r.cancel_requested,
+    r.deadline_at, r.budget_ids, r.created_at, picked.status AS status_before, picked.poked AS poked_before
+"""
+STEPS = """
+SELECT run_id, name, position, status, output, error, tries, retry_at
+FROM orchestration_step WHERE run_id = ANY(%s)
+"""
+LAST_SEQ = """
+SELECT run_id, max(seq) AS seq, coalesce(array_agg(DISTINCT step) FILTER (WHERE kind = 'step_started'), '{}') AS told
+FROM orchestration_runevent WHERE run_id = ANY(%s) GROUP BY run_id
+"""
+SIGNALS = (
+    "SELECT id, run_id, name, payload FROM orchestration_signal WHERE run_id = ANY(%s) AND taken_by = '' ORDER BY id"
+)
+APPROVALS = """
+SELECT run_id, step, approved, comment, decided_by::text, expires_at FROM orchestration_approval WHERE run_id = ANY(%s)
+"""
+CHILDREN = """
+SELECT id, parent_id, parent_step, status, result, failure_reason FROM orchestration_run
+WHERE parent_id = ANY(%s) AND status IN ('completed', 'failed', 'cancelled')
+"""
+POKED = """
+UPDATE orchestration_run SET poked = false WHERE owner = %s AND poked RETURNING id, cancel_requested
+"""
+
+REGISTER = """
+INSERT INTO orchestration_engine (owner, lock_key, host, pid, slots, running, draining, lease_until)
+VALUES (%(owner)s, %(key)s, %(host)s, %(pid)s, %(slots)s, 0, false, now() + %(lease)s * interval '1 second')
+ON CONFLICT (owner) DO UPDATE SET locked_at = now(), lock_key = excluded.lock_key, lease_until = excluded.lease_until
+"""
+BEAT = """
+UPDATE orchestration_engine SET lease_until = now() + %(lease)s * interval '1 second', running = %(running)s,
+    draining = %(draining)s
+WHERE owner = %(owner)s
+"""
+# An engine is dead when its lease is over, or when the lock that it took in this life of the server is held no more.
+SWEEP = f"""
+WITH dead AS (
+    DELETE FROM orchestration_engine e
+    WHERE e.lease_until < now() OR (
+        e.locked_at > pg_postmaster_start_time() AND NOT EXISTS (
+            SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND l.classid = {LOCK_CLASS}::oid AND l.objid = e.lock_key::oid))
+    RETURNING e.owner
+), left_behind AS (
+    SELECT r.id FROM orchestration_run r
+    WHERE r.owner IS NOT NULL AND (r.owner IN (SELECT owner FROM dead)
+        OR NOT EXISTS (SELECT FROM orchestration_engine e WHERE e.owner = r.owner))
+    FOR NO KEY UPDATE OF r SKIP LOCKED
+)
+UPDATE orchestration_run r SET owner = NULL, due_at = now(), deaths = r.deaths + 1, updated_at = now()
+FROM left_behind WHERE r.id = left_behind.id RETURNING r.id
+"""
+GIVE_BACK = "UPDATE orchestration_run SET owner = NULL, due_at = now() WHERE owner = %s RETURNING id"
+BROKEN = """
+UPDATE orchestration_run SET owner = NULL, due_at = now(), deaths = deaths + 1 WHERE owner = %s AND id = ANY(%s)
+"""
+UNREGISTER = "DELETE FROM orchestration_engine WHERE owner = %s"
+
+
+@dataclass(slots=True)
+class Recorded:
+    """A step's row as a replay finds it."""
+
+    status: str
+    output: Any = None
+    error: dict[str, str] | None = None
+    tries: int = 0
+    retry_at: datetime | None = None
+    position: int = 0
+
+
+@dataclass(slots=True)
+class Inbox:
+    """What waits for a run: events sent to it, decided approvals by step, finished children by step."""
+
+    signals: list[dict[str, Any]] = field(default_factory=list)
+    approvals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    children: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class RunInfo:
+    """A claimed run, as programs see it."""
+
+    id: UUID
+    tenant_id: str
+    kind: str
+    subject_id: str
+    subject_version: int | None
+    mode: str
+    input: Any
+    created_by: UUID | None
+    on_behalf_of: str
+    app_id: str
+    app_action_id: str
+    trace_id: str
+    parent_id: UUID | None
+    depth: int
+    attempt: int
+    deaths: int
+    cancel_requested: bool
+    deadline_at: datetime | None
+    budget_ids: list[int]
+    created_at: datetime
+    status_before: str
+    poked_before: bool
+    last_seq: int = 0
+    recorded: dict[str, Recorded] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)  # steps whose start is in the events
+    inbox: Inbox = field(default_factory=Inbox)
+
+
+@dataclass(frozen=True)
+class ClaimLimits:
+    """How much to claim, and the caps."""
+
+    most: int
+    tenant_cap: int
+    kind_caps: dict[str, int]
+    suspect_free: bool
+
+
+async def claim(connection: AsyncConnection, owner: str, limits: ClaimLimits) -> list[RunInfo]:
+    """The runs that this owner now holds, fairly chosen, each with what was recorded of it before."""
+    values = {
+        "owner": owner,
+        "most": limits.most,
+        "tenant_cap": limits.tenant_cap,
+        "kind_caps": json.dumps(limits.kind_caps),
+        "suspect_free": limits.suspect_free,
+        "quarantine": QUARANTINE_DEATHS,
+    }
+    async with connection.transaction(), connection.cursor(row_factory=class_row(RunInfo)) as cursor:
+        await connection.execute(SERIALISE)
+        runs = await (await cursor.execute(CLAIM, values)).fetchall()
+        known = {run.id: run for run in runs if run.attempt > 1 or run.status_before != "pending" or run.poked_before}
+        if known:
+            await _load_history(connection, known)
+    return runs
+
+
+async def _load_history(connection: AsyncConnection, runs: dict[UUID, RunInfo]) -> None:
+    """Fill in steps, last seq and inbox of runs that have lived before."""
+    ids = [list(runs)]
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        for row in await (await cursor.execute(STEPS, ids)).fetchall():
+            run, name = runs[row.pop("run_id")], row.pop("name")
+            run.recorded[name] = Recorded(**row)
+        for row in await (await cursor.execute(LAST_SEQ, ids)).fetchall():
+            runs[row["run_id"]].last_seq, runs[row["run_id"]].told = row["seq"], set(row["told"])
+    for run_id, inbox in (await load_inboxes(connection, list(runs))).items():
+        runs[run_id].inbox = inbox
+
+
+async def load_inboxes(connection: AsyncConnection, ids: list[UUID]) -> dict[UUID, Inbox]:
+    """What waits for each of these runs."""
+    found = {run_id: Inbox() for run_id in ids}
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        for row in await (await cursor.execute(SIGNALS, [ids])).fetchall():
+            found[row.pop("run_id")].signals.append(row)
+        for row in await (await cursor.execute(APPROVALS, [ids])).fetchall():
+            found[row.pop("run_id")].approvals[row["step"]] = row
+        for row in await (await cursor.execute(CHILDREN, [ids])).fetchall():
+            found[row["parent_id"]].children[row["parent_step"]] = row
+    return found

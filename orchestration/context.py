@@ -1,0 +1,385 @@
+"""RunContext: all that a program may call. A replay runs the program from the top; recorded steps return what
+was recorded.
+"""
+
+import asyncio
+import inspect
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from governance.budgets import Bill, BudgetExceeded
+from orchestration import journal
+from orchestration.claims import Inbox, Recorded, RunInfo
+from orchestration.fragments import fragment, recordable
+from orchestration.pen import EVENT_OUTPUT_MOST, Pen, shortened
+from orchestration.retry import ONCE, Retry, StepFailed, describe, is_final
+from orchestration.waits import CHILD_NET_S, Branches, Wait, now
+
+if TYPE_CHECKING:
+    from orchestration.worker import Engine
+
+
+class Rejected(BaseException):
+    """A person said no (the decision has ended the run already), or the time to say yes is over.
+
+    No program catches it.
+    """
+
+
+class RunContext:
+    """One claimed run's way to the engine; made by the engine for each claim."""
+
+    def __init__(self, engine: "Engine", run: RunInfo, put_down: Callable[[], None]) -> None:
+        self.engine, self.run = engine, run
+        self.branches = Branches(put_down)
+        self._position = max((step.position for step in run.recorded.values()), default=0)
+        self.pen = Pen(engine, run)
+
+    # ---- steps
+
+    async def step(
+        self,
+        name: str,
+        fn: Callable[..., Any],
+        *args: Any,
+        node_id: str | None = None,
+        type: str = "step",
+        input: Any = None,
+        retry: Retry | None = None,
+        timeout_s: float | None = None,
+        pure: bool = False,
+        silent: bool = False,
+    ) -> Any:
+        """The recorded result of this step, else that of `fn(*args)` (async, or sync in a thread), recorded.
+
+        `pure`: the function only computes, so the caller need not wait for the record. `silent`: no step events.
+        Raises StepFailed when it fails for good; BudgetExceeded passes through.
+        """
+        before = self.run.recorded.get(name)
+        if before and before.status in ("completed", "skipped"):
+            return before.output
+        if before and before.status == "failed":
+            raise _failure(name, before)
+        row = self._row(name, before, node_id, type, input)
+        told = None if silent else {"node_id": row["node_id"], "node_type": type}
+        if told and name not in self.run.told:
+            self.emit("step_started", told, name)
+        policy = retry or ONCE
+        if before and before.retry_at:
+            await self._nap(name, before.retry_at)
+        while True:
+            row["tries"] += 1
+            began = time.perf_counter()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    output = await self._call(fn, args, pure)
+                written = recordable(output)
+            except Exception as fault:
+                await self._failed_try(row, told, fault, policy, timeout_s)
+                continue
+            await self._record(row, told, began, written, wait=not pure)
+            return output
+
+    def _row(self, name: str, before: Recorded | None, node_id: str | None, type: str, input: Any) -> dict[str, Any]:
+        if before:
+            position = before.position
+        else:
+            self._position += 1
+            position = self._position
+        return {
+            "name": name,
+            "position": position,
+            "node_id": node_id or name,
+            "type": type,
+            "input": fragment(input),
+            "tries": before.tries if before else 0,
+            "started_at": time.time(),
+        }
+
+    async def _call(self, fn: Callable[..., Any], args: tuple[Any, ...], pure: bool) -> Any:
+        if pure or inspect.iscoroutinefunction(fn):  # what only computes is quicker than a thread's turn
+            result = fn(*args)
+        else:
+            result = await self.engine.in_thread(fn, *args)
+        return await result if inspect.isawaitable(result) else result
+
+    async def _record(
+        self, row: dict[str, Any], told: dict[str, Any] | None, began: float, output: bytes, wait: bool
+    ) -> None:
+        """Write the finished step with its event; a stale engine gets LeaseLost here."""
+        took = round((time.perf_counter() - began) * 1000, 3)
+        if told is not None:
+            self.emit("step_completed", told | {"output": shortened(output), "duration_ms": took}, row["name"])
+        entry = self.pen.entry()
+        entry.add(journal.STEPS, **row, status="completed", output=orjson.Fragment(output), finished_at=time.time())
+        if self.run.deaths:
+            entry.add(journal.PROGRESS)
+            self.run.deaths = 0
+        if wait:
+            await self.pen.flush()
+
+    async def _failed_try(
+        self, row: dict[str, Any], told: dict[str, Any] | None, fault: Exception, policy: Retry, timeout_s: float | None
+    ) -> None:
+        """Record the failure: returns when it is time for another try, raises when there is none."""
+        if isinstance(fault, TimeoutError) and timeout_s is not None and not str(fault):
+            fault = TimeoutError(f"The step took longer than {timeout_s:g} s.")
+        error, error_type = describe(fault)
+        told_error = (told or {"node_id": row["node_id"], "node_type": row["type"]}) | {
+            "error": error[:EVENT_OUTPUT_MOST],
+            "error_type": error_type,
+        }
+        again = row["tries"] < policy.max_attempts and not is_final(fault)
+        if not again:
+            if told is not None:
+                self.emit("step_failed", told_error, row["name"])
+            await self._write_try(row, "failed", error, error_type, None)
+            if isinstance(fault, BudgetExceeded):
+                raise fault
+            raise StepFailed(row["name"], error, error_type) from fault
+        delay = policy.delay(row["tries"], fault)
+        self.emit("step_retried", told_error | {"tries": row["tries"], "delay_s": round(delay, 3)}, row["name"])
+        until = now() + timedelta(seconds=delay)
+        await self._write_try(row, "pending", error, error_type, until)
+        await self._nap(row["name"], until)
+
+    async def _write_try(
+        self, row: dict[str, Any], status: str, error: str, error_type: str, retry_at: datetime | None
+    ) -> None:
+        self.pen.entry().add(
+            journal.STEPS,
+            **row,
+            status=status,
+            error=fragment({"error": error, "error_type": error_type}),
+            retry_at=retry_at.timestamp() if retry_at else None,
+            finished_at=None if retry_at else time.time(),
+        )
+        await self.pen.flush()
+
+    # ---- events and writes
+
+    def emit(self, kind: str, payload: dict[str, Any], step: str = "") -> None:
+        """Append an event; it is written with the run's next record, or by itself within the same turn of the loop."""
+        self.pen.emit(kind, payload, step)
+
+    async def close(self, **row: Any) -> None:
+        """Write the run's end, or that it is put down: the last write under this lease."""
+        await self.pen.close(**row)
+
+    # ---- branches, waits
+
+    async def gather(self, *coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
+        """The branches' results in order; the first failure ends the other branches and is raised."""
+        if not coroutines:
+            return []
+        self.branches.fork(len(coroutines))
+        tasks = [asyncio.create_task(self._branch(coroutine)) for coroutine in coroutines]
+        try:
+            return list(await asyncio.gather(*tasks))
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.branches.join()
+
+    async def _branch(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return await coroutine
+        finally:
+            self.branches.leave()
+
+    async def _nap(self, step: str, until: datetime) -> None:
+        """Wait for a moment that is recorded already."""
+        if until > now():
+            wait = Wait(step, "timer", until, asyncio.get_running_loop().create_future())
+            try:
+                await self.branches.park(wait)
+            except TimeoutError:
+                return
+
+    async def sleep(self, name: str, seconds: float) -> None:
+        """Return after this long, counted from the first time, whatever crashes in between."""
+        before = self.run.recorded.get(name)
+        if before and before.status == "completed":
+            return
+        until = before.retry_at if before and before.retry_at else now() + timedelta(seconds=seconds)
+        row = self._row(name, before, None, "timer", None)
+        if before is None:
+            await self._write_wait(row, until)
+        await self._nap(name, until)
+        await self._record(row, None, time.perf_counter(), recordable(None), wait=False)
+
+    async def _write_wait(self, row: dict[str, Any], until: datetime | None) -> None:
+        """A wait's row stands while it waits, so that a replay knows when it began."""
+        at = until.timestamp() if until else None
+        self.pen.entry().add(journal.STEPS, **row, status="running", retry_at=at)
+        await self.pen.flush()
+
+    async def wait_event(self, name: str, event: str, timeout_s: float | None = None) -> Any:
+        """The payload of the first event of this name that no other wait took; StepFailed when it does not come in
+        time.
+        """
+        before = self.run.recorded.get(name)
+        if before and before.status == "completed":
+            return before.output
+        if before and before.status == "failed":
+            raise _failure(name, before)
+        until = before.retry_at if before else (now() + timedelta(seconds=timeout_s) if timeout_s else None)
+        row = self._row(name, before, None, "event", {"event": event})
+        if before is None:
+            await self._write_wait(row, until)
+        signal = self._take(event)
+        if signal is None:
+            wait = Wait(name, "event", until, asyncio.get_running_loop().create_future(), event=event)
+            try:
+                signal = await self.branches.park(wait)
+            except TimeoutError:
+                error, kind = f"No event {event!r} came within {timeout_s or 0:g} s.", "EventTimeout"
+                await self._write_try(row | {"tries": 1}, "failed", error, kind, None)
+                raise StepFailed(name, error, kind) from None
+        self.pen.entry().add(journal.TAKEN, signal=signal["id"], step=name)
+        await self._record(row, None, time.perf_counter(), recordable(signal["payload"]), wait=True)
+        return signal["payload"]
+
+    def _take(self, event: str) -> dict[str, Any] | None:
+        found = next((signal for signal in self.run.inbox.signals if signal["name"] == event), None)
+        if found:
+            self.run.inbox.signals.remove(found)
+        return found
+
+    async def approval(
+        self,
+        name: str,
+        *,
+        node_id: str,
+        message: str = "",
+        role: str = "developer",
+        expires_s: float | None = None,
+        details: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """The decision {approved: True, comment, decided_by}. The run is paused meanwhile; a rejection ends it."""
+        before = self.run.recorded.get(name)
+        if before and before.status == "completed":
+            return before.output
+        row = self._row(name, before, node_id, "approval", None)
+        asked = self.run.inbox.approvals.get(name)
+        if asked is None:
+            until = now() + timedelta(seconds=expires_s) if expires_s else None
+            at = until.timestamp() if until else None
+            self.pen.entry().add(
+                journal.APPROVALS, step=name, node_id=node_id, message=message, role=role, expires_at=at
+            )
+            told = {"node_id": node_id, "message": message, "role": role, "step_id": name} | (details or {})
+            self.emit("approval_requested", told | {"expires_at": until.isoformat() if until else None}, name)
+            await self._write_wait(row, until)
+            asked = {"approved": None, "expires_at": until}
+        if asked["approved"] is None:
+            expires = asked["expires_at"]
+            if expires is None or expires > now():
+                wait = Wait(name, "approval", expires, asyncio.get_running_loop().create_future())
+                with suppress(TimeoutError):
+                    await self.branches.park(wait)
+            raise Rejected("Nobody decided in time.")
+        if not asked["approved"]:
+            raise Rejected("A person said no.")
+        decision = {"approved": True, "comment": asked["comment"], "decided_by": asked["decided_by"]}
+        await self._record(row, None, time.perf_counter(), recordable(decision), wait=True)
+        return decision
+
+    async def child(
+        self,
+        name: str,
+        *,
+        kind: str = "workflow",
+        subject_id: str,
+        subject_version: int | None = None,
+        input: Any,
+        mode: str | None = None,
+    ) -> Any:
+        """The result of a child run, started once; StepFailed when it did not complete."""
+        before = self.run.recorded.get(name)
+        if before and before.status == "completed":
+            return before.output
+        if before and before.status == "failed":
+            raise _failure(name, before)
+        row = self._row(name, before, None, "child", input)
+        if before is None:
+            await self.engine.start_child(self.run, name, kind, subject_id, subject_version, input, mode)
+            await self._write_wait(row, None)
+        ended = self.run.inbox.children.get(name)
+        while ended is None:
+            until = now() + timedelta(seconds=CHILD_NET_S)
+            wait = Wait(name, "child", until, asyncio.get_running_loop().create_future())
+            try:
+                ended = await self.branches.park(wait)
+            except TimeoutError:
+                ended = (await self.engine.inbox(self.run.id)).children.get(name)
+        if ended["status"] != "completed":
+            told = ended["result"] if isinstance(ended["result"], dict) else {}
+            error = told.get("error") or f"The {kind} {subject_id} ended {ended['status']}."
+            error_type = told.get("error_type") or "ChildFailed"
+            await self._write_try(row | {"tries": 1}, "failed", error, error_type, None)
+            if ended["failure_reason"] == "budget_exceeded":
+                raise BudgetExceeded(error)
+            raise StepFailed(name, error, error_type)
+        await self._record(row, None, time.perf_counter(), recordable(ended["result"]), wait=True)
+        return ended["result"]
+
+    def deliver(self, inbox: Inbox) -> None:
+        """Hand what has come in to the waits that it is for; the rest is kept for later waits."""
+        self.run.inbox = inbox
+        for wait in list(self.branches.waits):
+            if wait.future.done():
+                continue
+            if wait.kind == "event" and (signal := self._take(wait.event)):
+                wait.future.set_result(signal)
+            elif wait.kind == "child" and (ended := inbox.children.get(wait.step)):
+                wait.future.set_result(ended)
+
+    # ---- money, shared reads
+
+    @asynccontextmanager
+    async def spend(self, calls: int = 1, cost_micro: int = 0) -> AsyncIterator[Bill]:
+        """Reserve before a paid call, settle after it.
+
+        Raises BudgetExceeded, told as an event, when it would not fit.
+        """
+        try:
+            bill = await self.engine.reserve(self.run, cost_micro, calls)
+        except BudgetExceeded as refusal:
+            self.emit("budget_exceeded", refusal.context | {"message": refusal.message})
+            raise
+        try:
+            yield bill
+        finally:
+            entry = self.pen.entry()
+            if bill.hold_id:
+                entry.settled.append(
+                    {
+                        "hold_id": bill.hold_id,
+                        "budget_ids": bill.budget_ids,
+                        "micro": bill.cost_micro,
+                        "calls": bill.calls,
+                    }
+                )
+            if bill.calls or bill.cost_micro:
+                usage = {"prompt": bill.prompt_tokens, "completion": bill.completion_tokens}
+                entry.add(journal.USAGE, micro=bill.cost_micro, calls=bill.calls, **usage)
+
+    async def shared(self, key: tuple[Any, ...], loader: Callable[[], Any]) -> Any:
+        """The value of the sync `loader`, run in a thread (the ORM is fine there), shared by all who ask at the
+        time.
+        """
+        return await self.engine.reads.get(key, loader)
+
+
+def _failure(name: str, recorded: Recorded) -> Exception:
+    """What a replay raises for a step that is recorded as failed: the same as the first time."""
+    told = recorded.error or {}
+    error, error_type = told.get("error", "It failed."), told.get("error_type", "Error")
+    return BudgetExceeded(error) if error_type == BudgetExceeded.code else StepFailed(name, error, error_type)

@@ -1,0 +1,122 @@
+"""One claimed run from its program's start to the write that ends this lease."""
+
+import asyncio
+import logging
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from config.errors import DomainError
+from governance.budgets import BudgetExceeded
+from orchestration.context import Rejected, RunContext
+from orchestration.pen import shortened
+from orchestration.programs import PROGRAMS
+from orchestration.retry import LeaseLost, StepFailed, describe
+from orchestration.waits import now
+
+if TYPE_CHECKING:
+    from orchestration.worker import Held
+
+log = logging.getLogger(__name__)
+FINAL_EVENT = {"completed": "run_completed", "failed": "run_failed", "cancelled": "run_cancelled"}
+
+
+async def drive(held: "Held") -> None:
+    """Run the program and write how it ended; a lost lease leaves no trace."""
+    ctx, run = held.ctx, held.run
+    try:
+        try:
+            if not await _refused(held):
+                await _run(held)
+        except asyncio.CancelledError:
+            if held.why in ("", "lost"):
+                raise
+            await _stopped(held)
+    except LeaseLost:
+        log.info("run %s went to another engine", run.id)
+    except Exception:
+        log.exception("run %s could not be closed; it goes back to the queue", run.id)
+        ctx.engine.lose(run.id, broken=True)
+
+
+async def _refused(held: "Held") -> bool:
+    """Whether the run was over before its program began: cancelled, out of time, or a killer of workers."""
+    ctx, run = held.ctx, held.run
+    if run.deaths and run.budget_ids:
+        await ctx.engine.release(run.id)
+    if run.cancel_requested:
+        await _end(ctx, "cancelled", {"cancelled": True})
+    elif run.deaths >= settings.ENGINE_MAX_DEATHS:
+        error = f"The worker died {run.deaths} times while it held this run."
+        await _end(ctx, "failed", {"error": error, "error_type": "WorkerLost"}, "worker_lost")
+    elif run.kind not in PROGRAMS:
+        await _end(ctx, "failed", {"error": f"No program runs {run.kind!r}.", "error_type": "UnknownKind"}, "error")
+    else:
+        return False
+    return True
+
+
+async def _run(held: "Held") -> None:
+    ctx, run = held.ctx, held.run
+    if run.status_before == "pending":
+        ctx.emit("run_started", {"kind": run.kind, "subject_id": run.subject_id, "mode": run.mode})
+    left = (run.deadline_at - now()).total_seconds() if run.deadline_at else None
+    limit = asyncio.timeout(left)
+    try:
+        async with limit:
+            result = await PROGRAMS[run.kind](ctx)
+    except LeaseLost:
+        raise
+    except Rejected as refusal:
+        told = {"error": str(refusal), "error_type": "ApprovalExpired"}
+        await _end(ctx, "failed", told, "approval_expired")
+    except Exception as fault:
+        await _fail(held, fault, out_of_time=limit.expired())
+    else:
+        await _end(ctx, "completed", result)
+
+
+async def _fail(held: "Held", fault: Exception, out_of_time: bool) -> None:
+    ctx = held.ctx
+    if out_of_time:
+        text = "BUDGET_EXCEEDED: the run took longer than its latency_slo_ms."
+        ctx.emit("budget_exceeded", {"type": "latency_exceeded", "message": text})
+        fault = BudgetExceeded(text)
+    if isinstance(fault, BudgetExceeded):
+        reason = "budget_exceeded"
+    elif isinstance(fault, StepFailed):
+        reason = "timeout" if fault.error_type in ("TimeoutError", "EventTimeout") else "error"
+    elif isinstance(fault, DomainError):
+        reason = "error"
+    else:
+        reason = "error"
+        log.error("run %s failed outside its steps", held.run.id, exc_info=fault)
+    error, error_type = describe(fault)
+    await _end(ctx, "failed", {"error": error, "error_type": error_type}, reason)
+
+
+async def _stopped(held: "Held") -> None:
+    """The program was cancelled by us: for a cancel, a drain, or because the run only waits."""
+    ctx = held.ctx
+    if held.why == "cancel":
+        await _end(ctx, "cancelled", {"cancelled": True})
+    elif held.why == "drain":
+        await _put_down(ctx, "running", now())
+    elif held.paused:
+        ctx.emit("run_paused", {"reason": "approval"})
+        await _put_down(ctx, "paused", held.due)
+    else:
+        deadline = ctx.run.deadline_at
+        await _put_down(ctx, "running", min((at for at in (held.due, deadline) if at), default=None))
+
+
+async def _put_down(ctx: RunContext, status: str, due: datetime | None) -> None:
+    """Give the run back: due when its first wait looks again, at once in a drain, never when only a poke can help."""
+    await ctx.close(status=status, result=None, failure_reason="", final=False, due_at=due.timestamp() if due else None)
+
+
+async def _end(ctx: RunContext, status: str, result: Any, reason: str = "") -> None:
+    payload = {"result": shortened(result)} if status == "completed" else dict(result)
+    ctx.emit(FINAL_EVENT[status], payload | ({"failure_reason": reason} if reason else {}))
+    await ctx.close(status=status, result=result, failure_reason=reason, final=True, due_at=None)

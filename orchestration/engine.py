@@ -1,0 +1,220 @@
+"""start, resume, cancel, send: what a request may do to a run. With journal.py the only writers of Run.status.
+
+A run that an engine holds is only poked: its owner does the rest. A run that nobody holds is moved here, under its
+row's lock.
+"""
+
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Max
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from accounts.models import Role
+from config.errors import Conflict, DomainError, Forbidden
+from governance.budgets import open_run_budget
+from orchestration import claims, journal
+from orchestration.models import FINAL, Approval, Run, RunEvent, Signal, Status
+from orchestration.queue import wake
+
+RANK = {role: rank for rank, role in enumerate((Role.USER, Role.DEVELOPER, Role.ADMIN))}
+SIGNALS_MOST = 1_000
+
+
+class IdempotencyConflict(Conflict):
+    """This Idempotency-Key was used with another request; send the same body, or use another key."""
+
+    code = "IDEMPOTENCY_CONFLICT"
+
+
+class NotPaused(DomainError):
+    """The run is not paused, so there is nothing to approve."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: a user's id and role in the tenant."""
+
+    user_id: UUID
+    role: str
+
+
+def start_run(
+    *,
+    tenant_id: str,
+    kind: str,
+    input: Any,
+    subject_id: str = "",
+    subject_version: int | None = None,
+    key: str | None = None,
+    request_hash: str = "",
+    cost_limit_micro: int | None = None,
+    calls_limit: int | None = None,
+    **more: Any,
+) -> tuple[Run, bool]:
+    """(run, True), or (the run that this idempotency key has started before, False); rings the engines.
+
+    `more`: mode, created_by, on_behalf_of, app_id, app_action_id, trace_id, latency_limit_ms, priority.
+    Raises IdempotencyConflict when the key came with another request.
+    """
+    if key is not None and (earlier := _started_before(tenant_id, kind, key, request_hash)):
+        return earlier, False
+    run = Run(id=uuid7(), tenant_id=tenant_id, kind=kind, input=input, subject_id=subject_id)
+    run.subject_version, run.idempotency_key, run.request_hash = subject_version, key, request_hash
+    run.cost_limit_micro, run.calls_limit = cost_limit_micro, calls_limit
+    run.created_at = run.updated_at = run.due_at = timezone.now()
+    for name, value in more.items():
+        setattr(run, name, value)
+    try:
+        _insert(run)
+    except IntegrityError:  # the same key at the same time: the constraint decides, we ask
+        earlier = _started_before(tenant_id, kind, key or "", request_hash)
+        if earlier is None:
+            raise
+        return earlier, False
+    transaction.on_commit(wake)
+    return run, True
+
+
+def _insert(run: Run) -> None:
+    """One statement for a run without limits of its own, which is the hot path."""
+    if run.cost_limit_micro is None and run.calls_limit is None:
+        with transaction.atomic() if connection.in_atomic_block else nullcontext():
+            run.save(force_insert=True)
+        return
+    with transaction.atomic():
+        run.budget_ids = open_run_budget(run.tenant_id, run.id, run.cost_limit_micro, run.calls_limit)
+        run.save(force_insert=True)
+
+
+def _started_before(tenant_id: str, kind: str, key: str, request_hash: str) -> Run | None:
+    earlier = Run.objects.for_tenant(tenant_id).filter(kind=kind, idempotency_key=key).first()
+    if earlier and earlier.request_hash != request_hash:
+        raise IdempotencyConflict
+    return earlier
+
+
+def cancel_run(run_id: UUID, tenant_id: str, actor: Actor | None = None) -> Run:
+    """The run, cancelled, or with the cancel on its way to the engine that holds it.
+
+    A finished run stays as it ended.
+    """
+    with transaction.atomic():
+        run = _locked(run_id, tenant_id)
+        if run.status in FINAL:
+            return run
+        if run.owner is None:
+            _finish(run, Status.CANCELLED, {"cancelled": True})
+            _append(run, [("run_cancelled", {"by": str(actor.user_id) if actor else None})])
+            _abandon_children([run.id])
+        else:
+            run.cancel_requested = run.poked = True
+            run.save(update_fields=["cancel_requested", "poked"])
+        transaction.on_commit(lambda: wake(poke=True))
+    return run
+
+
+def resume_run(run_id: UUID, tenant_id: str, actor: Actor, approved: bool, comment: str) -> Run:
+    """The run, running again after a yes, cancelled after a no.
+
+    Raises NotPaused, or Forbidden when the approval asks for a higher role than the actor's.
+    """
+    with transaction.atomic():
+        run = _locked(run_id, tenant_id)
+        if run.status != Status.PAUSED:
+            raise NotPaused(f"The run is {run.status}, not paused, so there is nothing to approve.")
+        asked = _pending_approval(run)
+        if RANK[Role(actor.role)] < RANK[Role(asked.role)]:
+            raise Forbidden(f"This approval needs the role {asked.role}.")
+        asked.approved, asked.comment, asked.decided_by = approved, comment, actor.user_id
+        asked.decided_at = timezone.now()
+        asked.save()
+        told = {"approved": approved, "comment": comment, "decided_by": str(actor.user_id), "step_id": asked.step}
+        if approved:
+            _resume(run)
+            _append(run, [("approval_decided", told), ("run_resumed", {"step_id": asked.step})])
+        else:
+            result = {"rejected": True, "comment": comment}
+            _finish(run, Status.CANCELLED, result, "rejected")
+            _append(run, [("approval_decided", told), ("run_cancelled", result)])
+            _abandon_children([run.id])
+        transaction.on_commit(lambda: wake(poke=True))
+    return run
+
+
+def _pending_approval(run: Run) -> Approval:
+    open_ones = Approval.objects.for_tenant(run.tenant_id).filter(run_id=run.id, approved__isnull=True)
+    asked = open_ones.select_for_update().order_by("created_at", "step").first()
+    if asked is None or (asked.expires_at and asked.expires_at <= timezone.now()):
+        raise NotPaused("The approval has expired.")
+    return asked
+
+
+def _resume(run: Run) -> None:
+    """Back to the queue; the time that a person took does not count towards the run's latency."""
+    now = timezone.now()
+    if run.deadline_at:
+        run.deadline_at += now - run.updated_at if now > run.updated_at else timedelta(0)
+    run.status, run.due_at, run.updated_at = Status.RUNNING, now, now
+    run.save(update_fields=["status", "due_at", "updated_at", "deadline_at"])
+
+
+def send_event(run_id: UUID, tenant_id: str, name: str, payload: Any) -> Signal:
+    """The event, kept until a wait of that name takes it.
+
+    Raises Conflict when the run is over, or has too many unread.
+    """
+    with transaction.atomic():
+        run = _locked(run_id, tenant_id)
+        if run.status in FINAL:
+            raise Conflict(f"The run is {run.status}; it takes no more events.")
+        unread = Signal.objects.for_tenant(tenant_id).filter(run_id=run.id, taken_by="")
+        if unread.count() >= SIGNALS_MOST:
+            raise Conflict(f"The run has {SIGNALS_MOST} events that it has not read yet.")
+        sent = Signal.all_tenants.create(tenant_id=tenant_id, run_id=run.id, name=name, payload=payload)
+        if run.owner is not None or run.status == Status.PENDING:
+            run.poked = True
+        elif run.status == Status.RUNNING:
+            run.due_at = timezone.now()
+        run.save(update_fields=["poked", "due_at"])
+        transaction.on_commit(lambda: wake(poke=True))
+    return sent
+
+
+def sweep() -> int:
+    """The number of runs that were taken back from dead engines."""
+    with connection.cursor() as cursor:
+        cursor.execute(claims.SWEEP)
+        return len(cursor.fetchall())
+
+
+def _locked(run_id: UUID, tenant_id: str) -> Run:
+    return Run.objects.for_tenant(tenant_id).select_for_update(no_key=True).get(pk=run_id)
+
+
+def _finish(run: Run, status: Status, result: Any, reason: str = "") -> None:
+    run.status, run.result, run.failure_reason, run.due_at = status, result, reason, None
+    run.finished_at = run.updated_at = timezone.now()
+    run.save(update_fields=["status", "result", "failure_reason", "due_at", "finished_at", "updated_at"])
+
+
+def _append(run: Run, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """More events of a run whose row we have locked and that nobody holds, so that no seq can be taken twice."""
+    last = RunEvent.objects.for_tenant(run.tenant_id).filter(run_id=run.id).aggregate(last=Max("seq"))["last"] or 0
+    rows = [
+        RunEvent(tenant_id=run.tenant_id, run_id=run.id, seq=last + nth, kind=kind, payload=payload, ts=timezone.now())
+        for nth, (kind, payload) in enumerate(events, start=1)
+    ]
+    RunEvent.all_tenants.bulk_create(rows)
+    transaction.on_commit(lambda: wake(changed=run.id))
+
+
+def _abandon_children(parents: list[UUID]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(journal.ABANDON, [parents])

@@ -1,0 +1,24 @@
+"""Whether an engine is alive, and how old the oldest waiting run is."""
+
+from typing import Any
+
+from django.db import connection
+
+STATE = """
+SELECT (SELECT count(*) FROM orchestration_engine WHERE lease_until > now() AND NOT draining),
+       (SELECT coalesce(sum(running), 0) FROM orchestration_engine WHERE lease_until > now()),
+       (SELECT extract(epoch FROM now() - min(due_at)) FROM orchestration_run
+        WHERE owner IS NULL AND due_at IS NOT NULL AND due_at <= now())
+"""
+
+
+def engine_health() -> dict[str, Any]:
+    """{engines: alive ones that claim, running: runs they hold, oldest_waiting_s: float or None}."""
+    with connection.cursor() as cursor:
+        cursor.execute(STATE)
+        engines, running, waiting = cursor.fetchone()
+    return {
+        "engines": engines,
+        "running": int(running),
+        "oldest_waiting_s": round(float(waiting), 3) if waiting is not None else None,
+    }

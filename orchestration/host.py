@@ -1,0 +1,154 @@
+"""How a Celery worker process hosts the engine: one engine per process, on a thread and loop of its own.
+
+Everything is made after the fork. prefork children learn of SIGTERM by the end of a pipe that the parent holds, so
+that they stop claiming at once, whatever ordinary task they are in (docs/decisions/002-engine-in-celery.md).
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import threading
+from typing import Any
+
+import uvloop
+from celery import signals
+
+from config.launch.orphans import die_with_parent
+from orchestration.worker import Engine
+
+log = logging.getLogger(__name__)
+
+
+class Host:
+    """The thread that runs this process' engine."""
+
+    def __init__(self, drain_pipe: int | None) -> None:
+        self.pid = os.getpid()
+        self.drain_pipe = drain_pipe
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.engine: Engine | None = None
+        self.thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._main())
+        except Exception:  # the worker without its engine is useless: end it, the supervisor starts a new one
+            log.exception("the engine has failed; this worker process ends")
+            os._exit(70)
+
+    async def _main(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.engine = Engine()
+        if self.drain_pipe is not None:
+            self.loop.add_reader(self.drain_pipe, self._told_to_drain)
+        await self.engine.run()
+
+    def _told_to_drain(self) -> None:
+        """The parent has closed its end."""
+        if self.loop and self.drain_pipe is not None:
+            self.loop.remove_reader(self.drain_pipe)
+        self._drain()
+
+    def _drain(self) -> None:
+        if self.engine:
+            self.engine.draining = True
+            self.engine.ring()
+
+    def call(self, function: Any) -> None:
+        """Call it on the engine's loop; nothing when that is over."""
+        with contextlib.suppress(RuntimeError):
+            if self.loop:
+                self.loop.call_soon_threadsafe(function)
+
+    def wake(self) -> None:
+        """There is work."""
+        self.call(lambda: self.engine and self.engine.ring())
+
+    def drain(self) -> None:
+        """Stop claiming; runs go on."""
+        self.call(self._drain)
+
+    def join(self) -> None:
+        """Return when the engine has drained."""
+        self.drain()
+        self.thread.join()
+
+
+_host: Host | None = None
+_pipe: tuple[int, int] | None = None
+
+
+def wake() -> None:
+    """Ring this process' engine."""
+    if _host is not None and _host.pid == os.getpid():
+        _host.wake()
+
+
+def _start(drain_pipe: int | None = None) -> None:
+    global _host
+    if _host is None or _host.pid != os.getpid():
+        _host = Host(drain_pipe)
+
+
+@signals.worker_init.connect
+def prepare(sender: Any = None, **_: Any) -> None:
+    """In the parent, before it forks: load what children can share, and make the pipe that tells them to drain."""
+    global _pipe
+    from orchestration.programs import PRELOAD
+
+    for load in PRELOAD:
+        load()
+    gc.freeze()
+    _pipe = os.pipe()
+
+
+@signals.worker_process_init.connect
+def start_in_child(**_: Any) -> None:
+    """In a prefork child: start the engine and return."""
+    die_with_parent()
+    if _pipe is not None:
+        with contextlib.suppress(OSError):
+            os.close(_pipe[1])
+    _start(_pipe[0] if _pipe else None)
+
+
+@signals.worker_ready.connect
+def start_in_process(sender: Any = None, **_: Any) -> None:
+    """In a worker without children (solo, threads): start the engine here."""
+    if not _has_children(sender):
+        _start()
+
+
+@signals.worker_shutting_down.connect
+def tell_to_drain(**_: Any) -> None:
+    """In the parent: closing our end tells the children; without children, tell the engine itself."""
+    global _pipe
+    if _pipe is not None:
+        with contextlib.suppress(OSError):
+            os.close(_pipe[1])
+        _pipe = None
+    if _host is not None and _host.pid == os.getpid():
+        _host.drain()
+
+
+@signals.worker_process_shutdown.connect
+def drain_in_child(**_: Any) -> None:
+    """In a prefork child: wait for the drain."""
+    if _host is not None and _host.pid == os.getpid():
+        _host.join()
+
+
+@signals.worker_shutdown.connect
+def drain_in_process(**_: Any) -> None:
+    """In a worker without children: wait for the drain."""
+    if _host is not None and _host.pid == os.getpid():
+        _host.join()
+
+
+def _has_children(sender: Any) -> bool:
+    pool = getattr(sender, "pool", None)
+    return bool(pool is not None and type(pool).__module__.endswith("prefork"))

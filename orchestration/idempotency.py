@@ -1,0 +1,36 @@
+"""The Idempotency-Key header: read it, hash what it came with, and mark the answer that is a replay (RULINGS §5)."""
+
+import hashlib
+from typing import Any
+
+import orjson
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from config.errors import Invalid
+
+LONGEST_KEY = 255
+
+
+def idempotency(request: Request) -> dict[str, Any]:
+    """start_run's `key` and `request_hash`; no key when the header is missing, Invalid when it cannot be one."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return {}
+    key = key.strip()
+    if not key or len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()):
+        told = f"Must have 1 to {LONGEST_KEY} printable ASCII characters; a UUID is a good key."
+        raise Invalid({"Idempotency-Key": [told]})
+    return {"key": key, "request_hash": request_hash(request)}
+
+
+def request_hash(request: Request) -> str:
+    """The SHA-256 of method, path and body; the order of a body's keys does not count."""
+    body = orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)
+    head = f"{request.method} {request.path.rstrip('/')}\n".encode()
+    return hashlib.sha256(head + body).hexdigest()
+
+
+def answer(data: Any, created: bool, status: int = 201) -> Response:
+    """The answer; a replay of an earlier one says so in Idempotency-Replayed."""
+    return Response(data, status=status, headers=None if created else {"Idempotency-Replayed": "true"})

@@ -1,0 +1,135 @@
+"""manage.py run_workflow "Ticket Triage" --input tickets.csv: start a run over your own file and watch it."""
+
+import json
+import sys
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.live import Live
+
+from accounts.models import Tenant
+from config.errors import DomainError
+from orchestration import run_display
+from orchestration.engine import cancel_run, start_run
+from orchestration.health import engine_health
+from orchestration.input_files import read_input
+from orchestration.models import Mode, Run, Status, Workflow
+from orchestration.serializers.runs import run_json
+from orchestration.watching import RunView, watch
+
+UNFINISHED = 2
+ENGINE_BOOT_S = 5.0
+
+
+class Command(BaseCommand):
+    """Exit code 0: the run completed; 1: it failed or was cancelled; 2: it was not started, or not watched to its end."""
+
+    help = "Start a run of a workflow over a CSV or JSON file and watch it until it ends."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The workflow, its input, and how to run it."""
+        parser.add_argument("workflow", help="The workflow's name or id.")
+        parser.add_argument("--input", type=Path, help="A CSV file, or a JSON file with an object or a list of objects.")
+        parser.add_argument("--rows-as", default="tickets", help="The input's field that rows go to (default: tickets).")
+        parser.add_argument("--tenant", default="demo", help="Whose workflow it is (default: demo).")
+        parser.add_argument("--mode", choices=Mode.values, default=Mode.AUTO, help="draft stages side effects (default: auto).")
+        parser.add_argument("--detach", action="store_true", help="Leave the run in the queue and print its id.")
+        parser.add_argument("--json", action="store_true", help="Print the finished run as JSON and nothing else.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Start, watch, tell."""
+        tenant = options["tenant"]
+        try:
+            workflow = find_workflow(tenant, options["workflow"])
+            given = read_input(options["input"], options["rows_as"]) if options["input"] else {}
+        except DomainError as fault:
+            raise CommandError(fault.message, returncode=UNFINISHED) from None
+        if not options["detach"]:
+            need_engine()
+        run, _ = start_run(
+            tenant_id=tenant, kind="workflow", subject_id=str(workflow.id), subject_version=workflow.revision,
+            input=given, mode=options["mode"],
+        )  # fmt: skip
+        if options["detach"]:
+            self.stdout.write(str(run.id))
+            return
+        console = Console(file=self.stdout._out, quiet=options["json"], highlight=False)
+        view = follow(run, console)
+        if options["json"]:
+            self.stdout.write(json.dumps(run_json(view.run), ensure_ascii=False, indent=2, default=str))
+        elif view.ended:
+            run_display.result(console, view)
+        if view.run.status != Status.COMPLETED:
+            sys.exit(1 if view.ended else UNFINISHED)
+
+
+def find_workflow(tenant_id: str, name: str) -> Workflow:
+    """The tenant's workflow of this name or id; a DomainError that says what there is instead."""
+    if not Tenant.objects.filter(pk=tenant_id).exists():
+        raise DomainError(f"There is no tenant {tenant_id!r}; make the demo's with: manage.py seed_demo")
+    rows = Workflow.objects.for_tenant(tenant_id)
+    try:
+        found = list(rows.filter(pk=UUID(name)))
+    except ValueError:
+        found = list(rows.filter(name=name)[:2])
+    if len(found) > 1:
+        raise DomainError(f"Several workflows are called {name!r}; give the id of one.")
+    if not found:
+        known = ", ".join(repr(known) for known in rows.order_by("name").values_list("name", flat=True)[:10]) or "none"
+        raise DomainError(f"The tenant {tenant_id!r} has no workflow {name!r}. It has: {known}.")
+    return found[0]
+
+
+def need_engine() -> None:
+    """Refuse when nobody would run it; one that is just starting is waited for."""
+    end = time.monotonic() + ENGINE_BOOT_S
+    while not engine_health()["engines"]:
+        if time.monotonic() > end:
+            told = "No engine is alive, so nothing would run it. Start one with: make run (or leave it queued: --detach)."
+            raise CommandError(told, returncode=UNFINISHED)
+        time.sleep(0.2)
+
+
+def follow(run: Run, console: Console) -> RunView:
+    """The run's last view: ended, or left by whoever watched. A second Ctrl-C always leaves."""
+    view = RunView(run)
+    try:
+        view = draw(run, console)
+    except KeyboardInterrupt:
+        if console.is_interactive and sys.stdin.isatty() and wants_cancel(console):
+            cancel_run(run.id, run.tenant_id)
+            return draw(run, console)
+        console.print(f"The run goes on. Its id is {run.id}")
+    return view
+
+
+def wants_cancel(console: Console) -> bool:
+    """What the person at the keyboard answers."""
+    try:
+        return console.input("\nCancel the run? Anything else only stops watching. [y/N] ").strip().lower() in ("y", "yes")
+    except (KeyboardInterrupt, EOFError):
+        return False
+
+
+def draw(run: Run, console: Console) -> RunView:
+    """The last view; meanwhile a live picture in a terminal, lines elsewhere (which do not wait for a person)."""
+    view = RunView(run)
+    if console.is_terminal and not console.quiet:
+        with Live(console=console, refresh_per_second=8) as live:
+            for view in watch(run):
+                live.update(run_display.progress(view))
+        return view
+    for view in watch(run):
+        for event in view.fresh:
+            if event.step in view.nodes and event.kind.startswith("step_"):
+                run_display.tell(console, view.nodes[event.step])
+        if view.waits_for_a_person:
+            console.print(f"The run {run.id} waits for a decision: {run_display.plain(view.asks).plain}")
+            return view
+    console.print(run_display.status_line(view))
+    return view

@@ -1,0 +1,90 @@
+"""How a run looks in a terminal: its nodes while it runs, its result afterwards. Texts of users are shown, never obeyed."""
+
+import json
+import re
+from typing import Any
+
+from rich.console import Console, Group
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from governance.budgets import MICRO_PER_CENT
+from orchestration.models import Status
+from orchestration.watching import NodeView, RunView
+
+MARKS = {"running": "…", "retrying": "↻", "completed": "✓", "failed": "✗"}
+STYLES = {"completed": "green", "failed": "red", "cancelled": "yellow", "running": "cyan", "paused": "yellow", "retrying": "yellow"}
+MOST_NODES = 30
+MOST_COLUMNS = 6
+LONGEST_CELL = 300
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def plain(value: Any, most: int = LONGEST_CELL) -> Text:
+    """A value as text without control characters, which a terminal would act on, and without markup."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = _CONTROL.sub("", text)
+    return Text(text if len(text) <= most else text[:most] + "…")
+
+
+def progress(view: RunView) -> Group:
+    """The nodes so far, and the run's status and cost."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for node in list(view.nodes.values())[-MOST_NODES:]:
+        mark = Spinner("dots", style="cyan") if node.status == "running" and not view.ended else Text(MARKS[node.status])
+        took = "" if node.seconds is None else f"{node.seconds:.1f} s"
+        table.add_row(mark, plain(node.name, 60), Text(node.type, "dim"), Text(took, "dim"), Text.assemble((plain(node.note, 100).plain, "red")))
+    return Group(table, status_line(view))
+
+
+def status_line(view: RunView) -> Text:
+    """Status, calls and cost in one line; who has to do something, if anybody."""
+    run = view.run
+    line = Text.assemble((run.status, STYLES.get(run.status, "")), f" · {run.llm_calls} model calls · {cost(run.cost_micro)}")
+    if view.waits_for_a_person:
+        line.append_text(Text.assemble(" · waits for a decision: ", (plain(view.asks, 120).plain, "yellow")))
+    if not view.engine_alive and not view.ended:
+        line.append(" · no engine is alive; start one with: make run", "yellow")
+    return line
+
+
+def cost(micro: int) -> str:
+    """An amount in US dollars."""
+    return f"${micro / MICRO_PER_CENT / 100:.4f}"
+
+
+def tell(console: Console, node: NodeView) -> None:
+    """One line about a node, where there is no terminal to draw in."""
+    took = "" if node.seconds is None else f" after {node.seconds:.1f} s"
+    console.print(Text(f"{MARKS[node.status]} {plain(node.name, 60).plain} {node.status}{took} {plain(node.note, 200).plain}".rstrip()))
+
+
+def result(console: Console, view: RunView) -> None:
+    """The summary and the table of the result, or why there is none."""
+    run, told = view.run, view.run.result
+    if run.status != Status.COMPLETED:
+        reason = told.get("error") or told.get("comment") or "" if isinstance(told, dict) else ""
+        console.print(Text.assemble((f"The run {run.status}", STYLES[run.status]), f": {plain(reason, 2000).plain}" if reason else "."))
+        return
+    rows = _rows(told)
+    if isinstance(told, dict) and isinstance(told.get("summary"), str):
+        console.print(plain(told["summary"], 2000), style="bold")
+    elif not rows:
+        console.print(plain(told, 20_000))
+    if rows:
+        console.print(_table(rows))
+
+
+def _rows(told: Any) -> list[dict[str, Any]]:
+    """The result's tickets, else its first list of objects."""
+    lists = [told.get("tickets"), *told.values()] if isinstance(told, dict) else [told]
+    return next((found for found in lists if isinstance(found, list) and found and all(isinstance(row, dict) for row in found)), [])
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    columns = list(dict.fromkeys(key for row in rows for key in row))[:MOST_COLUMNS]
+    table = Table(*(plain(column, 40) for column in columns))
+    for row in rows:
+        table.add_row(*(plain(row[column]) if row.get(column) is not None else "" for column in columns))
+    return table

@@ -1,0 +1,150 @@
+"""Following runs from a web process: SSE and `Prefer: wait`. The event table is the truth; Redis only says that it
+has grown.
+
+No thread and no database connection is held while nothing happens.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import UUID
+
+import orjson
+import redis.asyncio as redis
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from config.renderers import dumps
+from orchestration.bell import client
+from orchestration.models import FINAL
+from orchestration.postgres import connection_url
+from orchestration.queue import RUNS
+from orchestration.serializers.runs import event_json
+
+log = logging.getLogger(__name__)
+LAST_EVENTS = 10  # an update carries at least so many of the latest events (seed 000 §14)
+APART_S = 0.05
+COMMENT_S = 15.0
+POLL_DEAF_S, POLL_S = 0.5, 5.0  # how often a follower looks by itself while Redis is away, and while it is there
+READ_CONNECTIONS = 4
+
+STATE = "SELECT id, status, mode, result, failure_reason FROM orchestration_run WHERE id = %s"
+EVENTS = """
+SELECT run_id, seq, kind, step, payload, ts FROM orchestration_runevent
+WHERE run_id = %(run)s AND seq > least(
+    %(after)s, (SELECT max(seq) FROM orchestration_runevent WHERE run_id = %(run)s) - %(least)s)
+ORDER BY seq LIMIT 1000
+"""
+
+
+class Followers:
+    """Hears which runs have changed and wakes those who follow them; one per process."""
+
+    def __init__(self) -> None:
+        self.following: dict[str, set[asyncio.Event]] = {}
+        self.hearing = False
+        self.listener: asyncio.Task[None] | None = None
+        self.pool: AsyncConnectionPool | None = None
+
+    @contextlib.contextmanager
+    def follow(self, run_id: UUID) -> Iterator[asyncio.Event]:
+        """An event that is set whenever the run has changed."""
+        if self.listener is None or self.listener.done():
+            self.listener = asyncio.create_task(self._listen())
+        bell, key = asyncio.Event(), str(run_id)
+        self.following.setdefault(key, set()).add(bell)
+        try:
+            yield bell
+        finally:
+            self.following[key].discard(bell)
+            if not self.following[key]:
+                del self.following[key]
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with client() as heard_by, heard_by.pubsub(ignore_subscribe_messages=True) as heard:
+                    await heard.subscribe(RUNS)
+                    self.hearing = True
+                    self._ring(list(self.following))
+                    async for message in heard.listen():
+                        self._ring(orjson.loads(message["data"]))
+            except (redis.RedisError, OSError) as fault:
+                log.warning("changes of runs are not heard (%s); polling", type(fault).__name__)
+            self.hearing = False
+            await asyncio.sleep(POLL_DEAF_S)
+
+    def _ring(self, run_ids: Any) -> None:
+        for run_id in run_ids:
+            for bell in self.following.get(run_id, ()):
+                bell.set()
+
+    async def wait(self, bell: asyncio.Event, most_s: float) -> None:
+        """Return when the run has changed, when it is time to look anyhow, or after this long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(most_s, POLL_S if self.hearing else POLL_DEAF_S)):
+                await bell.wait()
+        bell.clear()
+
+    async def read(self, query: str, values: Any) -> list[dict[str, Any]]:
+        """The query's rows, over a connection that is held for just that long."""
+        if self.pool is None:
+            self.pool = AsyncConnectionPool(
+                connection_url(), min_size=1, max_size=READ_CONNECTIONS, open=False, kwargs={"autocommit": True}
+            )
+            await self.pool.open()
+        async with self.pool.connection(timeout=5) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            return await (await cursor.execute(query, values)).fetchall()
+
+
+followers = Followers()
+
+
+async def status_changes(run_id: UUID, status: str, seconds: float) -> None:
+    """Return when the run's status is another one than this, or after so long."""
+    end = asyncio.get_running_loop().time() + seconds
+    with followers.follow(run_id) as bell:
+        while (left := end - asyncio.get_running_loop().time()) > 0:
+            rows = await followers.read(STATE, [run_id])
+            if not rows or rows[0]["status"] != status:
+                return
+            await followers.wait(bell, left)
+
+
+async def run_stream(run_id: UUID, after: int | None) -> AsyncIterator[bytes]:
+    """The SSE frames of seed 000 §14: connected, update…, complete; `id:` is the last seq that a frame tells of."""
+    yield frame({"type": "connected", "runId": run_id})
+    seen, status, quiet_since = after or 0, None, asyncio.get_running_loop().time()
+    loop = asyncio.get_running_loop()
+    with followers.follow(run_id) as bell:
+        while True:
+            run = (await followers.read(STATE, [run_id]))[0]
+            events = await followers.read(EVENTS, {"run": run_id, "after": seen, "least": LAST_EVENTS})
+            last = max((event["seq"] for event in events), default=seen)
+            if last > seen or (status is not None and run["status"] != status):
+                yield frame(_update(run, events), last)
+                quiet_since = loop.time()
+            elif loop.time() - quiet_since >= COMMENT_S:
+                yield b": still here\n\n"
+                quiet_since = loop.time()
+            caught_up = last == seen
+            seen, status = last, run["status"]
+            if status in FINAL and caught_up:
+                yield frame({"type": "complete", "status": status})
+                return
+            if status not in FINAL:
+                await asyncio.sleep(APART_S if last > 0 and not caught_up else 0)
+                await followers.wait(bell, COMMENT_S - (loop.time() - quiet_since))
+
+
+def _update(run: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
+    shown = {"id": run["id"], "status": run["status"], "mode": run["mode"], "result": run["result"]}
+    return {"type": "update", "run": shown, "events": [event_json(event) for event in events]}
+
+
+def frame(body: dict[str, Any], event_id: int | None = None) -> bytes:
+    """One SSE frame; no `event:` line, which would hide it from onmessage."""
+    head = b"" if event_id is None else b"id: %d\n" % event_id
+    return head + b"data: " + dumps(body) + b"\n\n"

@@ -1,0 +1,143 @@
+"""/api/v1/runs: list, detail, steps, events, stream, resume, cancel (seed 000 §3, RULINGS §6)."""
+
+import functools
+import re
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponseBase, StreamingHttpResponse
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import Role
+from config.api import ArrayPagination, PagePagination, TenantViewSet
+from config.errors import Invalid
+from orchestration import engine, schemas
+from orchestration.engine import Actor
+from orchestration.models import FINAL, Run, RunEvent
+from orchestration.serializers import runs as shapes
+from orchestration.serializers.requests import EventRequest, ResumeRequest, RunQuery
+from orchestration.steps import steps_of
+from orchestration.streaming import run_stream, status_changes
+
+WAIT_MOST_S = 30
+PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
+EVENT_FIELDS = ("run_id", "seq", "kind", "step", "payload", "ts")
+SEQ_MOST = 2**31 - 1
+
+
+def preferred_wait(request: Request) -> int:
+    """Seconds that the caller is willing to wait (RFC 7240), at most 30; 0 when it does not say."""
+    found = PREFER_WAIT.search(request.headers.get("Prefer", ""))
+    return min(int(found[1]), WAIT_MOST_S) if found else 0
+
+
+def answer_or_wait(request: Request, run: Run, body: Any) -> Response:
+    """The answer; with `Prefer: wait` and an unfinished run one that config/asgi.py lets wait for another status
+    first.
+    """
+    response = Response(body)
+    if seconds := preferred_wait(request):
+        response["Preference-Applied"] = f"wait={seconds}"
+        if run.status not in FINAL and not getattr(request._request, "waited", True):
+            response.wait = functools.partial(status_changes, run.id, run.status, seconds)
+    return response
+
+
+class RunViewSet(TenantViewSet):
+    """Runs of every kind."""
+
+    model = Run
+    roles = {"resume": Role.DEVELOPER}
+    pagination_class = PagePagination
+
+    def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Newest first; ids are made in the order of time."""
+        return rows.order_by("-id")
+
+    def actor(self) -> Actor:
+        """Who makes this call."""
+        return Actor(self.request.user.pk, self.request.role)
+
+    @schemas.run_list
+    def list(self, request: Request) -> Response:
+        """The tenant's runs, newest first, by workflow_id, status, mode, kind, app_id."""
+        query = RunQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        filters = dict(query.validated_data)
+        if workflow := filters.pop("workflow_id", None):
+            filters["subject_id"] = workflow
+        rows = self.paginate_queryset(self.get_queryset().filter(**filters))
+        return self.get_paginated_response([shapes.run_json(run) for run in rows])
+
+    @schemas.run_detail
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """One run; `Prefer: wait=N` answers when its status changes, or after N ≤ 30 s."""
+        run = self.get_object()
+        return answer_or_wait(request, run, shapes.run_json(run))
+
+    @schemas.run_steps
+    @action(detail=True, methods=["get"])
+    def steps(self, request: Request, pk: str) -> Response:
+        """The run's steps in the order of their starts, those under way included."""
+        return self._array([shapes.step_json(row) for row in steps_of(self.get_object())])
+
+    def _array(self, rows: Any, shape: Any = None) -> Response:
+        pages = ArrayPagination()
+        page = pages.paginate_queryset(rows, self.request, self)
+        return pages.get_paginated_response([shape(row) for row in page] if shape else page)
+
+    @schemas.run_events
+    @action(detail=True, methods=["get", "post"])
+    def events(self, request: Request, pk: str) -> Response:
+        """GET: the trace, in order; `after` leaves out what has been seen. POST: send an event that the run waits
+        for.
+        """
+        run = self.get_object()
+        if request.method == "POST":
+            return self._send(run)
+        rows = RunEvent.objects.for_tenant(run.tenant_id).filter(run_id=run.id).order_by("seq")
+        if after := request.query_params.get("after"):
+            rows = rows.filter(seq__gt=seq_named(after, "after"))
+        return self._array(rows.values(*EVENT_FIELDS), shapes.event_json)
+
+    def _send(self, run: Run) -> Response:
+        sent = self.valid(EventRequest).validated_data
+        signal = engine.send_event(run.id, run.tenant_id, sent["name"], sent["payload"])
+        return Response({"message": "Event sent", "id": signal.pk, "run_id": str(run.id), "name": signal.name})
+
+    @schemas.run_stream
+    @action(detail=True, methods=["get"])
+    def stream(self, request: Request, pk: str) -> HttpResponseBase:
+        """SSE: connected, update…, complete; `Last-Event-ID` (or `after`) resumes without gap or repeat."""
+        run = self.get_object()
+        told = request.headers.get("Last-Event-ID") or request.query_params.get("after")
+        after = seq_named(told, "Last-Event-ID") if told else None
+        response = StreamingHttpResponse(run_stream(run.id, after), content_type="text/event-stream")
+        response["Cache-Control"] = "no-cache"
+        response["X-Accel-Buffering"] = "no"
+        return response
+
+    @schemas.run_resume
+    @action(detail=True, methods=["patch", "put", "post"])
+    def resume(self, request: Request, pk: str) -> Response:
+        """The paused run, going on after a yes, cancelled after a no."""
+        run = self.get_object()
+        told = self.valid(ResumeRequest).validated_data["approval_input"]
+        run = engine.resume_run(run.id, run.tenant_id, self.actor(), told["approved"], told["comment"])
+        return Response(shapes.run_json(run))
+
+    @schemas.run_cancel
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """The run, cancelled or about to be; a finished one stays as it ended."""
+        run = self.get_object()
+        return Response(shapes.run_json(engine.cancel_run(run.id, run.tenant_id, self.actor())))
+
+
+def seq_named(text: str, field: str) -> int:
+    """The event number that the caller has seen; a 400 when it is none."""
+    if not text.isascii() or not text.isdigit() or int(text[:12]) > SEQ_MOST:
+        raise Invalid({field: ["Must be the number (seq) of an event: 0 or more."]})
+    return int(text)

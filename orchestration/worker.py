@@ -1,0 +1,307 @@
+"""The asyncio engine that a Celery worker process hosts: it claims batches of runs, drives their programs, and drains.
+
+One engine per process, on a loop of its own (host.py starts it). Its PostgreSQL connections are its own too: one that
+holds the advisory lock, beats, claims and sweeps; one for reservations and inboxes; two for the journal; two for
+    shared reads.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from psycopg import AsyncConnection
+
+from governance import budgets
+from governance.budgets import Bill
+from orchestration import bell, children, claims
+from orchestration.claims import ClaimLimits, Inbox, RunInfo
+from orchestration.context import RunContext
+from orchestration.drive import drive
+from orchestration.journal import Entry, Journal
+from orchestration.postgres import connect, in_loader
+from orchestration.reads import SharedReads
+
+log = logging.getLogger(__name__)
+STEP_THREADS = 8
+LOADER_THREADS = 2
+BUSY_RUNS = 8
+CLAIMS_APART_S = 0.015
+
+
+@dataclass(slots=True)
+class Held:
+    """A run that this engine holds."""
+
+    run: RunInfo
+    ctx: RunContext
+    task: "asyncio.Task[None] | None" = None
+    why: str = ""  # why its task was cancelled: put_down, cancel, drain, lost
+    due: datetime | None = None  # put down: when it is to be claimed again
+    paused: bool = False  # put down: it waits for a person
+
+    def stop(self, why: str) -> None:
+        """Cancel the program; drive.py writes what `why` asks for. A lost lease overrules everything."""
+        if self.why and why != "lost":
+            return
+        self.why = why
+        if self.task and not self.task.done():
+            self.task.cancel()
+
+
+class Engine:
+    """Claims and drives runs until it is told to drain."""
+
+    def __init__(self) -> None:
+        self.name = f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.held: dict[uuid.UUID, Held] = {}
+        self.wake = asyncio.Event()
+        self.draining = False
+        self.poked = False
+        self.broken: list[uuid.UUID] = []
+        self.claimed_at = self.looked_at = 0.0
+        self.registered_with: AsyncConnection | None = None
+        self.beat_at = 0.0
+        self.main: AsyncConnection | None = None
+        self.aux: AsyncConnection | None = None
+        self.aux_lock = asyncio.Lock()
+        self.steps_pool = ThreadPoolExecutor(STEP_THREADS, "step")
+        self.loader_pool = ThreadPoolExecutor(LOADER_THREADS, "loader")
+        self.reads = SharedReads(self._load)
+        self.bell = bell.Listener(self.ring)
+        self.journal = Journal(connect, self.name, self._publish, lambda: self.busy)
+
+    # ---- the loop
+
+    async def run(self) -> None:
+        """Claim and drive until drained."""
+        self.bell.start()
+        try:
+            while not self.draining:
+                self.wake.clear()
+                try:
+                    more = await self._turn()
+                except psycopg.Error as fault:
+                    log.warning("engine %s lost PostgreSQL: %s", self.name, str(fault).strip().split("\n")[0])
+                    await self._drop_main()
+                    more = False
+                if not more:
+                    await self._rest()
+            await self._drain()
+        finally:
+            await self._close()
+
+    async def _turn(self) -> bool:
+        """One look at everything; True when there may be more to claim at once."""
+        connection = await self._main()
+        await self._look_after(connection)
+        free = settings.ENGINE_SLOTS - len(self.held)
+        if free <= 0 or self.draining:
+            return False
+        most = min(free, settings.ENGINE_CLAIM_BATCH)
+        suspect = any(held.run.deaths >= claims.QUARANTINE_DEATHS for held in self.held.values())
+        limits = ClaimLimits(most, settings.ENGINE_TENANT_CAP, settings.ENGINE_KIND_CAPS, not suspect)
+        self.claimed_at = time.monotonic()
+        runs = await claims.claim(connection, self.name, limits)
+        for run in runs:
+            self._start(run)
+        return len(runs) == most
+
+    async def _look_after(self, connection: AsyncConnection) -> None:
+        """What is due besides claiming: the heartbeat, pokes, dead engines, runs to give back."""
+        if time.monotonic() - self.beat_at > settings.ENGINE_LEASE_S / 3:
+            await self._beat(connection)
+        polls = time.monotonic() - self.looked_at > settings.ENGINE_POLL_S * 0.7
+        poked, self.poked = self.poked, False
+        if (poked or polls) and self.held:
+            await self._look_at_poked(connection)
+        if polls:
+            self.looked_at = time.monotonic()
+            await connection.execute(claims.SWEEP)
+        if self.broken:
+            broken, self.broken = self.broken, []
+            await connection.execute(claims.BROKEN, [self.name, broken])
+
+    @property
+    def busy(self) -> bool:
+        """There is enough going on that waiting a moment for more saves transactions."""
+        return len(self.held) > BUSY_RUNS
+
+    async def _rest(self) -> None:
+        """Until a ring, or the poll: the net under lost rings. A busy engine claims in bursts."""
+        if self.busy:
+            await asyncio.sleep(max(CLAIMS_APART_S - (time.monotonic() - self.claimed_at), 0))
+        poll = settings.ENGINE_POLL_S * random.uniform(0.75, 1.25)  # noqa: S311
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(poll):
+                await self.wake.wait()
+
+    def ring(self, poke: bool = False) -> None:
+        """Look again now."""
+        self.poked = self.poked or poke
+        self.wake.set()
+
+    def _start(self, run: RunInfo) -> None:
+        held = self.held[run.id] = Held(run, RunContext(self, run, lambda: self._put_down(run.id)))
+        held.task = asyncio.create_task(drive(held), name=f"run {run.id}")
+        held.task.add_done_callback(lambda _: self._ended(run))
+
+    def _ended(self, run: RunInfo) -> None:
+        held = self.held.get(run.id)
+        if held and held.run is run:
+            del self.held[run.id]
+        if len(self.held) >= settings.ENGINE_SLOTS - settings.ENGINE_CLAIM_BATCH or self.draining:
+            self.wake.set()
+
+    def _put_down(self, run_id: uuid.UUID) -> None:
+        if held := self.held.get(run_id):
+            held.due, held.paused = held.ctx.branches.due, held.ctx.branches.paused
+            held.stop("put_down")
+
+    def lose(self, run_id: uuid.UUID, broken: bool = False) -> None:
+        """A write of this run was refused: somebody else holds it, or (broken) it must be given back as if we had
+        died.
+        """
+        if held := self.held.get(run_id):
+            held.stop("lost")
+        if broken:
+            self.broken.append(run_id)
+
+    # ---- the lease
+
+    async def _main(self) -> AsyncConnection:
+        if self.main is None or self.main.closed:
+            self.main = await connect()
+            self.beat_at = 0.0
+        if self.registered_with is not self.main:
+            await self._register(self.main)
+            self.registered_with = self.main
+        return self.main
+
+    async def _register(self, connection: AsyncConnection) -> None:
+        """Take the lock whose loss tells of our death, then say that we are here."""
+        key = random.getrandbits(31)  # noqa: S311
+        await connection.execute("SELECT pg_advisory_lock(%s, %s)", [claims.LOCK_CLASS, key])
+        who = {"owner": self.name, "key": key, "host": socket.gethostname(), "pid": os.getpid()}
+        more = {"slots": settings.ENGINE_SLOTS, "lease": settings.ENGINE_LEASE_S}
+        await connection.execute(claims.REGISTER, who | more)
+        self.beat_at = time.monotonic()
+
+    async def _beat(self, connection: AsyncConnection) -> None:
+        values = {"owner": self.name, "lease": settings.ENGINE_LEASE_S, "running": len(self.held)}
+        beaten = await connection.execute(claims.BEAT, values | {"draining": self.draining})
+        if not beaten.rowcount:  # we were taken for dead: what we hold is somebody else's by now
+            log.warning("engine %s was taken for dead; it lets go of %d runs", self.name, len(self.held))
+            for held in list(self.held.values()):
+                held.stop("lost")
+            await self._register(connection)
+        self.beat_at = time.monotonic()
+
+    async def _look_at_poked(self, connection: AsyncConnection) -> None:
+        rows = await (await connection.execute(claims.POKED, [self.name])).fetchall()
+        for run_id, cancel in rows:
+            if cancel and (held := self.held.get(run_id)):
+                held.stop("cancel")
+        ids = [run_id for run_id, cancel in rows if not cancel and run_id in self.held]
+        for run_id, inbox in (await claims.load_inboxes(connection, ids)).items() if ids else ():
+            if held := self.held.get(run_id):
+                held.ctx.deliver(inbox)
+
+    # ---- what contexts ask for
+
+    async def in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
+        """The result of a sync step function."""
+        return await asyncio.get_running_loop().run_in_executor(self.steps_pool, function, *args)
+
+    async def _load(self, loader: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.loader_pool, in_loader, loader)
+
+    async def reserve(self, run: RunInfo, micro: int, calls: int) -> Bill:
+        """A bill held on the run's budgets."""
+        values = (run.tenant_id, run.id, run.budget_ids, micro, calls)
+        if not run.budget_ids:
+            return Bill(None, [], 0, 0)
+        return await self._with_aux(lambda connection: budgets.reserve(connection, *values))
+
+    async def release(self, run_id: uuid.UUID) -> None:
+        """Give back what a dead engine had reserved for the run."""
+        await self._with_aux(lambda connection: connection.execute(budgets.RELEASE, [[run_id]]))
+
+    async def inbox(self, run_id: uuid.UUID) -> Inbox:
+        """What waits for the run now."""
+        found = await self._with_aux(lambda connection: claims.load_inboxes(connection, [run_id]))
+        return found[run_id]
+
+    async def start_child(self, parent: RunInfo, step: str, *what: Any) -> None:
+        """Insert the child run, once."""
+        await self._with_aux(lambda connection: children.insert(connection, self.name, parent, step, *what))
+        self.ring()
+
+    async def _with_aux(self, work: Callable[[AsyncConnection], Any]) -> Any:
+        """Work on the shared connection, one at a time; once more on a new one when it broke."""
+        async with self.aux_lock:
+            for tries in (1, 2):
+                if self.aux is None or self.aux.closed:
+                    self.aux = await connect()
+                try:
+                    return await work(self.aux)
+                except (psycopg.OperationalError, psycopg.InterfaceError):
+                    await self.aux.close()
+                    if tries == 2:
+                        raise
+        raise AssertionError("unreachable")
+
+    async def _publish(self, entries: list[Entry], parents: list[uuid.UUID]) -> None:
+        """Tell followers which runs have changed, and parents of ours that a child has ended."""
+        if parents:
+            self.ring(poke=True)
+        self.bell.tell(entries, poke=bool(parents))
+
+    # ---- the end
+
+    async def _drain(self) -> None:
+        """Let the runs finish for a while, then put down the rest: another engine goes on with them."""
+        log.info("engine %s drains %d runs", self.name, len(self.held))
+        end = time.monotonic() + settings.ENGINE_DRAIN_S
+        while self.held and time.monotonic() < end:
+            with contextlib.suppress(psycopg.Error):
+                await self._beat(await self._main())
+                await self._look_at_poked(await self._main())
+            self.wake.clear()
+            await self._rest()
+        tasks = [held.task for held in self.held.values() if held.task]
+        for held in list(self.held.values()):
+            held.stop("drain")
+        if tasks:
+            await asyncio.wait(tasks, timeout=5)
+
+    async def _close(self) -> None:
+        await self.journal.close()
+        with contextlib.suppress(psycopg.Error):
+            connection = await self._main()
+            given_back = await connection.execute(claims.GIVE_BACK, [self.name])
+            await connection.execute(claims.UNREGISTER, [self.name])
+            log.info("engine %s ends; %d runs given back", self.name, given_back.rowcount)
+        await self.bell.close()  # rings the others: what we gave back waits for them
+        for connection in (self.main, self.aux):
+            if connection is not None:
+                await connection.close()
+        self.steps_pool.shutdown(wait=False, cancel_futures=True)
+        self.loader_pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _drop_main(self) -> None:
+        """Start over with a new connection; our lock went with the old one."""
+        if self.main is not None:
+            await self.main.close()
+        self.main = None

@@ -1,0 +1,59 @@
+"""create_workflow, update_workflow: each save of a definition is checked and makes a version, which runs are pinned to."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from config.errors import WorkflowInvalid, WorkflowNotFound
+from orchestration.definitions import check_definition, read_graph
+from orchestration.models import Workflow, WorkflowVersion
+
+
+def create_workflow(tenant_id: str, fields: Mapping[str, Any], user_id: UUID | None = None) -> Workflow:
+    """The new workflow with its first version; WorkflowInvalid when the definition cannot run."""
+    workflow = Workflow(tenant_id=tenant_id, created_by=user_id, **fields)
+    check_definition(workflow.definition, workflow.type, tenant_id)
+    with transaction.atomic():
+        workflow.save(force_insert=True)
+        _keep_version(workflow, user_id)
+    return workflow
+
+
+def update_workflow(
+    tenant_id: str, workflow_id: UUID, fields: Mapping[str, Any], user_id: UUID | None = None
+) -> Workflow:
+    """The changed workflow, with a new version when the definition or the type is among the fields."""
+    with transaction.atomic():
+        rows = Workflow.objects.for_tenant(tenant_id).select_for_update(no_key=True)
+        workflow = rows.filter(pk=workflow_id).first()
+        if workflow is None:
+            raise WorkflowNotFound(id=str(workflow_id))
+        for name, value in fields.items():
+            setattr(workflow, name, value)
+        if "definition" in fields or "type" in fields:
+            check_definition(workflow.definition, workflow.type, tenant_id)
+            workflow.revision += 1
+            _keep_version(workflow, user_id)
+        workflow.save()
+    return workflow
+
+
+def _keep_version(workflow: Workflow, user_id: UUID | None) -> None:
+    WorkflowVersion.all_tenants.create(
+        tenant_id=workflow.tenant_id,
+        workflow_id=workflow.id,
+        revision=workflow.revision,
+        definition=workflow.definition,
+        type=workflow.type,
+        created_by=user_id,
+    )
+
+
+def warnings_of(workflow: Workflow) -> list[str]:
+    """What is doubtful about the workflow's definition, or wrong with one that was saved under older rules."""
+    try:
+        return read_graph(workflow.definition, workflow.type).warnings
+    except WorkflowInvalid as fault:
+        return [fault.message]

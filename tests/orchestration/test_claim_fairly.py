@@ -1,0 +1,106 @@
+"""Who gets the free slots: tenants by weight, runs by priority and age, never more than the caps."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Tenant
+from orchestration import claims
+from orchestration.claims import ClaimLimits, RunInfo
+from orchestration.models import Engine, Run
+from orchestration.postgres import connect
+from tests.orchestration.running import start
+
+
+def claimed(most: int, owner: str = "tester", tenant_cap: int = 0, **kind_caps: int) -> list[RunInfo]:
+    """What this owner gets."""
+
+    async def claim() -> list[RunInfo]:
+        connection = await connect()
+        async with connection:
+            return await claims.claim(connection, owner, ClaimLimits(most, tenant_cap, kind_caps, True))
+
+    alive = {"lock_key": 1, "host": "here", "pid": 1, "slots": 1, "lease_until": timezone.now() + timedelta(minutes=1)}
+    Engine.objects.get_or_create(owner=owner, defaults=alive)
+    return asyncio.run(claim())
+
+
+@pytest.fixture()
+def other(acme: Tenant) -> Tenant:
+    """A second tenant that competes."""
+    return Tenant.objects.create(id="other", name="Other")
+
+
+def test_a_late_tenant_does_not_queue_behind_a_busy_one(acme: Tenant, other: Tenant) -> None:
+    for _ in range(20):
+        start(acme, "k")
+    for _ in range(5):
+        start(other, "k")
+    assert Counter(run.tenant_id for run in claimed(10)) == {"acme": 5, "other": 5}
+
+
+def test_weights_share_the_slots(acme: Tenant, other: Tenant) -> None:
+    Tenant.objects.filter(pk="other").update(weight=3)
+    for each in (acme, other):
+        for _ in range(20):
+            start(each, "k")
+    assert Counter(run.tenant_id for run in claimed(8)) == {"acme": 2, "other": 6}
+
+
+def test_what_a_tenant_has_running_counts(acme: Tenant, other: Tenant) -> None:
+    for _ in range(6):
+        start(acme, "k")
+    assert len(claimed(4)) == 4
+    for _ in range(6):
+        start(other, "k")
+    assert Counter(run.tenant_id for run in claimed(4, owner="second")) == {"other": 4}
+
+
+def test_a_higher_priority_goes_first_and_age_makes_up_for_it(acme: Tenant) -> None:
+    old, urgent, new = start(acme, "k"), start(acme, "k", priority=5), start(acme, "k")
+    Run.all_tenants.filter(pk=old.pk).update(due_at=timezone.now() - timedelta(minutes=10))
+    assert [claimed(1)[0].id for _ in range(3)] == [old.pk, urgent.pk, new.pk]
+
+
+def test_a_tenants_cap_is_never_passed(acme: Tenant, other: Tenant) -> None:
+    Tenant.objects.filter(pk="acme").update(max_running=3)
+    for _ in range(6):
+        start(acme, "k")
+    assert len(claimed(2)) == 2 and len(claimed(5)) == 1 and claimed(5) == []
+
+
+def test_the_default_cap_holds_for_tenants_without_one(acme: Tenant) -> None:
+    for _ in range(4):
+        start(acme, "k")
+    assert len(claimed(10, tenant_cap=2)) == 2
+
+
+def test_a_kind_has_a_cap_of_its_own(acme: Tenant) -> None:
+    for _ in range(4):
+        start(acme, "heavy")
+    start(acme, "light")
+    assert Counter(run.kind for run in claimed(10, heavy=2)) == {"heavy": 2, "light": 1}
+    assert claimed(10, heavy=2) == []
+
+
+def test_a_run_is_claimed_once(acme: Tenant) -> None:
+    for _ in range(10):
+        start(acme, "k")
+    ids = [run.id for owner in ("one", "two") for run in claimed(6, owner=owner)]
+    assert len(ids) == len(set(ids)) == 10
+
+
+def test_a_run_is_not_claimed_before_its_time(acme: Tenant) -> None:
+    run = start(acme, "k")
+    Run.all_tenants.filter(pk=run.pk).update(due_at=timezone.now() + timedelta(hours=1))
+    assert claimed(10) == []
+
+
+def test_suspects_are_claimed_one_at_a_time(acme: Tenant) -> None:
+    for _ in range(3):
+        start(acme, "k")
+    Run.all_tenants.update(deaths=2)
+    assert len(claimed(10)) == 1
