@@ -1,7 +1,7 @@
 """The one condition evaluator, for policies, teams and edges: `holds(context, "input.amount", "gte", 100)`.
 
-A field that is missing makes every operator false but not_exists. No operator raises, whatever the types: what cannot be
-compared does not match. A bool is not a number, so `true` never equals 1.
+A field that is missing makes every operator false but not_exists. No operator raises, whatever the types: what cannot
+be compared does not match. A bool is not a number, so `true` never equals 1.
 """
 
 import re

@@ -1,8 +1,8 @@
 """The condition of an edge or a route: `output.priority == "urgent" and not input.vip`, read once, then cheap to ask.
 
-Names: output, input, steps, context, event, item, with dot paths and [0]. Operators: == != < <= > >= in, not in, contains,
-not contains, starts_with, ends_with, exists, not exists, and, or, not (also && || !), parentheses, and literals. They mean what
-governance/conditions.py says. A text that is no expression is a question for the agent `agent.condition_evaluator`.
+Names: output, input, steps, context, event, item, with dot paths and [0]. Operators: == != < <= > >= in, not in,
+contains, not contains, starts_with, ends_with, exists, not exists, and, or, not (also && || !), parentheses, literals.
+They mean what governance/conditions.py says. A text that is no expression is a question for an agent.
 """
 
 import re

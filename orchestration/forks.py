@@ -1,7 +1,8 @@
 """Where the branches of a parallel node meet, and which nodes more than one of them may visit.
 
-Branches meet at the nearest node that all of them must pass (an edge whose condition ends a branch early aside); when there is
-no such node, at the nearest that all can reach. Branches that meet among themselves before that are one inner fork.
+Branches meet at the nearest node that all of them must pass (an edge whose condition ends a branch early aside); when
+there is no such node, at the nearest that all can reach. Branches that meet among themselves before that are one inner
+fork.
 """
 
 from collections import defaultdict, deque

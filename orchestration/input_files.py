@@ -2,6 +2,7 @@
 
 import csv
 import io
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ class UnusableFile(DomainError):
 def read_input(path: Path, rows_as: str) -> dict[str, Any]:
     """The file's JSON object, or {rows_as: [an object per row]} of a CSV file or a JSON list."""
     text = _text(path)
-    if path.suffix.lower() == ".json" or text.lstrip()[:1] in ("{", "["):
+    suffix = path.suffix.lower()
+    if suffix == ".json" or (suffix not in (".csv", ".tsv") and text.lstrip()[:1] in ("{", "[")):
         return _from_json(text, path, rows_as)
     return {rows_as: _from_csv(text, path)}
 
@@ -39,7 +41,9 @@ def _text(path: Path) -> str:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
         where = f"byte {fault.start + 1} (line {raw.count(10, 0, fault.start) + 1})"
-        raise UnusableFile(f"{path} is not UTF-8: see {where}. Save it as UTF-8, in a spreadsheet as “CSV UTF-8”.") from None
+        raise UnusableFile(
+            f"{path} is not UTF-8: see {where}. Save it as UTF-8, in a spreadsheet as “CSV UTF-8”."
+        ) from None
     if not text.strip():
         raise UnusableFile(f"{path} is empty.")
     if "\0" in text:
@@ -51,7 +55,9 @@ def _from_json(text: str, path: Path, rows_as: str) -> dict[str, Any]:
     try:
         value = loads(text.encode())
     except ParseError as fault:
-        raise UnusableFile(f"{path} is no JSON that can be used: {str(fault.detail).removeprefix('The body ')}") from None
+        raise UnusableFile(
+            f"{path} is no JSON that can be used: {str(fault.detail).removeprefix('The body ')}"
+        ) from None
     if isinstance(value, dict):
         return value
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
@@ -89,7 +95,9 @@ def _header(cells: list[str], path: Path) -> list[str]:
     if len(names) > MOST_COLUMNS:
         raise UnusableFile(f"{path} has {len(names)} columns; at most {MOST_COLUMNS} are taken.")
     if not all(names):
-        raise UnusableFile(f"{path}: column {names.index('') + 1} has no name in the first line, which must name all columns.")
+        raise UnusableFile(
+            f"{path}: column {names.index('') + 1} has no name in the first line, which must name all columns."
+        )
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise UnusableFile(f"{path}: two columns have the name {twice!r} in the first line.")
@@ -97,7 +105,7 @@ def _header(cells: list[str], path: Path) -> list[str]:
 
 
 def _row(header: list[str], cells: list[str], line: int, path: Path) -> dict[str, str]:
-    if len(cells) != len(header):
+    if len(cells) > len(header):
         hint = "put a text that holds the separator in double quotes"
         raise UnusableFile(f"{path}, line {line}: {len(cells)} values for {len(header)} columns; {hint}.")
-    return dict(zip(header, (cell.strip() for cell in cells), strict=True))
+    return dict(zip_longest(header, (cell.strip() for cell in cells), fillvalue=""))

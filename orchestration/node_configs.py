@@ -12,6 +12,7 @@ from orchestration.references import UnknownStep, split_text
 
 YEAR_S = 366 * 24 * 3600.0
 MOST_PARALLEL = 100
+LONGEST_EVENT = 200  # characters of an event's name
 MOST_ROUTES = 100
 IN_A_MAP = ("static", "transform", "agent", "tool", "subworkflow", "wait", "human_gate")
 ROLES = {"viewer": Role.USER, **{role.value: role for role in Role}}
@@ -147,7 +148,7 @@ def _wait(config: Config, place: Place) -> None:
     if not (isinstance(seconds, str) and seconds.startswith("$")):
         place.number(config, "seconds", "config.seconds", 0, YEAR_S)
     if event is not None:
-        place.text(config, "event", "config.event")
+        place.text(config, "event", "config.event", most=LONGEST_EVENT)
     place.number(config, "timeout_s", "config.timeout_s", 0, YEAR_S, above=True)
 
 

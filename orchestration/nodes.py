@@ -21,8 +21,8 @@ from orchestration.retry import ONCE, Retry, StepFailed
 LONGEST_WAIT_S = 366 * 24 * 3600
 MOST_ITEMS = 10_000
 MAP_PARALLEL = 10
-# What these wait for is recorded inside their step, by name: another try of them needs other names, and a timeout that goes on
-# counting while the run is put down.
+# What these wait for is recorded inside their step, by name: another try of them needs other names, and a timeout that
+# goes on counting while the run is put down.
 WAITING = {"wait", "human_gate", "subworkflow"}
 
 
@@ -60,7 +60,7 @@ async def wait(ctx: RunContext, call: NodeCall) -> Any:
     event = call.config.get("event")
     if event is not None:
         return await ctx.wait_event(f"{call.name}#event", str(event), call.config.get("timeout_s"))
-    seconds = call.config.get("seconds")
+    seconds: Any = call.config.get("seconds")
     known = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if not known or not math.isfinite(seconds) or not 0 <= seconds <= LONGEST_WAIT_S:
         raise NodeFailed(f"The node waits for a number of seconds from 0 to a year, not {str(seconds)[:100]!r}.")
@@ -104,7 +104,8 @@ async def run_node(ctx: RunContext, node: Node, call: NodeCall) -> Any:
     work = partial(_with_prompt, kind) if isinstance(call.config.get("prompt"), str) else kind.run
     return await ctx.step(
         call.name, work, ctx, call,
-        node_id=call.node_id, type=node.type, input=call.input, retry=node.retry, timeout_s=node.timeout_s, pure=kind.pure,
+        node_id=call.node_id, type=node.type, input=call.input,
+        retry=node.retry, timeout_s=node.timeout_s, pure=kind.pure,
     )  # fmt: skip
 
 

@@ -1,6 +1,9 @@
 """The engine's own connections to PostgreSQL (the ORM's stay with the web and with loader threads)."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import orjson
@@ -10,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.types.json import set_json_loads
 
 CONNECT_S = 5
+CLOSE_S = 1.0
 
 
 def parameters() -> dict[str, Any]:
@@ -33,6 +37,20 @@ async def connect() -> AsyncConnection:
     )
     set_json_loads(orjson.loads, made)
     return made
+
+
+def close_connections(pool: ThreadPoolExecutor, threads: int) -> None:
+    """End the pool, and the ORM's connection of each of its threads (a barrier sees to it that each takes part)."""
+    together = Barrier(threads)
+
+    def close() -> None:
+        connections.close_all()
+        with suppress(BrokenBarrierError):
+            together.wait(CLOSE_S)
+
+    for _ in range(threads):
+        pool.submit(close)
+    pool.shutdown(wait=False)
 
 
 def in_loader(loader: Callable[[], Any]) -> Any:

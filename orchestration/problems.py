@@ -75,7 +75,7 @@ class Place:
         above: bool = False,
         whole: bool = False,
     ) -> float | None:
-        """The field's number between the bounds (`above`: greater than the least), None when it is missing or not one."""
+        """The field's number within the bounds (`above`: greater than the least), None when it is missing or wrong."""
         value = fields.get(name)
         if value is None:
             return None
@@ -105,4 +105,4 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…"
 
 
-_KINDS = {dict: "object", list: "list"}
+_KINDS: dict[type, str] = {dict: "object", list: "list"}

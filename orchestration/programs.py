@@ -66,6 +66,7 @@ def node(
 
 
 PRELOAD: list[Callable[[], None]] = []  # what a worker loads before it forks, so that its children share the memory
+CLOSE: list[Callable[[], Awaitable[None]]] = []  # what an engine closes on its loop when it ends: HTTP sessions
 Ask = Callable[["RunContext", str, str, str], Awaitable[str]]
 _asking: list[Ask] = []
 

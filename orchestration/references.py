@@ -76,7 +76,7 @@ def _compile_text(text: str, node_ids: Collection[str]) -> Resolver | None:
 
 
 def split_text(text: str, node_ids: Collection[str]) -> list[str | Path]:
-    """The text cut at its references: strings that stay and paths that are filled in. One path alone is the whole text."""
+    """The text cut at its references: strings that stay, paths that are filled in. One path alone is the whole text."""
     whole = _whole_path(text, node_ids)
     if whole is not None:
         return [whole]

@@ -49,8 +49,8 @@ async def first_true(ctx: RunContext, name: str, node: Node, scope: dict[str, An
 
 
 async def choose_branches(ctx: RunContext, name: str, node: Node, scope: dict[str, Any]) -> dict[str, Any]:
-    """A parallel node's output {branches}: the targets of all edges that are true or unconditional, each once, in order."""
-    targets = {}
+    """A parallel node's output {branches}: the targets of all edges that are true or unconditional, each once."""
+    targets: dict[str, None] = {}
     for at, edge in enumerate(node.edges):
         if edge.question:
             true = await _judge(ctx, f"{name}#edge{at}", [edge], scope) is not None

@@ -1,4 +1,4 @@
-"""How a run looks in a terminal: its nodes while it runs, its result afterwards. Texts of users are shown, never obeyed."""
+"""How a run looks in a terminal: its nodes, then its result. Texts of users are shown, never obeyed."""
 
 import json
 import re
@@ -14,9 +14,17 @@ from orchestration.models import Status
 from orchestration.watching import NodeView, RunView
 
 MARKS = {"running": "…", "retrying": "↻", "completed": "✓", "failed": "✗"}
-STYLES = {"completed": "green", "failed": "red", "cancelled": "yellow", "running": "cyan", "paused": "yellow", "retrying": "yellow"}
+STYLES = {
+    "completed": "green",
+    "failed": "red",
+    "cancelled": "yellow",
+    "running": "cyan",
+    "paused": "yellow",
+    "retrying": "yellow",
+}
 MOST_NODES = 30
 MOST_COLUMNS = 6
+FIRST_COLUMNS = ("id", "subject", "title", "name", "priority", "status", "action")
 LONGEST_CELL = 300
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -32,16 +40,26 @@ def progress(view: RunView) -> Group:
     """The nodes so far, and the run's status and cost."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for node in list(view.nodes.values())[-MOST_NODES:]:
-        mark = Spinner("dots", style="cyan") if node.status == "running" and not view.ended else Text(MARKS[node.status])
+        mark = (
+            Spinner("dots", style="cyan") if node.status == "running" and not view.ended else Text(MARKS[node.status])
+        )
         took = "" if node.seconds is None else f"{node.seconds:.1f} s"
-        table.add_row(mark, plain(node.name, 60), Text(node.type, "dim"), Text(took, "dim"), Text.assemble((plain(node.note, 100).plain, "red")))
+        table.add_row(
+            mark,
+            plain(node.name, 60),
+            Text(node.type, "dim"),
+            Text(took, "dim"),
+            Text.assemble((plain(node.note, 100).plain, "red")),
+        )
     return Group(table, status_line(view))
 
 
 def status_line(view: RunView) -> Text:
     """Status, calls and cost in one line; who has to do something, if anybody."""
     run = view.run
-    line = Text.assemble((run.status, STYLES.get(run.status, "")), f" · {run.llm_calls} model calls · {cost(run.cost_micro)}")
+    line = Text.assemble(
+        (run.status, STYLES.get(run.status, "")), f" · {run.llm_calls} model calls · {cost(run.cost_micro)}"
+    )
     if view.waits_for_a_person:
         line.append_text(Text.assemble(" · waits for a decision: ", (plain(view.asks, 120).plain, "yellow")))
     if not view.engine_alive and not view.ended:
@@ -57,7 +75,8 @@ def cost(micro: int) -> str:
 def tell(console: Console, node: NodeView) -> None:
     """One line about a node, where there is no terminal to draw in."""
     took = "" if node.seconds is None else f" after {node.seconds:.1f} s"
-    console.print(Text(f"{MARKS[node.status]} {plain(node.name, 60).plain} {node.status}{took} {plain(node.note, 200).plain}".rstrip()))
+    line = f"{MARKS[node.status]} {plain(node.name, 60).plain} {node.status}{took} {plain(node.note, 200).plain}"
+    console.print(Text(line.rstrip()))
 
 
 def result(console: Console, view: RunView) -> None:
@@ -65,7 +84,11 @@ def result(console: Console, view: RunView) -> None:
     run, told = view.run, view.run.result
     if run.status != Status.COMPLETED:
         reason = told.get("error") or told.get("comment") or "" if isinstance(told, dict) else ""
-        console.print(Text.assemble((f"The run {run.status}", STYLES[run.status]), f": {plain(reason, 2000).plain}" if reason else "."))
+        console.print(
+            Text.assemble(
+                (f"The run {run.status}", STYLES[run.status]), f": {plain(reason, 2000).plain}" if reason else "."
+            )
+        )
         return
     rows = _rows(told)
     if isinstance(told, dict) and isinstance(told.get("summary"), str):
@@ -79,12 +102,18 @@ def result(console: Console, view: RunView) -> None:
 def _rows(told: Any) -> list[dict[str, Any]]:
     """The result's tickets, else its first list of objects."""
     lists = [told.get("tickets"), *told.values()] if isinstance(told, dict) else [told]
-    return next((found for found in lists if isinstance(found, list) and found and all(isinstance(row, dict) for row in found)), [])
+    return next(
+        (found for found in lists if isinstance(found, list) and found and all(isinstance(row, dict) for row in found)),
+        [],
+    )
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    columns = list(dict.fromkeys(key for row in rows for key in row))[:MOST_COLUMNS]
-    table = Table(*(plain(column, 40) for column in columns))
+    there = dict.fromkeys(key for row in rows for key in row)  # the database does not keep the order of an object's keys
+    columns = [*(name for name in FIRST_COLUMNS if name in there), *(name for name in there if name not in FIRST_COLUMNS)]
+    table = Table()
+    for column in columns[:MOST_COLUMNS]:
+        table.add_column(plain(column, 40))
     for row in rows:
-        table.add_row(*(plain(row[column]) if row.get(column) is not None else "" for column in columns))
+        table.add_row(*(plain(row[column]) if row.get(column) is not None else "" for column in columns[:MOST_COLUMNS]))
     return table

@@ -1,4 +1,4 @@
-"""How much a template may do: every text and list that it makes and every turn of a loop is weighed against one limit."""
+"""How much a template may do: each text and list that it makes and each turn of a loop counts towards one limit."""
 
 import functools
 import json
@@ -170,7 +170,9 @@ def _reversed(values: Any) -> Any:
 
 
 def _total(values: Any, attribute: str | None = None) -> float:
-    numbers = [item.get(attribute) if attribute and isinstance(item, dict) else item for item in _each(values)]
+    numbers: list[Any] = [
+        item.get(attribute) if attribute and isinstance(item, dict) else item for item in _each(values)
+    ]
     if any(not isinstance(number, int | float) for number in numbers):
         raise TooMuch("sum adds numbers only")
     return sum(numbers)

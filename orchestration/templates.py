@@ -1,7 +1,8 @@
 """`{{ … }}` in agents' prompts: sandboxed templates over input, steps, context, event and item, with hard limits.
 
-A prompt without `{{`, `{%` and `{#` is plain text, in which `$input.x` and its like are filled in (as_template makes a template
-of it). What comes in as data is never read as a template. Loops and if are there; set, macro, include and import are not.
+A prompt without `{{`, `{%` and `{#` is plain text, in which `$input.x` and its like are filled in (as_template makes a
+template of it). What comes in as data is never read as a template. Loops and if are there; set, macro, include and
+import are not.
 """
 
 import functools
@@ -33,7 +34,7 @@ class TemplateFailed(DomainError):
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox without its optimiser, where data is data: a field is a field, whatever methods Python gives it."""
+    """Jinja's sandbox without its optimiser. Data is data: a field is a field, whatever methods Python gives it."""
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
     methods: Mapping[type, frozenset[str]] = {
@@ -195,5 +196,5 @@ def _limited(node: nodes.Node) -> nodes.Node:
     return node
 
 
-def _filtered(node: nodes.Expr, name: str, args: list[nodes.Expr] | None = None) -> nodes.Filter:
+def _filtered(node: Any, name: str, args: list[nodes.Expr] | None = None) -> nodes.Filter:
     return nodes.Filter(node, name, args or [], [], None, None, lineno=node.lineno, environment=_environment)

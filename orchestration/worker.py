@@ -30,7 +30,8 @@ from orchestration.claims import ClaimLimits, Inbox, RunInfo
 from orchestration.context import RunContext
 from orchestration.drive import drive
 from orchestration.journal import Entry, Journal
-from orchestration.postgres import connect, in_loader
+from orchestration.postgres import close_connections, connect, in_loader
+from orchestration.programs import CLOSE
 from orchestration.reads import SharedReads
 
 log = logging.getLogger(__name__)
@@ -297,8 +298,10 @@ class Engine:
         for connection in (self.main, self.aux):
             if connection is not None:
                 await connection.close()
-        self.steps_pool.shutdown(wait=False, cancel_futures=True)
-        self.loader_pool.shutdown(wait=False, cancel_futures=True)
+        for close in CLOSE:
+            await close()
+        await asyncio.to_thread(close_connections, self.loader_pool, LOADER_THREADS)
+        await asyncio.to_thread(close_connections, self.steps_pool, STEP_THREADS)
 
     async def _drop_main(self) -> None:
         """Start over with a new connection; our lock went with the old one."""

@@ -1,7 +1,7 @@
-"""The program "workflow": walks the graph of the version that the run is pinned to, one recorded step per visit of a node.
+"""The program "workflow": walks the graph of the version that its run is pinned to, one recorded step per visit.
 
-A replay walks the same way again: what decides the way is recorded, or computed from what is recorded. A branch of a parallel
-node sees the steps before the fork and its own, so that its way never depends on how fast another branch is.
+A replay walks the same way again: what decides the way is recorded, or computed from what is recorded. A branch of a
+parallel node sees the steps before the fork and its own, so that its way never depends on another branch's speed.
 """
 
 from hashlib import sha256

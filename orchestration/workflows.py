@@ -1,4 +1,4 @@
-"""create_workflow, update_workflow: each save of a definition is checked and makes a version, which runs are pinned to."""
+"""create_workflow, update_workflow: a save of a definition is checked and makes a version, to which runs are pinned."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -40,8 +40,8 @@ class WorkflowVersionSerializer(StrictModelSerializer):
 def start_fields(body: Mapping[str, Any]) -> dict[str, Any]:
     """start_run's input, mode and limits from the body of POST /workflows/{id}/runs; Invalid names each wrong field.
 
-    Without a mode the run is a draft: nothing acts before somebody has looked. Limits may stand in the input as well, the body's
-    own win. Plain code instead of a serializer, because this is the busiest route.
+    Without a mode the run is a draft: nothing acts before somebody has looked. Limits may stand in the input as well;
+    the body's own win. Plain code instead of a serializer, because this is the busiest route.
     """
     errors: dict[str, list[str]] = {}
     given = body.get("input")
@@ -60,7 +60,11 @@ def start_fields(body: Mapping[str, Any]) -> dict[str, Any]:
         if value is None:
             continue
         least = 1 if name == "latency_slo_ms" else 0
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not least <= value <= most:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int if whole else int | float)
+            or not least <= value <= most
+        ):
             errors[path] = [f"Must be a {'whole ' if whole else ''}number from {least} to {most}."]
         else:
             fields[target] = round(value * MICRO_PER_CENT) if target == "cost_limit_micro" else value

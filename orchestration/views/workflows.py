@@ -36,7 +36,7 @@ class WorkflowViewSet(ResourceViewSet):
         return self._answer(create_workflow(request.tenant.pk, fields, request.user.pk), 201)
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """The workflow with the body's fields changed; runs that are under way keep the version that they started with."""
+        """The workflow with the body's fields changed; runs under way keep the version that they started with."""
         found = self.get_object()
         fields = self.valid(instance=found, partial=True).validated_data
         return self._answer(update_workflow(request.tenant.pk, found.pk, fields, request.user.pk))

@@ -5,7 +5,7 @@ import sys
 import time
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
@@ -27,17 +27,23 @@ ENGINE_BOOT_S = 5.0
 
 
 class Command(BaseCommand):
-    """Exit code 0: the run completed; 1: it failed or was cancelled; 2: it was not started, or not watched to its end."""
+    """Exit code 0: the run completed; 1: it failed or was cancelled; 2: it did not start, or not watched to the end."""
 
     help = "Start a run of a workflow over a CSV or JSON file and watch it until it ends."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The workflow, its input, and how to run it."""
         parser.add_argument("workflow", help="The workflow's name or id.")
-        parser.add_argument("--input", type=Path, help="A CSV file, or a JSON file with an object or a list of objects.")
-        parser.add_argument("--rows-as", default="tickets", help="The input's field that rows go to (default: tickets).")
+        parser.add_argument(
+            "--input", type=Path, help="A CSV file, or a JSON file with an object or a list of objects."
+        )
+        parser.add_argument(
+            "--rows-as", default="tickets", help="The input's field that rows go to (default: tickets)."
+        )
         parser.add_argument("--tenant", default="demo", help="Whose workflow it is (default: demo).")
-        parser.add_argument("--mode", choices=Mode.values, default=Mode.AUTO, help="draft stages side effects (default: auto).")
+        parser.add_argument(
+            "--mode", choices=Mode.values, default=Mode.AUTO, help="draft stages side effects (default: auto)."
+        )
         parser.add_argument("--detach", action="store_true", help="Leave the run in the queue and print its id.")
         parser.add_argument("--json", action="store_true", help="Print the finished run as JSON and nothing else.")
 
@@ -58,7 +64,7 @@ class Command(BaseCommand):
         if options["detach"]:
             self.stdout.write(str(run.id))
             return
-        console = Console(file=self.stdout._out, quiet=options["json"], highlight=False)
+        console = Console(file=cast("IO[str]", self.stdout._out), quiet=options["json"], highlight=False)
         view = follow(run, console)
         if options["json"]:
             self.stdout.write(json.dumps(run_json(view.run), ensure_ascii=False, indent=2, default=str))
@@ -90,7 +96,9 @@ def need_engine() -> None:
     end = time.monotonic() + ENGINE_BOOT_S
     while not engine_health()["engines"]:
         if time.monotonic() > end:
-            told = "No engine is alive, so nothing would run it. Start one with: make run (or leave it queued: --detach)."
+            told = (
+                "No engine is alive, so nothing would run it. Start one with: make run (or leave it queued: --detach)."
+            )
             raise CommandError(told, returncode=UNFINISHED)
         time.sleep(0.2)
 
@@ -111,7 +119,10 @@ def follow(run: Run, console: Console) -> RunView:
 def wants_cancel(console: Console) -> bool:
     """What the person at the keyboard answers."""
     try:
-        return console.input("\nCancel the run? Anything else only stops watching. [y/N] ").strip().lower() in ("y", "yes")
+        return console.input("\nCancel the run? Anything else only stops watching. [y/N] ").strip().lower() in (
+            "y",
+            "yes",
+        )
     except (KeyboardInterrupt, EOFError):
         return False
 
@@ -125,9 +136,8 @@ def draw(run: Run, console: Console) -> RunView:
                 live.update(run_display.progress(view))
         return view
     for view in watch(run):
-        for event in view.fresh:
-            if event.step in view.nodes and event.kind.startswith("step_"):
-                run_display.tell(console, view.nodes[event.step])
+        for name in dict.fromkeys(event.step for event in view.fresh if event.step in view.nodes):
+            run_display.tell(console, view.nodes[name])
         if view.waits_for_a_person:
             console.print(f"The run {run.id} waits for a decision: {run_display.plain(view.asks).plain}")
             return view

@@ -1,0 +1,42 @@
+"""What goes wrong with agents and tools."""
+
+from typing import Any
+
+from config.errors import DomainError
+from orchestration.retry import Transient
+
+
+class AgentExecutionError(DomainError):
+    """The agent could not do its work."""
+
+    status, code = 424, "AGENT_EXECUTION_ERROR"
+
+
+class ToolExecutionError(DomainError):
+    """The tool could not do its work."""
+
+    status, code = 424, "TOOL_EXECUTION_ERROR"
+
+
+class DraftRefused(DomainError):
+    """This tool has side effects, and staging is not available: start the run in mode auto to let it act."""
+
+    code = "DRAFT_REFUSED"
+
+
+class BuiltInReadOnly(DomainError):
+    """Built-in agents and tools are shared by all and cannot be changed; choose another id."""
+
+    status, code = 403, "FORBIDDEN"
+
+
+class ModelUnavailable(Transient):
+    """The model did not answer, but another try may succeed."""
+
+
+class ToolUnavailable(Transient):
+    """The tool did not answer, but another try may succeed. `context` is that of a ToolExecutionError."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None, context: dict[str, Any] | None = None) -> None:
+        super().__init__(message, retry_after_s)
+        self.context = context or {}

@@ -1,0 +1,24 @@
+"""What events and errors show of inputs and outputs: secrets masked, long values cut."""
+
+from typing import Any
+
+import orjson
+
+from config.masking import CUT, cut, mask
+
+EVENT_MOST = 2_000  # characters of an input or output that an event repeats; the step has it whole
+
+
+def excerpt(value: Any, most: int = EVENT_MOST) -> Any:
+    """The masked value: whole when it is short, else what its JSON begins with."""
+    shown = mask(value, length=None)
+    if isinstance(shown, str):
+        return cut(shown, most)
+    text = orjson.dumps(shown, default=str).decode()
+    return shown if len(text) <= most else cut(text, most)
+
+
+def summary(value: Any, most: int = CUT) -> str:
+    """One text that shows the masked value, cut."""
+    shown = excerpt(value, most)
+    return shown if isinstance(shown, str) else orjson.dumps(shown, default=str).decode()

@@ -1,0 +1,74 @@
+"""Which agents there are: a tenant's own, and two that every tenant has and nobody can change.
+
+The built-in ones pick routes and judge conditions for workflows.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.chat import ModelProfile
+from agents.models import Agent
+from agents.serving import default_model
+from config.errors import AgentNotFound
+
+
+@dataclass(frozen=True)
+class AgentSpec:
+    """An agent, built-in or a tenant's, as the loop needs it."""
+
+    id: str
+    name: str
+    description: str = ""
+    instructions: str = ""
+    profile: ModelProfile = field(default_factory=ModelProfile)
+    allowed_tools: tuple[str, ...] = ()
+    is_active: bool = True
+
+
+ROUTER = AgentSpec(
+    id="agent.router",
+    name="Router",
+    description="Picks the route of a workflow's router node.",
+    instructions=(
+        "You route work. You get a list of routes, each with an id and what it is for, and what has to be routed. "
+        "Choose the one route that fits best. Answer with that route's id and nothing else: no quotes, no explanation."
+    ),
+)
+CONDITION_EVALUATOR = AgentSpec(
+    id="agent.condition_evaluator",
+    name="Condition Evaluator",
+    description="Judges the conditions of a workflow's edges that are written in plain language.",
+    instructions=(
+        "You judge conditions. You get a numbered list of conditions and an output. Answer with the number of the "
+        "first condition that the output fulfils, or 0 when it fulfils none. Answer with the number and nothing else."
+    ),
+)
+BUILT_IN: dict[str, AgentSpec] = {agent.id: agent for agent in (CONDITION_EVALUATOR, ROUTER)}
+
+
+def built_in_agents() -> list[AgentSpec]:
+    """The built-in agents with the model that they use here."""
+    return [_with_model(agent) for agent in BUILT_IN.values()]
+
+
+def _with_model(agent: AgentSpec) -> AgentSpec:
+    return AgentSpec(**{**vars(agent), "profile": default_model()})
+
+
+def find_agent(tenant_id: str, agent_id: str) -> AgentSpec:
+    """The agent of this id, built-in or the tenant's; AgentNotFound without one."""
+    if agent_id in BUILT_IN:
+        return _with_model(BUILT_IN[agent_id])
+    row = Agent.objects.for_tenant(tenant_id).filter(key=agent_id).first()
+    if row is None:
+        raise AgentNotFound(f"There is no agent {agent_id!r}.", agent_id=agent_id)
+    return spec(row)
+
+
+def spec(row: Agent) -> AgentSpec:
+    """A stored agent as the loop needs it."""
+    known: dict[str, Any] = {name: row.model_profile.get(name) for name in ModelProfile.__dataclass_fields__}
+    profile = ModelProfile(known["provider"] or "", known["model"] or "", known["temperature"], known["max_tokens"])
+    return AgentSpec(
+        row.key, row.name, row.description, row.instructions, profile, tuple(row.allowed_tools), row.is_active
+    )

@@ -1,0 +1,75 @@
+"""manage.py seed_demo: the demo's tenant, user, agent and workflow. It may run as often as one likes."""
+
+import json
+import os
+import secrets
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from accounts.models import Membership, Role, Tenant, User
+from agents.demo import TRIAGE_AGENT
+from agents.demo_workflow import TRIAGE_WORKFLOW
+from agents.models import Agent
+from config.env import env_text
+from orchestration.models import Workflow
+from orchestration.workflows import create_workflow
+
+TENANT = "demo"
+EMAIL = "demo@example.com"
+CREDENTIALS = "demo_credentials.json"
+
+
+class Command(BaseCommand):
+    """Makes what is missing and leaves what somebody has changed."""
+
+    help = "Make the demo tenant with its user, the ticket triage agent and the workflow “Ticket Triage”."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """How to tell the credentials."""
+        parser.add_argument("--json", action="store_true", help="Print {email, password} and nothing else.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Seed, and tell the credentials."""
+        password = given_password(settings.DATA_DIR / CREDENTIALS)
+        with transaction.atomic():
+            user = seed(password)
+        told = {"email": EMAIL, "password": password if user.check_password(password) else "(changed by its user)"}
+        if options["json"]:
+            self.stdout.write(json.dumps(told))
+        else:
+            self.stdout.write(f"The tenant {TENANT!r} is ready. Log in as {told['email']} with {told['password']}")
+
+
+def given_password(file: Path) -> str:
+    """DEMO_PASSWORD, else the one that was made before, else a new one, kept in a file that only its owner can read."""
+    given = env_text("DEMO_PASSWORD")
+    if given:
+        return given
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+            json.dump({"email": EMAIL, "password": secrets.token_urlsafe(12)}, new)
+    except FileExistsError:
+        pass
+    return str(json.loads(file.read_text())["password"])
+
+
+def seed(password: str) -> User:
+    """The demo's user; everything else is there as well."""
+    tenant, _ = Tenant.objects.get_or_create(pk=TENANT, defaults={"name": "Demo"})
+    user = User.objects.filter(email=EMAIL).first()
+    if user is None:
+        user = User.objects.create_user(EMAIL, password, name="Demo")
+    elif env_text("DEMO_PASSWORD") and not user.check_password(password):
+        user.set_password(password)
+        user.save(update_fields=["password"])
+    Membership.all_tenants.get_or_create(user=user, defaults={"tenant": tenant, "role": Role.ADMIN})
+    Agent.all_tenants.get_or_create(tenant=tenant, key=TRIAGE_AGENT["key"], defaults=TRIAGE_AGENT)
+    if not Workflow.objects.for_tenant(tenant).filter(name=TRIAGE_WORKFLOW["name"]).exists():
+        create_workflow(tenant.pk, TRIAGE_WORKFLOW, user.pk)
+    return user

@@ -1,0 +1,28 @@
+"""Agents: instructions for a model, and the tools that it may call."""
+
+from django.db import models
+
+from accounts.tenancy import TenantModel
+
+KEY_MOST = 64  # a run's subject_id has as many characters
+
+
+class Agent(TenantModel):
+    """A tenant's agent. `key` is the id that clients know it by."""
+
+    key = models.CharField(max_length=KEY_MOST)
+    name = models.CharField(max_length=255)
+    description = models.TextField(blank=True)
+    instructions = models.TextField(blank=True)
+    model_profile = models.JSONField(default=dict, help_text="{provider, model, temperature?, max_tokens?}")
+    allowed_tools = models.JSONField(default=list, help_text="Ids of the tools that it may call.")
+    is_active = models.BooleanField(default=True)
+    created_by = models.UUIDField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "key"], name="agent_key")]
+
+    def __str__(self) -> str:
+        return self.key

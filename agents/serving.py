@@ -1,0 +1,80 @@
+"""Which model answers an agent: the operator's gateway, a provider with a key, or the built-in offline model."""
+
+from django.conf import settings
+
+from agents import llm
+from agents.chat import ChatModel, ModelProfile, ModelReply, ModelRequest
+from agents.errors import AgentExecutionError
+from agents.offline import OfflineModel
+from governance import outbound
+
+PROVIDER_NAMES = {"google": "gemini", "claude": "anthropic"}  # what people write → what the keys are filed under
+NO_KEY = "-"  # a gateway without a key still gets one, so that nothing is looked up in the environment
+
+
+def chat_model(profile: ModelProfile) -> ChatModel:
+    """The model that serves this profile; AgentExecutionError naming what to set when there is none."""
+    provider, name = _named(profile)
+    if settings.LLM_BASE_URL:
+        if not name:
+            raise AgentExecutionError("The agent names no model: set its model_profile.model, or LLM_MODEL.")
+        return llm.LiteLLMModel(
+            provider or "openai", name, f"openai/{name}", settings.LLM_API_KEY or NO_KEY, settings.LLM_BASE_URL
+        )
+    key = settings.PROVIDER_KEYS.get(provider or "openai")
+    if key and name:
+        provider = provider or "openai"
+        return llm.LiteLLMModel(provider, name, f"{provider}/{name}", key)
+    if settings.OFFLINE_MODEL_ALLOWED and not key:
+        return OfflineModel()
+    raise AgentExecutionError(_what_to_set(provider or "openai", name))
+
+
+def _named(profile: ModelProfile) -> tuple[str, str]:
+    """Provider and model of the profile; LLM_MODEL, which may begin with its provider, fills in for a missing model."""
+    provider = profile.provider.lower()
+    provider = PROVIDER_NAMES.get(provider, provider)
+    if profile.model:
+        return provider, profile.model
+    first, slash, rest = settings.LLM_MODEL.partition("/")
+    if slash and (first == "openai" or (first in settings.PROVIDER_KEYS and not settings.LLM_BASE_URL)):
+        return first, rest
+    return provider, settings.LLM_MODEL
+
+
+def default_model() -> ModelProfile:
+    """The model of the built-in agents: LLM_MODEL, else a small one."""
+    provider, name = _named(ModelProfile())
+    return ModelProfile(provider or "openai", name or "gpt-4o-mini", temperature=0.1)
+
+
+def _what_to_set(provider: str, name: str) -> str:
+    if not name:
+        return "The agent names no model: set its model_profile.model, or LLM_MODEL."
+    if provider in settings.PROVIDER_KEYS:
+        key = f"{provider.upper()}_API_KEY"
+        return f"No model serves this agent: set LLM_BASE_URL to an OpenAI-compatible gateway, or {key}."
+    known = ", ".join(sorted(settings.PROVIDER_KEYS))
+    return f"No model serves provider {provider!r}: set LLM_BASE_URL to a gateway that does, or use one of {known}."
+
+
+async def complete(request: ModelRequest) -> ModelReply:
+    """The answer of the model that serves the request's profile."""
+    return await chat_model(request.profile).complete(request)
+
+
+async def estimate(request: ModelRequest) -> int:
+    """The most that this call should cost, in micro-USD."""
+    return await chat_model(request.profile).estimate(request)
+
+
+async def close() -> None:
+    """End all connections that agents and tools keep on this event loop; the last act of a worker."""
+    await llm.close()
+    await outbound.close()
+
+
+def preload() -> None:
+    """Load what model calls need, in the workers' parent, so that they share its memory; nothing when offline."""
+    if settings.LLM_BASE_URL or any(settings.PROVIDER_KEYS.values()):
+        llm.preload()

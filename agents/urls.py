@@ -1,0 +1,11 @@
+"""Routes of agents and tools, relative to /api/v1/."""
+
+from agents.views.agents import AgentViewSet
+from agents.views.tools import ToolViewSet
+from config.api import Router
+
+router = Router()
+router.register("agents", AgentViewSet, basename="agent")
+router.register("tools", ToolViewSet, basename="tool")
+
+urlpatterns = router.urls

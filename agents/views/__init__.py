@@ -1,0 +1,1 @@
+"""/api/v1/agents and /api/v1/tools."""

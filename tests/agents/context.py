@@ -1,0 +1,79 @@
+"""A run's context in memory, for tests of the agent loop: steps are recorded and a second context may replay them."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from governance.budgets import Bill, BudgetExceeded
+from orchestration.retry import ONCE, Retry, StepFailed, describe, is_final
+
+
+@dataclass
+class MemoryContext:
+    """What the loop calls of the engine's RunContext, without a database. `calls_left` is the budget."""
+
+    tenant_id: str = "acme"
+    mode: str = "auto"
+    recorded: dict[str, Any] = field(default_factory=dict)
+    calls_left: int = 1000
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    bills: list[Bill] = field(default_factory=list)
+    tries: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.run = SimpleNamespace(
+            id=uuid.uuid4(),
+            tenant_id=self.tenant_id,
+            kind="workflow",
+            mode=self.mode,
+            subject_id="flow",
+            created_by=None,
+            app_id="",
+            budget_ids=[],
+        )
+
+    async def step(self, name: str, fn: Callable[..., Any], *args: Any, retry: Retry | None = None, **_: Any) -> Any:
+        """What is recorded, else the function's result, tried again as the engine would (without the waiting)."""
+        if name in self.recorded:
+            return self.recorded[name]
+        policy = retry or ONCE
+        while True:
+            self.tries[name] = self.tries.get(name, 0) + 1
+            try:
+                self.recorded[name] = json.loads(json.dumps(await fn(*args)))
+                return self.recorded[name]
+            except BudgetExceeded:
+                raise
+            except Exception as fault:
+                if is_final(fault) or self.tries[name] >= policy.max_attempts:
+                    raise StepFailed(name, *describe(fault)) from fault
+
+    def emit(self, kind: str, payload: dict[str, Any], step: str = "") -> None:
+        """Keep the event."""
+        self.events.append((kind, payload))
+
+    def told(self, kind: str) -> list[dict[str, Any]]:
+        """The payloads of the events of this kind."""
+        return [payload for name, payload in self.events if name == kind]
+
+    @asynccontextmanager
+    async def spend(self, calls: int = 1, cost_micro: int = 0) -> AsyncIterator[Bill]:
+        """A bill, as long as there are calls left."""
+        if self.calls_left < calls:
+            raise BudgetExceeded
+        self.calls_left -= calls
+        self.bills.append(bill := Bill(None, [], cost_micro, calls))
+        yield bill
+
+    async def gather(self, *coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
+        """All results in order."""
+        return list(await asyncio.gather(*coroutines))
+
+    async def shared(self, key: tuple[Any, ...], loader: Callable[[], Any]) -> Any:
+        """What the loader gives."""
+        return loader()
