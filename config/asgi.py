@@ -99,6 +99,8 @@ class Application(ASGIHandler):
         request.waited = waited
         response = self.get_response(request)
         response._handler_class = self.__class__
+        if response.streaming and not response.is_async:
+            response = _whole(response)
         if not response.streaming:
             response.close()  # here, so that connections are looked after in the thread that owns them
         return response
@@ -116,6 +118,14 @@ class Application(ASGIHandler):
                 task.cancel()
             await asyncio.gather(sending, leaving, return_exceptions=True)
             response.close()
+
+
+def _whole(stream: HttpResponseBase) -> HttpResponse:
+    """A file of ours (a style sheet, an icon), read here rather than on the event loop."""
+    response = HttpResponse(b"".join(stream), status=stream.status_code)
+    response.headers, response.cookies = stream.headers, stream.cookies
+    response._resource_closers.append(stream.close)
+    return response
 
 
 async def _gone(receive: Receive) -> None:

@@ -108,7 +108,6 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True  # the packages' own files are served from where they lie: no collectstatic step
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -145,6 +144,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_BODY_LIMIT
 WEB_THREADS = env_int("WEB_THREADS", 8, least=1, most=256)
 SPECTACULAR_SETTINGS = {
     "TITLE": "Regente",
+    "PREPROCESSING_HOOKS": ["config.openapi.contract_paths"],
     "DESCRIPTION": "Durable agent runs behind five API contracts.",
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.1",
@@ -161,7 +161,7 @@ AUTH_USER_MODEL = "accounts.User"
 LOGIN_REDIRECT_URL = "/admin/"
 LOGIN_URL = "/admin/login/"
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "accounts.hashers.Argon2",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -182,6 +182,9 @@ SIMPLE_JWT = {
     "USER_ID_CLAIM": "sub",
 }
 COOKIE_SECURE = env_bool("COOKIE_SECURE", default=False)
+CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")  # front-ends elsewhere that may write with the cookie
+if env_bool("BEHIND_TLS_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # ---- orchestration: the engine (orchestration/worker.py says what each one does)
 ENGINE_SLOTS = env_int("ENGINE_SLOTS", 500, least=1, most=20_000)

@@ -97,11 +97,12 @@ UPDATE orchestration_engine SET lease_until = now() + %(lease)s * interval '1 se
     draining = %(draining)s
 WHERE owner = %(owner)s
 """
-# An engine is dead when its lease is over, or when the lock that it took in this life of the server is held no more.
+# An engine is dead when its lease is over, or when the lock that it took in this life of the server is held no more. A
+# server that has just started gives all engines a lease's time to come back.
 SWEEP = f"""
 WITH dead AS (
     DELETE FROM orchestration_engine e
-    WHERE e.lease_until < now() OR (
+    WHERE (e.lease_until < now() AND pg_postmaster_start_time() < now() - %(lease)s * interval '1 second') OR (
         e.locked_at > pg_postmaster_start_time() AND NOT EXISTS (
             SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
             AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())

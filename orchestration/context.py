@@ -39,6 +39,7 @@ class RunContext:
         self.branches = Branches(put_down)
         self._position = max((step.position for step in run.recorded.values()), default=0)
         self.pen = Pen(engine, run)
+        self.taken: set[int] = set()  # signals that our waits have
 
     # ---- steps
 
@@ -247,9 +248,11 @@ class RunContext:
         return signal["payload"]
 
     def _take(self, event: str) -> dict[str, Any] | None:
-        found = next((signal for signal in self.run.inbox.signals if signal["name"] == event), None)
+        """The first signal of this name that no wait has; an inbox read before our write of that may still hold it."""
+        unread = (signal for signal in self.run.inbox.signals if signal["id"] not in self.taken)
+        found = next((signal for signal in unread if signal["name"] == event), None)
         if found:
-            self.run.inbox.signals.remove(found)
+            self.taken.add(found["id"])
         return found
 
     async def approval(

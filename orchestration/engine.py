@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
 from django.utils import timezone
@@ -190,7 +191,7 @@ def send_event(run_id: UUID, tenant_id: str, name: str, payload: Any) -> Signal:
 def sweep() -> int:
     """The number of runs that were taken back from dead engines."""
     with connection.cursor() as cursor:
-        cursor.execute(claims.SWEEP)
+        cursor.execute(claims.SWEEP, {"lease": settings.ENGINE_LEASE_S})
         return len(cursor.fetchall())
 
 

@@ -129,7 +129,7 @@ class Engine:
             await self._look_at_poked(connection)
         if polls:
             self.looked_at = time.monotonic()
-            await connection.execute(claims.SWEEP)
+            await connection.execute(claims.SWEEP, {"lease": settings.ENGINE_LEASE_S})
         if self.broken:
             broken, self.broken = self.broken, []
             await connection.execute(claims.BROKEN, [self.name, broken])

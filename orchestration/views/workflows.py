@@ -1,7 +1,6 @@
 """/api/v1/workflows: definitions and their versions, and starting runs of them (seed 000 §2, seed 004's execute)."""
 
 from typing import Any
-from uuid import UUID
 
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -15,7 +14,7 @@ from orchestration.idempotency import answer, idempotency
 from orchestration.models import Mode, Run, Workflow, WorkflowVersion
 from orchestration.serializers.runs import run_json, started_json
 from orchestration.serializers.workflows import WorkflowSerializer, WorkflowVersionSerializer, start_fields
-from orchestration.workflows import create_workflow, update_workflow, warnings_of
+from orchestration.workflows import create_workflow, current_version, update_workflow, warnings_of
 
 
 class WorkflowViewSet(ResourceViewSet):
@@ -63,13 +62,13 @@ class WorkflowViewSet(ResourceViewSet):
         return answer(told | {"started_at": first["created_at"]}, created)
 
     def _start(self, pk: str, fields: dict[str, Any]) -> tuple[Run, bool]:
-        """(the run, whether it is new): one SELECT of the two columns that a run needs, and one INSERT."""
+        """(the run, whether it is new): one SELECT and one INSERT."""
         request = self.request
-        workflow_id, revision = self._pinned(pk)
+        workflow_id, revision = current_version(request.tenant.pk, pk)
         return start_run(
             tenant_id=request.tenant.pk,
             kind="workflow",
-            subject_id=str(workflow_id),
+            subject_id=workflow_id,
             subject_version=revision,
             created_by=request.user.pk,
             on_behalf_of=getattr(request, "on_behalf_of", ""),
@@ -77,16 +76,6 @@ class WorkflowViewSet(ResourceViewSet):
             **idempotency(request),
             **fields,
         )
-
-    def _pinned(self, pk: str) -> tuple[UUID, int]:
-        rows = Workflow.objects.for_tenant(self.request.tenant)
-        try:
-            found = rows.filter(pk=UUID(pk)).values_list("id", "revision")[:1]
-        except ValueError:
-            raise WorkflowNotFound(id=pk) from None
-        for row in found:
-            return row
-        raise WorkflowNotFound(id=pk)
 
     def _answer(self, workflow: Workflow, status: int = 200) -> Response:
         return Response({**self.get_serializer(workflow).data, "warnings": warnings_of(workflow)}, status=status)

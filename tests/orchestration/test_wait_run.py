@@ -78,6 +78,20 @@ def test_a_finished_run_takes_no_events(engine: EngineThread, acme: Tenant) -> N
         send_event(run.id, acme.id, "paid", None)
 
 
+@program("test.two_events")
+async def two_events(ctx: RunContext) -> list:
+    """Two branches that wait for the same name."""
+    return await ctx.gather(*[ctx.wait_event(f"w{n}", "paid", 30) for n in range(2)])
+
+
+def test_each_event_goes_to_one_wait(engine: EngineThread, acme: Tenant) -> None:
+    run = start(acme, "test.two_events")
+    until(lambda: len(steps(run)) == 2)
+    for n in range(2):
+        send_event(run.id, acme.id, "paid", {"n": n})
+    assert sorted(payload["n"] for payload in ended(run).result) == [0, 1]
+
+
 @program("test.gate")
 async def gate(ctx: RunContext) -> dict:
     """Asks a person."""

@@ -45,6 +45,7 @@ class Command(BaseCommand):
             "--mode", choices=Mode.values, default=Mode.AUTO, help="draft stages side effects (default: auto)."
         )
         parser.add_argument("--detach", action="store_true", help="Leave the run in the queue and print its id.")
+        parser.add_argument("--engine-wait", type=float, default=ENGINE_BOOT_S, help="Seconds to wait for an engine.")
         parser.add_argument("--json", action="store_true", help="Print the finished run as JSON and nothing else.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -56,7 +57,7 @@ class Command(BaseCommand):
         except DomainError as fault:
             raise CommandError(fault.message, returncode=UNFINISHED) from None
         if not options["detach"]:
-            need_engine()
+            need_engine(options["engine_wait"])
         run, _ = start_run(
             tenant_id=tenant, kind="workflow", subject_id=str(workflow.id), subject_version=workflow.revision,
             input=given, mode=options["mode"],
@@ -91,9 +92,9 @@ def find_workflow(tenant_id: str, name: str) -> Workflow:
     return found[0]
 
 
-def need_engine() -> None:
+def need_engine(seconds: float) -> None:
     """Refuse when nobody would run it; one that is just starting is waited for."""
-    end = time.monotonic() + ENGINE_BOOT_S
+    end = time.monotonic() + seconds
     while not engine_health()["engines"]:
         if time.monotonic() > end:
             told = (

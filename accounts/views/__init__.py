@@ -1,0 +1,1 @@
+"""The accounts' endpoints, by noun."""

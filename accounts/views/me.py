@@ -1,0 +1,54 @@
+"""The caller's own profile and password."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import members, tokens
+from accounts.models import User
+from accounts.serializers import PasswordSerializer, ProfileSerializer, SessionSerializer, UserSerializer
+from accounts.views.sessions import session_response
+from config.api import valid
+from config.errors import Invalid
+
+
+class MeView(APIView):
+    """Who the credentials belong to."""
+
+    @extend_schema(responses=UserSerializer)
+    def get(self, request: Request) -> Response:
+        """The caller."""
+        return Response(UserSerializer(request.identity).data)
+
+    @extend_schema(request=ProfileSerializer, responses=UserSerializer)
+    def patch(self, request: Request) -> Response:
+        """Change name or avatar_url."""
+        changes: dict[str, Any] = valid(ProfileSerializer, request, partial=True).validated_data
+        user = request.user
+        if changes:
+            User.objects.filter(pk=user.pk).update(**changes)
+        for name, value in changes.items():
+            setattr(user, name, value)
+        return Response(UserSerializer(request.identity).data)
+
+    @extend_schema(request=ProfileSerializer, responses=UserSerializer)
+    def put(self, request: Request) -> Response:
+        """Change name or avatar_url."""
+        return self.patch(request)
+
+
+class PasswordView(APIView):
+    """The caller's password."""
+
+    @extend_schema(request=PasswordSerializer, responses=SessionSerializer)
+    def post(self, request: Request) -> Response:
+        """Change the password; all sessions end, and the answer opens a new one."""
+        given = valid(PasswordSerializer, request).validated_data
+        user = User.objects.get(pk=request.user.pk)
+        if not user.check_password(given["current_password"]):
+            raise Invalid({"current_password": ["Is not the password in use."]})
+        members.change_password(user, given["new_password"])
+        return session_response(request, tokens.open_session(members.find_member(request.identity.tenant, user.pk)))

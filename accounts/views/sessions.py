@@ -1,0 +1,98 @@
+"""Register, log in, refresh, log out."""
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework_simplejwt.settings import api_settings
+
+from accounts import members, tokens
+from accounts.authentication import COOKIE, Identity, establish
+from accounts.serializers import (
+    LoginSerializer,
+    MessageSerializer,
+    RefreshSerializer,
+    RegisterSerializer,
+    SessionSerializer,
+    TokensSerializer,
+)
+from config.api import valid
+
+
+def session_response(request: Request, session: tokens.Session, status: int = 200) -> Response:
+    """The user and both tokens; the access token also as a cookie that scripts cannot read."""
+    member = session.member
+    establish(request._request, Identity(member.user, member.tenant, member.role))
+    return set_cookie(Response(SessionSerializer(session).data, status=status), session.access_token)
+
+
+def set_cookie(response: Response, token: str) -> Response:
+    """The response with the access token as a cookie."""
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=api_settings.ACCESS_TOKEN_LIFETIME,
+        httponly=True,
+        samesite="Lax",
+        secure=settings.COOKIE_SECURE,
+    )
+    return response
+
+
+class RegisterView(APIView):
+    """A new user, in a new tenant or in one that lets them in."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    @extend_schema(request=RegisterSerializer, responses={201: SessionSerializer})
+    def post(self, request: Request) -> Response:
+        """Create a user, and the tenant when it is new."""
+        given = valid(RegisterSerializer, request).validated_data
+        member = members.register(
+            given["email"],
+            given["password"],
+            given["name"],
+            given.get("tenant_id") or "",
+            given.get("invitation") or "",
+        )
+        return session_response(request, tokens.open_session(member), 201)
+
+
+class LoginView(APIView):
+    """A session for an e-mail address and its password."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    @extend_schema(request=LoginSerializer, responses=SessionSerializer)
+    def post(self, request: Request) -> Response:
+        """Log in."""
+        given = valid(LoginSerializer, request).validated_data
+        return session_response(request, tokens.open_session(members.log_in(given["email"], given["password"])))
+
+
+class RefreshView(APIView):
+    """The next pair of tokens."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    @extend_schema(request=RefreshSerializer, responses=TokensSerializer)
+    def post(self, request: Request) -> Response:
+        """Exchange a refresh token for new tokens; each works once."""
+        session = tokens.refresh(valid(RefreshSerializer, request).validated_data["refresh_token"])
+        return set_cookie(Response(TokensSerializer(session).data), session.access_token)
+
+
+class LogoutView(APIView):
+    """The end of a session."""
+
+    @extend_schema(request=RefreshSerializer, responses=MessageSerializer)
+    def post(self, request: Request) -> Response:
+        """Revoke the refresh token and its family, and take the cookie back."""
+        tokens.close_session(request.identity.user, valid(RefreshSerializer, request).validated_data["refresh_token"])
+        response = Response({"message": "Logged out"})
+        response.delete_cookie(COOKIE, samesite="Lax")
+        return response

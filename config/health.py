@@ -1,0 +1,171 @@
+"""Roots and health in each contract's words, the processes' metrics, and the answer to unknown paths."""
+
+import time
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.db import Error, connection
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django_prometheus.exports import ExportToDjangoView
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.permissions import Operators
+from config.errors import handler404
+from config.fields import iso
+from orchestration.health import engine_health
+from orchestration.models import Run, Status
+
+STARTED = time.monotonic()
+ABOUT = {"message": "Regente API", "version": settings.VERSION, "api": "/api/v1"}
+
+
+def text(*names: str) -> dict[str, serializers.Field]:
+    """Serializer fields that are texts."""
+    return {name: serializers.CharField() for name in names}
+
+
+class PublicView(APIView):
+    """A view that needs no credentials."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+
+class RootView(PublicView):
+    """`/`: the keys of both contracts that have one."""
+
+    @extend_schema(responses=inline_serializer("Root", text("status", "service", "version", "docs", "message", "api")))
+    def get(self, request: Request) -> Response:
+        """What this is, and where to go on."""
+        return Response({"status": "online", "service": "Regente", "docs": "/docs", **ABOUT})
+
+
+class ApiRootView(PublicView):
+    """`/api/v1`."""
+
+    @extend_schema(responses=inline_serializer("ApiRoot", text("message", "version", "api")))
+    def get(self, request: Request) -> Response:
+        """Name and version of the API."""
+        return Response(ABOUT)
+
+
+def database_state() -> str:
+    """connected, disconnected or error."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error as fault:
+        connection.close()  # the next request starts with a new one
+        return "disconnected" if connection.connection is None and "connect" in str(fault) else "error"
+    return "connected"
+
+
+class LiveView(PublicView):
+    """`/healthz` and `/api/v1/healthz`: the process answers; says how the database is."""
+
+    @extend_schema(
+        responses=inline_serializer(
+            "Healthz", {**text("status", "timestamp", "database"), "uptime": serializers.FloatField()}
+        )
+    )
+    def get(self, request: Request) -> Response:
+        """status ok or degraded, database connected, disconnected or error, uptime in seconds."""
+        state = database_state()
+        return Response(
+            {
+                "status": "ok" if state == "connected" else "degraded",
+                "timestamp": iso(datetime.now(UTC)),
+                "database": state,
+                "uptime": round(time.monotonic() - STARTED, 3),
+            }
+        )
+
+
+TASK_STATES = ("pending", "running", "completed", "failed", "cancelled")
+
+
+def task_counts() -> dict[str, int]:
+    """How many code tasks there are, by the contract's states."""
+    counts = dict.fromkeys(("total", *TASK_STATES), 0)
+    rows = Run.all_tenants.filter(kind="task").order_by().values_list("status").annotate(number=Count("*"))
+    for status, found in rows:
+        counts["running" if status == Status.PAUSED else status] += found
+        counts["total"] += found
+    return counts
+
+
+class TaskHealthView(PublicView):
+    """`/health`."""
+
+    @extend_schema(
+        responses=inline_serializer(
+            "Health",
+            {
+                "status": serializers.CharField(),
+                "tasks": inline_serializer(
+                    "TaskCounts", {name: serializers.IntegerField() for name in ("total", *TASK_STATES)}
+                ),
+            },
+        )
+    )
+    def get(self, request: Request) -> Response:
+        """healthy, and the number of tasks in each state."""
+        return Response({"status": "healthy", "tasks": task_counts()})
+
+
+@cache
+def broker() -> redis.Redis:
+    """This process's client of the message broker."""
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=1)
+
+
+def broker_state() -> str:
+    """connected or disconnected."""
+    try:
+        return "connected" if broker().ping() else "disconnected"
+    except (redis.RedisError, OSError):
+        return "disconnected"
+
+
+class ReadyView(PublicView):
+    """`/readyz`: all that work needs is there."""
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT})
+    def get(self, request: Request) -> Response:
+        """200 when database, broker and an engine answer, 503 otherwise; each part is listed."""
+        parts: dict[str, Any] = {"database": database_state(), "broker": broker_state(), "engines": 0}
+        if parts["database"] == "connected":
+            try:
+                parts |= engine_health()
+            except Error:
+                parts["database"] = "error"  # it answers, but its tables do not
+        ready = parts["database"] == parts["broker"] == "connected" and parts["engines"] > 0
+        body = {"status": "ready" if ready else "unavailable", "timestamp": iso(datetime.now(UTC)), **parts}
+        return Response(body, status=200 if ready else 503, headers={} if ready else {"Retry-After": "2"})
+
+
+class MetricsView(APIView):
+    """`/metrics`: the processes' figures for Prometheus, over all tenants and so for operators alone."""
+
+    permission_classes = (Operators,)
+
+    @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
+    def get(self, request: Request) -> HttpResponse:
+        """Prometheus text."""
+        return ExportToDjangoView(request._request)
+
+
+@csrf_exempt
+def unknown_path(request: HttpRequest) -> HttpResponse:
+    """The façade's own 404, also while DEBUG is on."""
+    return handler404(request)

@@ -1,0 +1,55 @@
+"""Makes the database ready for the product: migrations, the operator of the environment, the demo of the embedded mode.
+
+Run as a program by the launcher (`--wait`: its slow imports are done while the servers start) and once per deployment
+in containers. Its last line on standard output is JSON: what the launcher's ready line tells.
+"""
+
+import argparse
+import io
+import json
+import os
+import sys
+
+import django
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from config.launch import programs
+
+MIGRATION_LOCK = 0x7265676E  # one preparer at a time, when several machines start at once
+
+
+def prepare(demo: bool) -> dict:
+    """The demo's credentials, or {}; the database is then ready for the product."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", interactive=False, verbosity=0)
+    if settings.EMBEDDED:
+        programs.remember_migrated(settings.DATA_DIR)
+    call_command("ensure_operator", stdout=io.StringIO())
+    told = io.StringIO()
+    if demo:
+        call_command("seed_demo", json=True, stdout=told)
+    connection.close()  # gives the lock back
+    return json.loads(told.getvalue() or "{}")
+
+
+def main() -> None:
+    """Prepare, when --wait is given once standard input is closed; --demo adds the demo tenant."""
+    parser = argparse.ArgumentParser(prog="python -m config.launch prepare", description=__doc__)
+    parser.add_argument("--wait", action="store_true")
+    parser.add_argument("--demo", action="store_true")
+    options = parser.parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    if options.wait:
+        sys.stdin.read()
+    print(json.dumps(prepare(options.demo)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

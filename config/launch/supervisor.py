@@ -1,0 +1,135 @@
+"""supervisord keeps the programs running: its configuration, its start, and the few calls that the launcher makes."""
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import xmlrpc.client
+from contextlib import suppress
+from pathlib import Path
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from config import embedded
+from config.launch import programs
+from config.launch.orphans import tied
+from config.launch.servers import Server
+
+SERVERS, PRODUCT = "servers", "product"
+SERVER_STOP_S = 30
+# Never given up: a program that ends within a second waits one second more at each try (supervisord's backoff).
+PROGRAM = """[program:{name}]
+command={command}
+directory={directory}
+autostart={autostart}
+autorestart=true
+startsecs=1
+startretries=1000000
+stopsignal={stop_signal}
+stopwaitsecs={stop_s}
+killasgroup={killasgroup}
+umask=077
+redirect_stderr=true
+stdout_logfile={log}/{name}.log
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=3
+"""
+DAEMON = """[supervisord]
+nodaemon=true
+silent=true
+logfile={log}/supervisord.log
+logfile_maxbytes=10MB
+logfile_backups=3
+pidfile={run}/supervisord.pid
+{account}
+[unix_http_server]
+file={socket}
+chmod=0700
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+"""
+GROUP = "[group:{name}]\nprograms={programs}\npriority={priority}\n"
+
+
+def door(data_dir: Path) -> Path:
+    """supervisord's own door. The name is short because supervisord adds its pid to it while it starts."""
+    return embedded.socket_dir(data_dir) / "sup.sock"
+
+
+def configuration(data_dir: Path, servers: list[Server]) -> str:
+    """supervisord's configuration: the servers start first and stop last, the product's programs stop together."""
+    log, run = data_dir / "log", data_dir / "run"
+    account = "user=root" if os.geteuid() == 0 else ""  # silences its warning; the launcher chose the account already
+    parts = [DAEMON.format(log=_plain(log), run=_plain(run), socket=_plain(door(data_dir)), account=account)]
+    for server in servers:
+        parts.append(
+            _program(log, server.name, server.command, server.stop_signal, SERVER_STOP_S, autostart=True, group=False)
+        )
+    for name, (command, stop_s) in product().items():
+        parts.append(_program(log, name, tied(command), signal.SIGTERM, stop_s, autostart=False, group=True))
+    if servers:
+        parts.append(GROUP.format(name=SERVERS, programs=",".join(server.name for server in servers), priority=100))
+    parts.append(GROUP.format(name=PRODUCT, programs=",".join(product()), priority=200))
+    return "\n".join(parts)
+
+
+def product() -> dict[str, tuple[list[str], int]]:
+    """The product's programs: name → command line, and the seconds it may take to stop."""
+    return {
+        "web": (programs.web(), round(programs.WEB_STOP_S)),
+        "worker": (programs.worker(), programs.worker_stop_s()),
+        "scheduler": (programs.scheduler(), 5),
+    }
+
+
+def _program(
+    log: Path, name: str, command: list[str], stop: signal.Signals, stop_s: int, autostart: bool, group: bool
+) -> str:
+    return PROGRAM.format(
+        name=name,
+        command=_plain(shlex.join(command)),
+        directory=_plain(embedded.BASE_DIR),
+        autostart=str(autostart).lower(),
+        stop_signal=stop.name.removeprefix("SIG"),
+        stop_s=stop_s,
+        killasgroup=str(group).lower(),
+        log=_plain(log),
+    )
+
+
+def _plain(text: object) -> str:
+    """The text as supervisord reads it back: it expands %(…)s."""
+    return str(text).replace("%", "%%")
+
+
+def start(data_dir: Path, servers: list[Server], lock_fd: int) -> subprocess.Popen[bytes]:
+    """supervisord, running. It stops everything in order when we end, and holds the data folder's lock until it has."""
+    file = data_dir / "run" / "supervisord.conf"
+    file.write_text(configuration(data_dir, servers))
+    file.chmod(0o600)
+    command = tied([sys.executable, "-m", "supervisor.supervisord", "-c", str(file)], signal.SIGTERM)
+    with (data_dir / "log" / "supervisord.err").open("ab") as errors:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=errors,
+            stderr=errors,
+            cwd=embedded.BASE_DIR,
+            pass_fds=[lock_fd],
+            start_new_session=True,
+        )
+
+
+def call(data_dir: Path, method: str, *arguments: object) -> object:
+    """What supervisord's XML-RPC method answers."""
+    transport = SupervisorTransport(serverurl=f"unix://{door(data_dir)}")
+    with xmlrpc.client.ServerProxy("http://127.0.0.1", transport) as proxy:
+        return getattr(proxy.supervisor, method)(*arguments)
+
+
+def wake(data_dir: Path) -> None:
+    """supervisord looks at its programs now, not at the end of its second: any connection does that."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as knock:
+        knock.connect(str(door(data_dir)))

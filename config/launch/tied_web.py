@@ -1,0 +1,8 @@
+"""The web application as granian's worker processes load it: they end with granian, which they would else outlive."""
+
+from config.launch.orphans import die_with_parent
+
+die_with_parent()
+from config.asgi import application  # noqa: E402
+
+__all__ = ["application"]

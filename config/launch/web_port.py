@@ -1,0 +1,61 @@
+"""The web server's address: is it free, and does the product answer there?"""
+
+import errno
+import http.client
+import socket
+
+from config.launch import programs
+
+READY = "ready"
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+WHY_NOT = {
+    errno.EADDRINUSE: "port {port} of {host} is in use by another program; set PORT to a free one: PORT=8001 make run",
+    errno.EADDRNOTAVAIL: "HOST: {host} is no address of this machine; use 127.0.0.1, or 0.0.0.0 for all",
+    errno.EACCES: "PORT: {port} may be used by root alone; set it to 1024 or more",
+}
+
+
+class PortInUse(SystemExit):
+    """The web server could not listen on its address."""
+
+
+def refuse_used(host: str, port: int) -> None:
+    """Nothing listens on the address, and we may."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+            0
+        ]
+    except socket.gaierror:
+        raise PortInUse(f"HOST: {host!r} is not known; use 127.0.0.1, or 0.0.0.0 for all addresses") from None
+    with socket.socket(family, kind) as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind(address)
+        except OSError as fault:
+            why = WHY_NOT.get(fault.errno or 0, "cannot listen on port {port} of {host}: " + str(fault.strerror))
+            raise PortInUse(why.format(host=host, port=port)) from None
+
+
+def _reach() -> str:
+    host = programs.host()
+    return EVERYWHERE.get(host, host)
+
+
+def url() -> str:
+    """Where a person on this machine finds the product."""
+    host = _reach()
+    return f"http://{f'[{host}]' if ':' in host else host}:{programs.port()}"
+
+
+def readiness() -> str:
+    """READY when /readyz answers 200, else what it answers."""
+    connection = http.client.HTTPConnection(_reach(), programs.port(), timeout=3)
+    try:
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        body = answer.read(1000).decode(errors="replace")
+        return READY if answer.status == 200 else f"/readyz answers {answer.status} {body}"
+    except (OSError, http.client.HTTPException) as fault:
+        return f"/readyz does not answer ({fault})"
+    finally:
+        connection.close()

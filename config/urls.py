@@ -1,0 +1,36 @@
+"""All routes. Each answers with and without a trailing slash itself; what nobody answers is a JSON 404."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path, re_path
+
+from config.api import route
+from config.documentation import OpenAPIView, RedocView, SwaggerView
+from config.health import ApiRootView, LiveView, MetricsView, ReadyView, RootView, TaskHealthView, unknown_path
+
+handler400 = "config.errors.handler400"
+handler403 = "config.errors.handler403"
+handler404 = "config.errors.handler404"
+handler500 = "config.errors.handler500"
+
+api: list[URLPattern | URLResolver] = [
+    route("healthz", LiveView.as_view()),
+    path("", include("accounts.urls")),
+    path("", include("orchestration.urls")),
+    path("", include("agents.urls")),
+]
+
+urlpatterns = [
+    path("", RootView.as_view()),
+    route("healthz", LiveView.as_view()),
+    route("health", TaskHealthView.as_view()),
+    route("readyz", ReadyView.as_view()),
+    route("metrics", MetricsView.as_view()),
+    route("docs", SwaggerView.as_view()),
+    route("redoc", RedocView.as_view()),
+    route(r"openapi\.json", OpenAPIView.as_view()),
+    route("api/v1", ApiRootView.as_view()),
+    path("api/v1/", include(api)),
+    re_path("^admin$", admin.site.admin_view(admin.site.index)),
+    path("admin/", admin.site.urls),
+    re_path("", unknown_path),
+]

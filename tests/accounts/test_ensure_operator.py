@@ -1,0 +1,67 @@
+"""The platform's operator, made at every start and only once."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from rest_framework.test import APIClient
+
+from accounts.models import Tenant, User
+from tests.factories import log_in, make_user
+
+EMAIL, SECRET = "operator@example.com", "operator-Pa55word!"
+
+
+@pytest.fixture
+def named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment names an operator."""
+    monkeypatch.setenv("DJANGO_SUPERUSER_EMAIL", EMAIL)
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", SECRET)
+
+
+def ensure() -> str:
+    out = StringIO()
+    call_command("ensure_operator", stdout=out)
+    return out.getvalue()
+
+
+@pytest.mark.usefixtures("named")
+def test_it_makes_the_operator_once(db: None) -> None:
+    assert "made" in ensure() and "is there" in ensure()
+    answer = APIClient().post("/api/v1/auth/login", {"email": EMAIL, "password": SECRET}, format="json")
+    assert (answer.json()["user"]["role"], answer.json()["user"]["tenant_id"]) == ("admin", "operators")
+
+
+@pytest.mark.usefixtures("named")
+def test_an_operators_own_password_is_left_alone(db: None) -> None:
+    ensure()
+    user = User.objects.get()
+    user.set_password("changed-Horse-9")
+    user.save()
+    ensure()
+    assert User.objects.get().check_password("changed-Horse-9")
+
+
+@pytest.mark.usefixtures("named")
+def test_one_who_took_the_address_before_does_not_become_the_operator(tenant: Tenant) -> None:
+    squatter = log_in(make_user(tenant, email=EMAIL))
+    ensure()
+    assert squatter.get("/api/v1/auth/me").status_code == 401
+    assert User.objects.get().check_password(SECRET)
+
+
+def test_without_a_name_it_makes_nobody(db: None) -> None:
+    assert "not set" in ensure()
+    assert not User.objects.exists()
+
+
+@pytest.mark.usefixtures("named")
+@pytest.mark.parametrize(
+    ("variable", "value"), [("DJANGO_SUPERUSER_PASSWORD", "short"), ("DJANGO_SUPERUSER_EMAIL", "nobody")]
+)
+def test_a_bad_value_stops_it_naming_the_variable(
+    db: None, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(CommandError, match=variable):
+        ensure()

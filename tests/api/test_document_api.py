@@ -1,0 +1,106 @@
+"""The OpenAPI document: valid, complete, one tag per contract; and its pages come from this server alone."""
+
+import re
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.views import APIView
+
+TAGS = {"Runs and agents", "Teams", "Agent jobs", "Code tasks", "Catalogue and operations"}
+GHOST = "00000000-0000-4000-8000-000000000000"
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """The served document."""
+    return Client().get("/openapi.json").json()
+
+
+def routes(patterns: list[Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """(path, view class) of every API view that the URLs name."""
+    found: list[tuple[str, Any]] = []
+    for entry in patterns:
+        path = prefix + str(entry.pattern).lstrip("^")
+        if isinstance(entry, URLResolver):
+            found += routes(entry.url_patterns, path)
+        elif isinstance(entry, URLPattern):
+            view = getattr(entry.callback, "cls", None)
+            if view is not None and issubclass(view, APIView):
+                found.append((plain(path), view))
+    return found
+
+
+def plain(path: str) -> str:
+    """The path without the names of its parameters and without its slash."""
+    path = re.sub(r"\(\?P<\w+>[^)]*\)|{\w+}", "{}", path.replace("/?$", "").replace("\\", "").replace("$", ""))
+    return "/" + path.strip("/")
+
+
+def test_it_is_valid_and_nothing_is_guessed() -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=StringIO())
+
+
+def test_it_says_which_version_it_is(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.1" and document["info"]["title"] == "Regente"
+
+
+def test_every_route_is_documented(document: dict[str, Any]) -> None:
+    documented = {plain(path) for path in document["paths"]}
+    pages = {"/docs", "/redoc", "/openapi.json"}
+    assert {path for path, _ in routes(get_resolver().url_patterns)} - pages <= documented
+
+
+def test_every_operation_has_one_tag_its_errors_and_an_id_of_its_own(document: dict[str, Any]) -> None:
+    operations = [one for path in document["paths"].values() for key, one in path.items() if key in METHODS]
+    for one in operations:
+        assert len(one["tags"]) == 1 and one["tags"][0] in TAGS
+        assert {"4XX", "5XX"} <= set(one["responses"])
+    ids = [one["operationId"] for one in operations]
+    assert len(ids) == len(set(ids))
+
+
+def test_credentials_are_described(document: dict[str, Any]) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert {scheme["type"] for scheme in schemes.values()} == {"http", "apiKey"} and len(schemes) == 3
+    me = next(one for path, one in document["paths"].items() if path.startswith("/api/v1/auth/me"))
+    assert [next(iter(way)) for way in me["get"]["security"]] == ["bearer", "apiKey", "cookie"]
+
+
+@pytest.mark.django_db
+def test_every_route_answers_itself_with_and_without_a_slash(document: dict[str, Any]) -> None:
+    client = Client(raise_request_exception=False)
+    for path, operations in document["paths"].items():
+        url = re.sub(r"{\w+}", GHOST, path).rstrip("/")
+        for method in METHODS:
+            if method not in operations or not url:
+                continue
+            answers = [client.generic(method.upper(), each, b"{}", "application/json") for each in (url, url + "/")]
+            statuses = [answer.status_code for answer in answers]
+            assert statuses[0] == statuses[1], (method, url, statuses)
+            assert statuses[0] in (200, 400, 401, 503), (method, url, statuses)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/", "/redoc", "/redoc/"])
+def test_its_pages_load_nothing_from_elsewhere(path: str) -> None:
+    answer = Client().get(path, HTTP_ACCEPT="application/json")
+    page = answer.content.decode()
+    assert answer.status_code == 200 and answer["Content-Type"].startswith("text/html")
+    assets = re.findall(r"(?:src|href)=\"([^\"#]+)\"", page)
+    assert assets and all(asset.startswith("/static/") for asset in assets)
+    for asset in assets:
+        assert Client().get(asset).status_code == 200
+    assert "/openapi.json" in page and "default-src 'self'" in answer["Content-Security-Policy"]
+
+
+def test_a_wrong_method_on_a_page_is_our_own_error() -> None:
+    assert Client().post("/docs").json()["errorCode"] == "METHOD_NOT_ALLOWED"
+
+
+def test_no_accept_header_and_no_format_changes_what_comes() -> None:
+    for headers in ({"HTTP_ACCEPT": "text/event-stream"}, {"HTTP_ACCEPT": "image/png"}, {"HTTP_ACCEPT": ""}):
+        assert Client().get("/api/v1?format=yaml", **headers).json()["api"] == "/api/v1"
