@@ -5,15 +5,14 @@ Every deployable value comes through env.py; docs/configuration.md lists them.
 
 import secrets
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from config import embedded
 from config.env import BadSetting, env_bool, env_float, env_int, env_list, env_text
 
 VERSION = "0.1.0"
-BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(env_text("DATA_DIR", str(BASE_DIR / ".data"))).expanduser().absolute()
+BASE_DIR = embedded.BASE_DIR
+DATA_DIR = embedded.data_dir()
 DEBUG = env_bool("DEBUG", default=False)
 EMBEDDED = not env_text("DATABASE_URL")  # one machine, no server of the operator's own
 
@@ -194,7 +193,7 @@ ENGINE_LEASE_S = env_float("ENGINE_LEASE_S", 5.0, least=1.0)
 ENGINE_DRAIN_S = env_float("ENGINE_DRAIN_S", 10.0)
 ENGINE_MAX_DEATHS = env_int("ENGINE_MAX_DEATHS", 3, least=1)
 ENGINE_TENANT_CAP = env_int("ENGINE_TENANT_CAP", 0)  # running runs per tenant over all engines; 0 = no cap
-ENGINE_KIND_CAPS = {}  # {"task": 5}: running runs per tenant and kind
+ENGINE_KIND_CAPS: dict[str, int] = {}  # {"task": 5}: running runs per tenant and kind
 OUTBOUND_ALLOW = env_list("OUTBOUND_ALLOW")
 
 # ---- Celery: the doorbell and the host; it keeps no state (docs/decisions/001-postgres-is-the-queue.md)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import orjson
 import redis.asyncio as redis
@@ -20,7 +21,9 @@ BACKOFF_S = (0.2, 0.5, 1.0, 2.0)
 
 def client() -> redis.Redis:
     """A Redis client of this loop."""
-    over_tcp = {} if settings.REDIS_URL.startswith("unix:") else {"socket_connect_timeout": 1, "socket_keepalive": True}
+    over_tcp: dict[str, Any] = (
+        {} if settings.REDIS_URL.startswith("unix:") else {"socket_connect_timeout": 1, "socket_keepalive": True}
+    )
     return redis.Redis.from_url(settings.REDIS_URL, **over_tcp)
 
 

@@ -66,7 +66,11 @@ class Host:
 
     def wake(self) -> None:
         """There is work."""
-        self.call(lambda: self.engine and self.engine.ring())
+        self.call(self._ring)
+
+    def _ring(self) -> None:
+        if self.engine:
+            self.engine.ring()
 
     def drain(self) -> None:
         """Stop claiming; runs go on."""

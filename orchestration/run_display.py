@@ -109,8 +109,13 @@ def _rows(told: Any) -> list[dict[str, Any]]:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    there = dict.fromkeys(key for row in rows for key in row)  # the database does not keep the order of an object's keys
-    columns = [*(name for name in FIRST_COLUMNS if name in there), *(name for name in there if name not in FIRST_COLUMNS)]
+    there = dict.fromkeys(
+        key for row in rows for key in row
+    )  # the database does not keep the order of an object's keys
+    columns = [
+        *(name for name in FIRST_COLUMNS if name in there),
+        *(name for name in there if name not in FIRST_COLUMNS),
+    ]
     table = Table()
     for column in columns[:MOST_COLUMNS]:
         table.add_column(plain(column, 40))

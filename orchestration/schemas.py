@@ -1,11 +1,16 @@
 """What the OpenAPI document says of the run routes: shapes of answers, parameters, headers."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
 from orchestration.models import Mode, Status, StepStatus
 from orchestration.serializers.requests import EventRequest, ResumeRequest, RunQuery
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class UsageShape(serializers.Serializer):
@@ -95,6 +100,6 @@ _events_post = extend_schema(
 )
 
 
-def run_events(view: object) -> object:
+def run_events(view: F) -> F:
     """Both methods of /runs/{id}/events."""
     return _events_get(_events_post(view))

@@ -295,9 +295,9 @@ class Engine:
             await connection.execute(claims.UNREGISTER, [self.name])
             log.info("engine %s ends; %d runs given back", self.name, given_back.rowcount)
         await self.bell.close()  # rings the others: what we gave back waits for them
-        for connection in (self.main, self.aux):
-            if connection is not None:
-                await connection.close()
+        for mine in (self.main, self.aux):
+            if mine is not None:
+                await mine.close()
         for close in CLOSE:
             await close()
         await asyncio.to_thread(close_connections, self.loader_pool, LOADER_THREADS)

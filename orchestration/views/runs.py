@@ -58,7 +58,7 @@ class RunViewSet(TenantViewSet):
 
     def actor(self) -> Actor:
         """Who makes this call."""
-        return Actor(self.request.user.pk, self.request.role)
+        return Actor(self.request.identity.user.pk, self.request.role)
 
     @schemas.run_list
     def list(self, request: Request) -> Response:
@@ -69,7 +69,7 @@ class RunViewSet(TenantViewSet):
         if workflow := filters.pop("workflow_id", None):
             filters["subject_id"] = workflow
         rows = self.paginate_queryset(self.get_queryset().filter(**filters))
-        return self.get_paginated_response([shapes.run_json(run) for run in rows])
+        return self.get_paginated_response([shapes.run_json(run) for run in rows or ()])
 
     @schemas.run_detail
     def retrieve(self, request: Request, pk: str) -> Response:

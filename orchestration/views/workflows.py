@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from accounts.models import Role
 from config.api import ResourceViewSet, body_object
 from config.errors import WorkflowNotFound
+from orchestration import workflow_schemas as schemas
 from orchestration.engine import start_run
 from orchestration.idempotency import answer, idempotency
 from orchestration.models import Mode, Run, Workflow, WorkflowVersion
@@ -25,21 +26,35 @@ class WorkflowViewSet(ResourceViewSet):
     roles = {"read": Role.USER, "write": Role.DEVELOPER, "runs": Role.USER, "execute": Role.USER}
     free_body = frozenset({"execute"})
 
+    @schemas.workflow_detail
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The workflow, with what is doubtful about its definition in `warnings`."""
         return self._answer(self.get_object())
 
+    @schemas.workflow_create
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """201 and the new workflow."""
         fields = self.valid().validated_data
         return self._answer(create_workflow(request.tenant.pk, fields, request.user.pk), 201)
 
+    @schemas.workflow_update
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The workflow with the body's fields changed; runs under way keep the version that they started with."""
         found = self.get_object()
         fields = self.valid(instance=found, partial=True).validated_data
         return self._answer(update_workflow(request.tenant.pk, found.pk, fields, request.user.pk))
 
+    @schemas.workflow_update
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The same as update."""
+        return self.update(request, *args, **kwargs)
+
+    @schemas.workflow_delete
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Delete the workflow; its versions stay for the runs that rest on them."""
+        return super().destroy(request, *args, **kwargs)
+
+    @schemas.workflow_versions
     @action(detail=True)
     def versions(self, request: Request, pk: str) -> Response:
         """The versions of the workflow, the newest first."""
@@ -47,12 +62,14 @@ class WorkflowViewSet(ResourceViewSet):
         page = self.paginate_queryset(rows.order_by("-revision"))
         return self.get_paginated_response(WorkflowVersionSerializer(page, many=True).data)
 
+    @schemas.workflow_runs
     @action(detail=True, methods=["post"])
     def runs(self, request: Request, pk: str) -> Response:
         """Start a run; the answer comes at once."""
         run, created = self._start(pk, start_fields(body_object(request)))
         return answer(run_json(run) if created else started_json(run), created)
 
+    @schemas.workflow_execute
     @action(detail=True, methods=["post"])
     def execute(self, request: Request, pk: str) -> Response:
         """Start a run that acts, whose input is the body."""
