@@ -7,6 +7,7 @@ import inspect
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,10 @@ from orchestration.waits import CHILD_NET_S, Branches, Wait, now
 
 if TYPE_CHECKING:
     from orchestration.worker import Engine
+
+
+# Set within a later try of a step: what failed inside its earlier try is then no answer, and is done again.
+trying_again: ContextVar[bool] = ContextVar("trying_again", default=False)
 
 
 class Rejected(BaseException):
@@ -65,7 +70,9 @@ class RunContext:
         if before and before.status in ("completed", "skipped"):
             return before.output
         if before and before.status == "failed":
-            raise _failure(name, before)
+            if not trying_again.get():
+                raise _failure(name, before)
+            before.tries = 0
         row = self._row(name, before, node_id, type, input)
         told = None if silent else {"node_id": row["node_id"], "node_type": type}
         if told and name not in self.run.told:
@@ -76,6 +83,7 @@ class RunContext:
         while True:
             row["tries"] += 1
             began = time.perf_counter()
+            inside = trying_again.set(trying_again.get() or row["tries"] > 1)
             try:
                 async with asyncio.timeout(timeout_s):
                     output = await self._call(fn, args, pure)
@@ -83,6 +91,9 @@ class RunContext:
             except Exception as fault:
                 await self._failed_try(row, told, fault, policy, timeout_s)
                 continue
+            finally:
+                trying_again.reset(inside)
+            self.run.recorded[name] = Recorded("completed", output)
             await self._record(row, told, began, written, wait=not pure)
             return output
 

@@ -82,6 +82,8 @@ def _prepared(kind: str, config: dict[str, Any], place: Place) -> dict[str, Any]
         fixed = {key: value for key, value in config.items() if key in _STRUCTURE}
         if isinstance(config.get("prompt"), str):
             fixed["prompt"] = templates.as_template(config["prompt"], place.ids)
+            if fault := templates.check(fixed["prompt"]):
+                place.add("config.prompt", f"the prompt's template {fault}")
         config = moving | fixed
         if resolve and fixed:
             resolve = _beside(resolve, fixed)

@@ -18,7 +18,7 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from accounts.models import Role
-from config.errors import Conflict, DomainError, Forbidden
+from config.errors import Conflict, DomainError, Forbidden, IdempotencyConflict
 from governance.budgets import open_run_budget
 from orchestration import claims, journal
 from orchestration.models import FINAL, Approval, Run, RunEvent, Signal, Status
@@ -26,12 +26,6 @@ from orchestration.queue import wake
 
 RANK = {role: rank for rank, role in enumerate((Role.USER, Role.DEVELOPER, Role.ADMIN))}
 SIGNALS_MOST = 1_000
-
-
-class IdempotencyConflict(Conflict):
-    """This Idempotency-Key was used with another request; send the same body, or use another key."""
-
-    code = "IDEMPOTENCY_CONFLICT"
 
 
 class NotPaused(DomainError):

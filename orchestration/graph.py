@@ -75,8 +75,12 @@ class Graph:
     _layout: Layout | None = None
     _forks: dict[Any, Fork] = field(default_factory=dict)
 
+    def known_fork(self, node: Node, targets: tuple[str, ...], stops: frozenset[str]) -> Fork | None:
+        """The plan, when it was made before."""
+        return self._forks.get((node.id, targets, stops))
+
     def fork(self, node: Node, targets: tuple[str, ...], stops: frozenset[str]) -> Fork:
-        """How a parallel node's branches run, and where they meet."""
+        """How a parallel node's branches run, and where they meet. In a large graph this takes a while."""
         key = (node.id, targets, stops)
         found = self._forks.get(key)
         if found is None:

@@ -84,6 +84,7 @@ class Host:
 
 _host: Host | None = None
 _pipe: tuple[int, int] | None = None
+_parent = 0
 
 
 def wake() -> None:
@@ -101,18 +102,20 @@ def _start(drain_pipe: int | None = None) -> None:
 @signals.worker_init.connect
 def prepare(sender: Any = None, **_: Any) -> None:
     """In the parent, before it forks: load what children can share, and make the pipe that tells them to drain."""
-    global _pipe
+    global _pipe, _parent
     from orchestration.programs import PRELOAD
 
     for load in PRELOAD:
         load()
     gc.freeze()
-    _pipe = os.pipe()
+    _pipe, _parent = os.pipe(), os.getpid()
 
 
 @signals.worker_process_init.connect
 def start_in_child(**_: Any) -> None:
-    """In a prefork child: start the engine and return."""
+    """In a prefork child: start the engine and return. (The solo pool sends this too, without a child.)"""
+    if os.getpid() == _parent:
+        return
     die_with_parent()
     if _pipe is not None:
         with contextlib.suppress(OSError):

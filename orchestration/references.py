@@ -16,6 +16,7 @@ from governance.conditions import MISSING, lookup, path_parts
 SOURCES = ("input", "steps", "context", "event", "item")
 NAMES = ("output", *SOURCES)
 DEEPEST = 60
+LONGEST_ID = 200
 Path = tuple[str | int, ...]
 Resolver = Callable[[dict[str, Any]], Any]
 
@@ -31,12 +32,13 @@ class UnknownStep(DomainError):
 
 def step_path(parts: Sequence[str | int], node_ids: Collection[str]) -> Path:
     """The path below `steps` with the node's id as its first part: the longest known id that the parts begin with."""
-    for end in range(len(parts), 0, -1):
+    for end in range(min(len(parts), LONGEST_ID), 0, -1):
         head = parts[:end]
         name = ".".join(map(str, head))
         if name in node_ids and (end == 1 or all(isinstance(part, str) for part in head)):
             return name, *parts[end:]
-    raise UnknownStep(f"names the step {'.'.join(map(str, parts))!r}, but no node has that id")
+    named = ".".join(map(str, parts[:LONGEST_ID]))[:LONGEST_ID]
+    raise UnknownStep(f"names the step {named!r}, but no node has that id")
 
 
 def compile_value(value: Any, node_ids: Collection[str], depth: int = 0) -> Resolver | None:
@@ -98,8 +100,8 @@ def _whole_path(text: str, node_ids: Collection[str]) -> Path | None:
     if not text.startswith("$steps."):
         return None
     rest = text.removeprefix("$steps.")
-    cuts = [len(rest), *(at for at in range(len(rest) - 1, 0, -1) if rest[at] in ".[")]
-    for cut in cuts:
+    ends = range(min(len(rest), LONGEST_ID), 0, -1)
+    for cut in (at for at in ends if at == len(rest) or rest[at] in ".["):
         if rest[:cut] in node_ids and _TAIL.fullmatch(rest, cut):
             return "steps", rest[:cut], *path_parts(rest[cut:])
     return None

@@ -4,6 +4,7 @@ A replay walks the same way again: what decides the way is recorded, or computed
 parallel node sees the steps before the fork and its own, so that its way never depends on another branch's speed.
 """
 
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -135,7 +136,12 @@ class Walk:
         """(where the branches go on together, the outer stops that some of them came to)."""
         if len(targets) < 2:
             return targets[0] if targets else "", []
-        return await self._run_fork(self.graph.fork(node, targets, stops), scope, stops, levels)
+        fork = self.graph.known_fork(node, targets, stops)
+        if fork is None:
+            run = self.ctx.run
+            key = (run.tenant_id, "fork", run.subject_id, run.subject_version, node.id, targets, stops)
+            fork = await self.ctx.shared(key, partial(self.graph.fork, node, targets, stops))
+        return await self._run_fork(fork, scope, stops, levels)
 
     async def _run_fork(self, fork: Fork, scope: Scope, stops: frozenset[str], levels: Levels) -> tuple[str, list[str]]:
         inside = stops | {fork.meeting} if fork.meeting else stops

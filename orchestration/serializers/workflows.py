@@ -24,7 +24,9 @@ class WorkflowSerializer(StrictModelSerializer):
 
     class Meta:
         model = Workflow
-        fields = ("id", "name", "version", "type", "description", "definition", "revision", "created_at", "updated_at")
+        fields: tuple[str, ...] = (
+            *("id", "name", "version", "type", "description", "definition", "revision", "created_at", "updated_at"),
+        )
         read_only_fields = ("id", "revision", "created_at", "updated_at")
 
 

@@ -146,6 +146,15 @@ def test_a_thousand_nodes_in_a_row_and_in_a_fan_are_checked_quickly() -> None:
     assert time.process_time() - began < 3
 
 
+@pytest.mark.parametrize(
+    "text", ["$steps." + "a." * 250_000, "$steps" + ".a" * 250_000, "see $steps" + ".b[0]" * 100_000]
+)
+def test_a_very_long_reference_is_refused_quickly(text: str) -> None:
+    began = time.process_time()
+    refused(graph(static("x", y=text)))
+    assert time.process_time() - began < 2
+
+
 WORDS = st.sampled_from(
     ["a", "b", "c", "a.b", "$input.x", "$steps.a.b", "output.x == 1", "{{ x }}", "{{", "", "goto", "x" * 300]
 )

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from accounts.models import Tenant
 from config.errors import DomainError
 from orchestration.context import RunContext
@@ -43,6 +45,24 @@ def test_the_last_try_fails_the_run(engine: EngineThread, acme: Tenant) -> None:
 def test_a_refusal_is_not_tried_again(engine: EngineThread, acme: Tenant) -> None:
     run = ended(start(acme, "test.flaky", {"times": 9, "final": True}))
     assert run.status == "failed" and TRIES[str(run.id)] == 1
+
+
+@program("test.nested")
+async def nested(ctx: RunContext) -> str:
+    """A step whose second half fails once, and then, put down in between, is tried again."""
+
+    async def both() -> str:
+        await ctx.step("paid", fails, f"{ctx.run.id} paid", 0, Transient(""), silent=True)
+        return await ctx.step("busy", fails, f"{ctx.run.id} busy", 1, Transient("busy"), silent=True)
+
+    return await ctx.step("outer", both, retry=Retry(3, ctx.run.input["backoff_s"]))
+
+
+@pytest.mark.parametrize("backoff_s", [0.01, 2])
+def test_another_try_repeats_only_what_had_failed_inside(engine: EngineThread, acme: Tenant, backoff_s: float) -> None:
+    run = ended(start(acme, "test.nested", {"backoff_s": backoff_s}))
+    assert (run.status, run.result) == ("completed", "fine")
+    assert (TRIES[f"{run.id} paid"], TRIES[f"{run.id} busy"]) == (1, 2)
 
 
 @program("test.slow")

@@ -39,6 +39,11 @@ async def again(ctx: RunContext) -> list:
     return [await ctx.step("once", note, "x"), (await ctx.step("once", note, "y"))]
 
 
+def test_a_step_is_done_once_whoever_asks_again(engine: EngineThread, acme: Tenant) -> None:
+    run = ended(start(acme, "test.again"))
+    assert run.result == [{"said": "x"}, {"said": "x"}] and len(steps(run)) == 1
+
+
 @program("test.broken")
 async def broken(ctx: RunContext) -> None:
     """Fails in a step."""

@@ -54,6 +54,10 @@ class Recorder:
         """Keep the event."""
         self.events.append({"kind": kind, **payload})
 
+    async def shared(self, key: tuple[Any, ...], loader: Callable[[], Any]) -> Any:
+        """The loader's value."""
+        return loader()
+
     async def gather(self, *branches: Coroutine[Any, Any, Any]) -> list[Any]:
         """The branches' results in order."""
         return list(await asyncio.gather(*branches))
