@@ -49,51 +49,57 @@ class Run(TenantModel):
         "accounts.Tenant", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )
     kind = models.CharField(max_length=32)
-    subject_id = models.CharField(max_length=64, blank=True, help_text="What is run: a workflow, a team, an agent.")
+    subject_id = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="What is run: a workflow, a team, an agent."
+    )
     subject_version = models.PositiveIntegerField(null=True, help_text="The version of it that this run is pinned to.")
-    mode = models.CharField(max_length=8, choices=Mode, default=Mode.AUTO)
+    mode = models.CharField(max_length=8, choices=Mode, default=Mode.AUTO, db_default=Mode.AUTO)
     input = models.JSONField(default=dict)
     result = models.JSONField(null=True)
-    status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
-    failure_reason = models.CharField(max_length=32, blank=True)
+    status = models.CharField(max_length=16, choices=Status, default=Status.PENDING, db_default=Status.PENDING)
+    failure_reason = models.CharField(max_length=32, blank=True, default="", db_default="")
 
     created_by = models.UUIDField(null=True)
-    on_behalf_of = models.CharField(max_length=128, blank=True, help_text="The caller's own end user; grants nothing.")
-    app_id = models.CharField(max_length=128, blank=True)
-    app_action_id = models.CharField(max_length=128, blank=True)
-    trace_id = models.CharField(max_length=128, blank=True)
+    on_behalf_of = models.CharField(
+        max_length=128, blank=True, default="", db_default="", help_text="The caller's own end user; grants nothing."
+    )
+    app_id = models.CharField(max_length=128, blank=True, default="", db_default="")
+    app_action_id = models.CharField(max_length=128, blank=True, default="", db_default="")
+    trace_id = models.CharField(max_length=128, blank=True, default="", db_default="")
     idempotency_key = models.CharField(max_length=255, null=True)
-    request_hash = models.CharField(max_length=64, blank=True)
+    request_hash = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     parent = models.ForeignKey(
         "self", models.DO_NOTHING, null=True, related_name="children", db_constraint=False, db_index=False
     )
-    parent_step = models.CharField(max_length=255, blank=True)
-    depth = models.PositiveSmallIntegerField(default=0)
+    parent_step = models.CharField(max_length=255, blank=True, default="", db_default="")
+    depth = models.PositiveSmallIntegerField(default=0, db_default=0)
 
-    priority = models.SmallIntegerField(default=0, help_text="-10 to 10; each level is worth 30 s of waiting.")
+    priority = models.SmallIntegerField(
+        default=0, db_default=0, help_text="-10 to 10; each level is worth 30 s of waiting."
+    )
     due_at = models.DateTimeField(
         null=True, default=None, help_text="Claimable from then on; null = waits to be poked."
     )
     owner = models.CharField(max_length=64, null=True)
-    attempt = models.PositiveIntegerField(default=0)
+    attempt = models.PositiveIntegerField(default=0, db_default=0)
     deaths = models.PositiveSmallIntegerField(
-        default=0, help_text="Workers that died with it since its last finished step."
+        default=0, db_default=0, help_text="Workers that died with it since its last finished step."
     )
     poked = models.BooleanField(
-        default=False, help_text="Something for the owner to look at: a cancel, an event, a child."
+        default=False, db_default=False, help_text="Something for the owner to look at: a cancel, an event, a child."
     )
-    cancel_requested = models.BooleanField(default=False)
+    cancel_requested = models.BooleanField(default=False, db_default=False)
 
     budget_ids = ArrayField(models.BigIntegerField(), default=list, help_text="The budgets that it draws from.")
     cost_limit_micro = models.BigIntegerField(null=True, help_text="Micro-USD, this run and its children.")
     calls_limit = models.PositiveIntegerField(null=True, help_text="Model calls, this run and its children.")
     latency_limit_ms = models.PositiveIntegerField(null=True)
     deadline_at = models.DateTimeField(null=True)
-    cost_micro = models.BigIntegerField(default=0)
-    llm_calls = models.PositiveIntegerField(default=0)
-    prompt_tokens = models.BigIntegerField(default=0)
-    completion_tokens = models.BigIntegerField(default=0)
+    cost_micro = models.BigIntegerField(default=0, db_default=0)
+    llm_calls = models.PositiveIntegerField(default=0, db_default=0)
+    prompt_tokens = models.BigIntegerField(default=0, db_default=0)
+    completion_tokens = models.BigIntegerField(default=0, db_default=0)
 
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
