@@ -19,6 +19,7 @@ from config.launch.orphans import die_with_parent
 from orchestration.worker import Engine
 
 log = logging.getLogger(__name__)
+STANDSTILL_S = 60
 
 
 class Host:
@@ -31,6 +32,7 @@ class Host:
         self.engine: Engine | None = None
         self.thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.thread.start()
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def _run(self) -> None:
         try:
@@ -57,6 +59,15 @@ class Host:
         if self.engine:
             self.engine.draining = True
             self.engine.ring()
+
+    def _watch(self) -> None:
+        """End this process when the loop stands still (a step blocks it): its lease is gone, so must it be."""
+        while self.thread.is_alive():
+            before = self.engine.turns if self.engine else 0
+            self.thread.join(STANDSTILL_S)
+            if self.engine and self.thread.is_alive() and not self.engine.draining and self.engine.turns == before:
+                log.critical("the engine has stood still for %d s; this worker process ends", STANDSTILL_S)
+                os._exit(70)
 
     def call(self, function: Any) -> None:
         """Call it on the engine's loop; nothing when that is over."""

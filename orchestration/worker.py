@@ -71,6 +71,7 @@ class Engine:
         self.draining = False
         self.poked = False
         self.broken: list[uuid.UUID] = []
+        self.turns = 0  # how often the loop has gone round: the host's watchdog looks whether it still does
         self.claimed_at = self.looked_at = 0.0
         self.registered_with: AsyncConnection | None = None
         self.beat_at = 0.0
@@ -90,6 +91,7 @@ class Engine:
         self.bell.start()
         try:
             while not self.draining:
+                self.turns += 1
                 self.wake.clear()
                 try:
                     more = await self._turn()

@@ -26,6 +26,9 @@ class RunStartShape(serializers.Serializer):
     cost_limit_cents = serializers.FloatField(required=False, allow_null=True, min_value=0)
     llm_calls_limit = serializers.IntegerField(required=False, allow_null=True, min_value=0)
     latency_slo_ms = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+    priority = serializers.IntegerField(
+        required=False, default=0, min_value=-10, max_value=10, help_text="Among the tenant's runs; higher goes first."
+    )
     user_id = serializers.CharField(required=False, help_text="The caller's own end user; recorded, grants nothing.")
     tenant_id = serializers.CharField(required=False, help_text="Only the caller's own.")
 

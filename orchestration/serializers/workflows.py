@@ -70,9 +70,12 @@ def start_fields(body: Mapping[str, Any]) -> dict[str, Any]:
             errors[path] = [f"Must be a {'whole ' if whole else ''}number from {least} to {most}."]
         else:
             fields[target] = round(value * MICRO_PER_CENT) if target == "cost_limit_micro" else value
+    priority = body.get("priority", 0)
+    if isinstance(priority, bool) or not isinstance(priority, int) or not -10 <= priority <= 10:
+        errors["priority"] = ["Must be a whole number from -10 to 10; the tenant's higher ones go first."]
     if errors:
         raise Invalid(errors)
-    return fields
+    return fields | {"priority": priority}
 
 
 LIMITS = {

@@ -62,6 +62,8 @@ def test_limits_may_stand_in_the_input_and_the_bodys_own_win(developer: APIClien
         {"cost_limit_cents": 1e300},
         {"latency_slo_ms": "soon"},
         {"latency_slo_ms": 0},
+        {"priority": 11},
+        {"priority": "high"},
     ],
 )
 def test_a_wrong_field_is_named(developer: APIClient, path: str, wrong: dict[str, Any]) -> None:
