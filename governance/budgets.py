@@ -97,12 +97,17 @@ FROM moved m WHERE b.id = m.budget_id
 
 
 async def reserve(
-    connection: AsyncConnection, tenant_id: str, run_id: uuid.UUID, budget_ids: list[int], micro: int, calls: int
+    connection: AsyncConnection,
+    tenant_id: str,
+    run_id: uuid.UUID,
+    budget_ids: list[int],
+    micro: int,
+    calls: int,
+    hold: uuid.UUID,
 ) -> Bill:
     """A bill whose amount is held on all these budgets; raises BudgetExceeded when one of them would be passed."""
     if not budget_ids:
         return Bill(None, [], 0, 0)
-    hold = uuid.uuid4()
     values = {"ids": budget_ids, "micro": micro, "calls": calls, "hold": hold, "tenant": tenant_id, "run": run_id}
     refusal = None
     async with connection.transaction() as transaction:

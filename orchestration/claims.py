@@ -118,6 +118,15 @@ UPDATE orchestration_run r SET owner = NULL, due_at = now(), deaths = r.deaths +
 FROM left_behind WHERE r.id = left_behind.id RETURNING r.id
 """
 GIVE_BACK = "UPDATE orchestration_run SET owner = NULL, due_at = now() WHERE owner = %s RETURNING id"
+# An answer that was lost may have been a claim's: what we own without knowing it goes back to the queue.
+RECONCILE = """
+UPDATE orchestration_run r SET owner = NULL, due_at = now(), updated_at = now()
+WHERE r.owner = %(owner)s AND NOT EXISTS (
+    SELECT FROM json_to_recordset(%(held)s::json) AS x(id uuid, attempt int)
+    WHERE x.id = r.id AND x.attempt = r.attempt)
+"""
+# It may have been a poke's too: look at everything that we hold once more.
+REPOKE = "UPDATE orchestration_run SET poked = true WHERE owner = %s"
 BROKEN = """
 UPDATE orchestration_run SET owner = NULL, due_at = now(), deaths = deaths + 1 WHERE owner = %s AND id = ANY(%s)
 """

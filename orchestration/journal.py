@@ -62,13 +62,16 @@ UPDATE orchestration_run t SET deaths = 0
 FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int) {_HELD}
 WHERE t.id = r.id AND t.deaths > 0
 """
+# Not idempotent by itself: what was committed without our hearing of it shows by its events, and is not added again.
 USAGE = f"""
 UPDATE orchestration_run t SET cost_micro = t.cost_micro + x.micro, llm_calls = t.llm_calls + x.calls,
     prompt_tokens = t.prompt_tokens + x.prompt, completion_tokens = t.completion_tokens + x.completion
 FROM (SELECT run_id, attempt, sum(micro) AS micro, sum(calls) AS calls, sum(prompt) AS prompt,
           sum(completion) AS completion
       FROM json_to_recordset(%(rows)s::json) AS b(run_id uuid, attempt int, micro bigint, calls int, prompt bigint,
-      completion bigint) GROUP BY run_id, attempt) AS x {_HELD}
+      completion bigint, seq int)
+      WHERE NOT EXISTS (SELECT FROM orchestration_runevent e WHERE e.run_id = b.run_id AND e.seq = b.seq)
+      GROUP BY run_id, attempt) AS x {_HELD}
 WHERE t.id = r.id
 """
 APPROVALS = f"""
@@ -84,11 +87,25 @@ UPDATE orchestration_signal s SET taken_by = x.step
 FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, signal bigint, step text) {_HELD}
 WHERE s.id = x.signal
 """
+# A run that ends leaves nothing reserved, whatever became of the calls that it was reserved for.
+RELEASE = f"""
+WITH gone AS (
+    DELETE FROM governance_hold h
+    USING (SELECT r.id FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int) {_HELD}) AS ended
+    WHERE h.run_id = ended.id RETURNING h.budget_ids, h.micro, h.calls
+), moved AS (
+    SELECT budget_id, sum(micro) AS micro, sum(calls) AS calls
+    FROM gone, unnest(gone.budget_ids) AS budget_id GROUP BY budget_id
+)
+UPDATE governance_budget b SET held_micro = b.held_micro - m.micro, held_calls = b.held_calls - m.calls
+FROM moved m WHERE b.id = m.budget_id
+"""
 CLOSE = """
 UPDATE orchestration_run r
 SET status = x.status, result = x.result, failure_reason = x.failure_reason, owner = NULL, updated_at = now(),
     finished_at = CASE WHEN x.final THEN now() END,
-    due_at = CASE WHEN x.final THEN NULL WHEN r.poked OR r.cancel_requested THEN now() ELSE to_timestamp(x.due_at) END,
+    due_at = CASE WHEN x.final THEN NULL WHEN r.cancel_requested OR (r.poked AND x.status <> 'paused') THEN now()
+        ELSE to_timestamp(x.due_at) END,
     poked = false
 FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, status text, result jsonb, failure_reason text,
     final boolean, due_at float8)
@@ -131,7 +148,7 @@ class Entry:
 
 
 Publish = Callable[[list[Entry], list[UUID]], Awaitable[None]]
-ORDER = (STEPS, EVENTS, PROGRESS, USAGE, APPROVALS, TAKEN)
+ORDER = (STEPS, USAGE, EVENTS, PROGRESS, APPROVALS, TAKEN)
 
 
 class Journal:
@@ -272,6 +289,8 @@ def _statements(batch: list[Entry], owner: str) -> list[Any]:
     found: list[Any] = [{"runs": _json(runs), "owner": owner}]
     for statement in ORDER:
         rows = [row for entry in batch for row in entry.tables.get(statement, ())]
+        if statement is USAGE:
+            rows = [row | {"seq": entry.tells} for entry in batch for row in entry.tables.get(USAGE, ())]
         if rows:
             rows = _last_of_each(rows) if statement is STEPS else rows
             found.append((statement, {"rows": _json(rows), "owner": owner}))
@@ -280,6 +299,8 @@ def _statements(batch: list[Entry], owner: str) -> list[Any]:
         found.append((budgets.LOCK, [sorted({i for row in settled for i in row["budget_ids"]})]))
         found.append((budgets.SETTLE, {"bills": _json(settled)}))
     closes = [entry.close for entry in batch if entry.close]
+    if ended := [close for close in closes if close["final"] and close["limited"]]:
+        found.append((RELEASE, {"rows": _json(ended), "owner": owner}))
     if closes:
         found.append((CLOSE, {"rows": _json(closes), "owner": owner}))
         abandoned = [c["run_id"] for c in closes if c["status"] in ("failed", "cancelled")]

@@ -60,7 +60,7 @@ class Pen:
     async def close(self, **row: Any) -> None:
         """Write the run's end, or that it is put down."""
         entry = self.entry()
-        entry.close = {"run_id": self.run.id, "attempt": self.run.attempt} | row
+        entry.close = {"run_id": self.run.id, "attempt": self.run.attempt, "limited": bool(self.run.budget_ids)} | row
         entry.close["result"] = fragment(row["result"])
         await self.flush()
 

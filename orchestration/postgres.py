@@ -7,12 +7,15 @@ from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import set_json_loads
 
 CONNECT_S = 5
+# An engine that is frozen inside a transaction must not keep its locks, above all the claim's, from the others.
+OPTIONS = f"-c timezone=UTC -c idle_in_transaction_session_timeout={int(settings.ENGINE_LEASE_S * 1000)}"
 CLOSE_S = 1.0
 
 
@@ -22,7 +25,7 @@ def parameters() -> dict[str, Any]:
     named = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     given = {key: wanted[setting] for key, setting in named.items() if wanted.get(setting)}
     options = {key: value for key, value in wanted["OPTIONS"].items() if isinstance(value, str | int)}
-    return {"connect_timeout": CONNECT_S, **options, **given, "options": "-c timezone=UTC"}
+    return {"connect_timeout": CONNECT_S, **options, **given, "options": OPTIONS}
 
 
 def connection_url() -> str:
@@ -53,10 +56,16 @@ def close_connections(pool: ThreadPoolExecutor, threads: int) -> None:
     pool.shutdown(wait=False)
 
 
+class DatabaseLost(Exception):
+    """PostgreSQL went away under a read, which may be made again."""
+
+
 def in_loader(loader: Callable[[], Any]) -> Any:
-    """The loader's value, read through the ORM in a thread; once more on a new connection when the old one was lost."""
+    """The loader's value, read through the ORM in a thread; DatabaseLost when the connection broke or was not made."""
     try:
         return loader()
-    except (OperationalError, InterfaceError):
+    except (OperationalError, InterfaceError) as fault:
+        if connection.connection is not None and not connection.connection.closed:
+            raise
         connection.close()
-        return loader()
+        raise DatabaseLost from fault

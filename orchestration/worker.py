@@ -7,6 +7,7 @@ holds the advisory lock, beats, claims and sweeps; one for reservations and inbo
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import random
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 import psycopg
 from django.conf import settings
 from psycopg import AsyncConnection
@@ -29,8 +31,8 @@ from orchestration import bell, children, claims
 from orchestration.claims import ClaimLimits, Inbox, RunInfo
 from orchestration.context import RunContext
 from orchestration.drive import drive
-from orchestration.journal import Entry, Journal
-from orchestration.postgres import close_connections, connect, in_loader
+from orchestration.journal import RECONNECT_S, Entry, Journal
+from orchestration.postgres import DatabaseLost, close_connections, connect, in_loader
 from orchestration.programs import CLOSE
 from orchestration.reads import SharedReads
 
@@ -133,8 +135,9 @@ class Engine:
             self.looked_at = time.monotonic()
             await connection.execute(claims.SWEEP, {"lease": settings.ENGINE_LEASE_S})
         if self.broken:
-            broken, self.broken = self.broken, []
+            broken = list(self.broken)
             await connection.execute(claims.BROKEN, [self.name, broken])
+            del self.broken[: len(broken)]
 
     @property
     def busy(self) -> bool:
@@ -199,6 +202,10 @@ class Engine:
         who = {"owner": self.name, "key": key, "host": socket.gethostname(), "pid": os.getpid()}
         more = {"slots": settings.ENGINE_SLOTS, "lease": settings.ENGINE_LEASE_S}
         await connection.execute(claims.REGISTER, who | more)
+        held = [{"id": str(held.run.id), "attempt": held.run.attempt} for held in self.held.values()]
+        await connection.execute(claims.RECONCILE, {"owner": self.name, "held": orjson.dumps(held).decode()})
+        await connection.execute(claims.REPOKE, [self.name])
+        self.poked = True
         self.beat_at = time.monotonic()
 
     async def _beat(self, connection: AsyncConnection) -> None:
@@ -228,14 +235,28 @@ class Engine:
         return await asyncio.get_running_loop().run_in_executor(self.steps_pool, function, *args)
 
     async def _load(self, loader: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self.loader_pool, in_loader, loader)
+        loop = asyncio.get_running_loop()
+        for tries in itertools.count():
+            try:
+                return await loop.run_in_executor(self.loader_pool, in_loader, loader)
+            except DatabaseLost:
+                await asyncio.sleep(RECONNECT_S[min(tries, len(RECONNECT_S) - 1)])
 
     async def reserve(self, run: RunInfo, micro: int, calls: int) -> Bill:
         """A bill held on the run's budgets."""
-        values = (run.tenant_id, run.id, run.budget_ids, micro, calls)
         if not run.budget_ids:
             return Bill(None, [], 0, 0)
-        return await self._with_aux(lambda connection: budgets.reserve(connection, *values))
+        hold = uuid.uuid4()
+        values = (run.tenant_id, run.id, run.budget_ids, micro, calls, hold)
+        tries = itertools.count()
+
+        async def once(connection: AsyncConnection) -> Bill:
+            if next(tries):  # the answer to the try before was lost, the hold perhaps not
+                undo = [{"hold_id": str(hold), "micro": 0, "calls": 0}]
+                await connection.execute(budgets.SETTLE, {"bills": orjson.dumps(undo).decode()})
+            return await budgets.reserve(connection, *values)
+
+        return await self._with_aux(once)
 
     async def release(self, run_id: uuid.UUID) -> None:
         """Give back what a dead engine had reserved for the run."""
@@ -254,15 +275,15 @@ class Engine:
     async def _with_aux(self, work: Callable[[AsyncConnection], Any]) -> Any:
         """Work on the shared connection, one at a time; once more on a new one when it broke."""
         async with self.aux_lock:
-            for tries in (1, 2):
-                if self.aux is None or self.aux.closed:
-                    self.aux = await connect()
+            for tries in itertools.count():
                 try:
+                    if self.aux is None or self.aux.closed:
+                        self.aux = await connect()
                     return await work(self.aux)
                 except (psycopg.OperationalError, psycopg.InterfaceError):
-                    await self.aux.close()
-                    if tries == 2:
+                    if self.aux is not None and not self.aux.closed:
                         raise
+                    await asyncio.sleep(RECONNECT_S[min(tries, len(RECONNECT_S) - 1)])
         raise AssertionError("unreachable")
 
     async def _publish(self, entries: list[Entry], parents: list[uuid.UUID]) -> None:
