@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import SAFE_METHODS
@@ -14,6 +13,7 @@ from rest_framework.request import Request
 
 from accounts.models import KeyPermission, Tenant, User
 from accounts.tokens import claims_of, digest
+from config import prepared
 from config.errors import Forbidden, Unauthorized
 
 COOKIE = "access_token"
@@ -57,12 +57,6 @@ BY_KEY = MEMBER % (
 )
 
 
-def _read(sql: str, *values: Any) -> tuple[Any, ...] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return cursor.fetchone()
-
-
 def _identity(row: tuple[Any, ...]) -> Identity:
     after = 1 + len(USER)
     user = User.from_db("default", USER, row[1:after])
@@ -72,14 +66,14 @@ def _identity(row: tuple[Any, ...]) -> Identity:
 def authenticate_token(token: str) -> Identity:
     """Who an access token or an API key stands for; Unauthorized when for nobody."""
     if token.startswith(KEY_PREFIX):
-        row = _read(BY_KEY, digest(token))
+        row = prepared.execute(BY_KEY, [digest(token)])
         if row is None:
             raise Unauthorized("The API key is unknown, revoked or expired; make one at POST /api/v1/auth/api-keys.")
         identity = _identity(row)
         identity.permissions, identity.key_id = frozenset(row[-2]), row[-1]
         return identity
     claims = claims_of(token)
-    row = _read(BY_TOKEN, claims["sub"], claims["stamp"])
+    row = prepared.execute(BY_TOKEN, [claims["sub"], claims["stamp"]])
     if row is None:
         raise Unauthorized("The session has ended: the password changed or the account is closed; log in again.")
     return _identity(row)

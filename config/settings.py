@@ -51,7 +51,8 @@ def _database(url: str) -> dict:
         "HOST": options.pop("host", None) or parts.hostname or "",
         "PORT": parts.port or "",
         "CONN_MAX_AGE": None,  # a connection per web thread, kept; asgi.py drops the ones that the server closed
-        "OPTIONS": {"connect_timeout": 5, **options},
+        # prepare_threshold allows prepared statements; only config/prepared.py makes any.
+        "OPTIONS": {"connect_timeout": 5, "prepare_threshold": 5, **options},
     }
 
 

@@ -12,8 +12,8 @@ import orjson
 import redis.asyncio as redis
 from django.conf import settings
 
-from orchestration.journal import Entry
 from orchestration.queue import DOORBELL, RUNS
+from orchestration.writes import Entry
 
 log = logging.getLogger(__name__)
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0)

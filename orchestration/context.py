@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from governance.budgets import Bill, BudgetExceeded
-from orchestration import journal
+from orchestration import writes
 from orchestration.claims import Inbox, Recorded, RunInfo
 from orchestration.fragments import fragment, recordable
 from orchestration.pen import EVENT_OUTPUT_MOST, Pen, shortened
@@ -110,6 +110,7 @@ class RunContext:
             "type": type,
             "input": fragment(input),
             "tries": before.tries if before else 0,
+            "new": before is None,
             "started_at": time.time(),
         }
 
@@ -128,9 +129,9 @@ class RunContext:
         if told is not None:
             self.emit("step_completed", told | {"output": shortened(output), "duration_ms": took}, row["name"])
         entry = self.pen.entry()
-        entry.add(journal.STEPS, **row, status="completed", output=orjson.Fragment(output), finished_at=time.time())
+        entry.add(writes.STEPS, **row, status="completed", output=orjson.Fragment(output), finished_at=time.time())
         if self.run.deaths:
-            entry.add(journal.PROGRESS)
+            entry.add(writes.PROGRESS)
             self.run.deaths = 0
         if wait:
             await self.pen.flush()
@@ -163,14 +164,13 @@ class RunContext:
     async def _write_try(
         self, row: dict[str, Any], status: str, error: str, error_type: str, retry_at: datetime | None
     ) -> None:
-        self.pen.entry().add(
-            journal.STEPS,
-            **row,
-            status=status,
-            error=fragment({"error": error, "error_type": error_type}),
-            retry_at=retry_at.timestamp() if retry_at else None,
-            finished_at=None if retry_at else time.time(),
-        )
+        """Record a failed try, here as for a replay: `pending` until the next one, `failed` for good."""
+        told = {"error": error, "error_type": error_type}
+        at = retry_at.timestamp() if retry_at else None
+        ended = None if retry_at else time.time()
+        self.pen.entry().add(writes.STEPS, **row, status=status, error=fragment(told), retry_at=at, finished_at=ended)
+        row["new"] = False
+        self.run.recorded[row["name"]] = Recorded(status, None, told, row["tries"], retry_at, row["position"])
         await self.pen.flush()
 
     # ---- events and writes
@@ -229,7 +229,8 @@ class RunContext:
     async def _write_wait(self, row: dict[str, Any], until: datetime | None) -> None:
         """A wait's row stands while it waits, so that a replay knows when it began."""
         at = until.timestamp() if until else None
-        self.pen.entry().add(journal.STEPS, **row, status="running", retry_at=at)
+        self.pen.entry().add(writes.STEPS, **row, status="running", retry_at=at)
+        row["new"] = False
         await self.pen.flush()
 
     async def wait_event(self, name: str, event: str, timeout_s: float | None = None) -> Any:
@@ -254,7 +255,7 @@ class RunContext:
                 error, kind = f"No event {event!r} came within {timeout_s or 0:g} s.", "EventTimeout"
                 await self._write_try(row | {"tries": 1}, "failed", error, kind, None)
                 raise StepFailed(name, error, kind) from None
-        self.pen.entry().add(journal.TAKEN, signal=signal["id"], step=name)
+        self.pen.entry().add(writes.TAKEN, signal=signal["id"], step=name)
         await self._record(row, None, time.perf_counter(), recordable(signal["payload"]), wait=True)
         return signal["payload"]
 
@@ -286,7 +287,7 @@ class RunContext:
             until = now() + timedelta(seconds=expires_s) if expires_s else None
             at = until.timestamp() if until else None
             self.pen.entry().add(
-                journal.APPROVALS, step=name, node_id=node_id, message=message, role=role, expires_at=at
+                writes.APPROVALS, step=name, node_id=node_id, message=message, role=role, expires_at=at
             )
             told = {"node_id": node_id, "message": message, "role": role, "step_id": name} | (details or {})
             self.emit("approval_requested", told | {"expires_at": until.isoformat() if until else None}, name)
@@ -383,7 +384,7 @@ class RunContext:
                 )
             if bill.calls or bill.cost_micro:
                 usage = {"prompt": bill.prompt_tokens, "completion": bill.completion_tokens}
-                entry.add(journal.USAGE, micro=bill.cost_micro, calls=bill.calls, **usage)
+                entry.add(writes.USAGE, micro=bill.cost_micro, calls=bill.calls, **usage)
 
     async def shared(self, key: tuple[Any, ...], loader: Callable[[], Any]) -> Any:
         """The value of the sync `loader`, run in a thread (the ORM is fine there), shared by all who ask at the

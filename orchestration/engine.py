@@ -19,9 +19,10 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from accounts.models import Role
+from config import prepared
 from config.errors import Conflict, DomainError, Forbidden, IdempotencyConflict
 from governance.budgets import open_run_budget
-from orchestration import claims, journal
+from orchestration import claims, writes
 from orchestration.models import FINAL, Approval, Run, RunEvent, Signal, Status
 from orchestration.queue import wake
 
@@ -93,8 +94,7 @@ def _insert(run: Run) -> None:
             run.budget_ids = open_run_budget(run.tenant_id, run.id, run.cost_limit_micro, run.calls_limit)
         values = [getattr(run, name) for name in INSERTED]
         values[INSERTED.index("input")] = orjson.dumps(run.input).decode()
-        with connection.cursor() as cursor:
-            cursor.execute(INSERT, values)
+        prepared.execute(INSERT, values)
 
 
 def _started_before(tenant_id: str, kind: str, key: str, request_hash: str) -> Run | None:
@@ -221,4 +221,4 @@ def _append(run: Run, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
 
 def _abandon_children(parents: list[UUID]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(journal.ABANDON, [parents])
+        cursor.execute(writes.ABANDON, [parents])

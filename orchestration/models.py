@@ -120,8 +120,8 @@ class Run(TenantModel):
         # run_queue, on (tenant, due_at less 30 s per level of priority), is an expression: see the migration.
         indexes = [
             models.Index(fields=["tenant", "id"], name="run_of_tenant"),
-            models.Index(fields=["tenant", "subject_id", "id"], name="run_of_subject"),
-            models.Index(fields=["owner", "tenant", "kind"], name="run_leased", condition=Q(owner__isnull=False)),
+            models.Index(fields=["subject_id", "id"], name="run_of_subject"),
+            models.Index(fields=["owner"], name="run_leased", condition=Q(owner__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from orchestration import journal
+from orchestration import writes
 from orchestration.claims import RunInfo
 from orchestration.fragments import fragment, recordable
-from orchestration.journal import Entry
 from orchestration.retry import LeaseLost
+from orchestration.writes import Entry
 
 if TYPE_CHECKING:
     from orchestration.worker import Engine
@@ -30,7 +30,7 @@ class Pen:
         """Append an event."""
         self.seq += 1
         entry = self.entry()
-        entry.add(journal.EVENTS, seq=self.seq, kind=kind, step=step, payload=fragment(payload), ts=time.time())
+        entry.add(writes.EVENTS, seq=self.seq, kind=kind, step=step, payload=fragment(payload), ts=time.time())
         entry.tells = self.seq
 
     def entry(self) -> Entry:

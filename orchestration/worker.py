@@ -31,10 +31,11 @@ from orchestration import bell, children, claims
 from orchestration.claims import ClaimLimits, Inbox, RunInfo
 from orchestration.context import RunContext
 from orchestration.drive import drive
-from orchestration.journal import RECONNECT_S, Entry, Journal
+from orchestration.journal import RECONNECT_S, Journal
 from orchestration.postgres import DatabaseLost, close_connections, connect, in_loader
 from orchestration.programs import CLOSE
 from orchestration.reads import SharedReads
+from orchestration.writes import Entry
 
 log = logging.getLogger(__name__)
 STEP_THREADS = 8

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from config import prepared
 from config.errors import WorkflowInvalid, WorkflowNotFound
 from orchestration.definitions import check_definition, read_graph
 from orchestration.models import Workflow, WorkflowVersion
@@ -20,9 +21,7 @@ def current_version(tenant_id: str, workflow_id: str) -> tuple[str, int]:
         known = UUID(workflow_id)
     except ValueError:
         raise WorkflowNotFound(id=workflow_id) from None
-    with connection.cursor() as cursor:
-        cursor.execute(CURRENT, [known, tenant_id])
-        row = cursor.fetchone()
+    row = prepared.execute(CURRENT, [known, tenant_id])
     if row is None:
         raise WorkflowNotFound(id=workflow_id)
     return str(known), row[0]

@@ -416,13 +416,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="run",
-            index=models.Index(fields=["tenant", "subject_id", "id"], name="run_of_subject"),
+            index=models.Index(fields=["subject_id", "id"], name="run_of_subject"),
         ),
         migrations.AddIndex(
             model_name="run",
-            index=models.Index(
-                condition=models.Q(("owner__isnull", False)), fields=["owner", "tenant", "kind"], name="run_leased"
-            ),
+            index=models.Index(condition=models.Q(("owner__isnull", False)), fields=["owner"], name="run_leased"),
         ),
         migrations.AddConstraint(
             model_name="run",
