@@ -1,0 +1,16 @@
+"""The rows of the table by name: each gives its figures, measured on a bench."""
+
+from collections.abc import Callable
+
+from tests.bench.figures import Row
+from tests.bench.rows import death, http, latency, model, noop, stream
+from tests.bench.setting import Bench
+
+ROWS: dict[str, Callable[[Bench], list[Row]]] = {
+    "noop": noop.measure,
+    "http": http.measure,
+    "model": model.measure,
+    "latency": latency.measure,
+    "stream": stream.measure,
+    "death": death.measure,
+}
