@@ -36,7 +36,7 @@ bench: install-dev
 
 # The durability tests at full size: they kill workers, the database and the broker for some minutes.
 chaos: install-dev
-	@exec $(BIN)/python -m pytest tests/durability --chaos
+	@exec $(BIN)/python -m tests.durability
 
 # Django's shell on DATA_DIR: on the product that runs there, else on servers started for it.
 shell: install

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 UP = pytest.StashKey[ExitStack]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--chaos`: the durability tests at the size of the promises in docs/reliability.md."""
-    parser.addoption("--chaos", action="store_true", help="run the durability tests at full size (some minutes)")
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """PostgreSQL and Redis are up before Django's settings are read, which name them. A given DATABASE_URL or REDIS_URL
     is used as it is."""
@@ -45,12 +40,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The servers are stopped and their folder is removed."""
     config.stash[UP].close()
-
-
-@pytest.fixture(scope="session")
-def chaos(request: pytest.FixtureRequest) -> bool:
-    """True when the durability tests are to run at full size."""
-    return request.config.getoption("--chaos")
 
 
 @pytest.fixture
