@@ -11,9 +11,9 @@ from functools import partial
 from typing import Any
 
 from config.errors import DomainError
-from orchestration import templates
 from orchestration.context import RunContext
-from orchestration.graph import Node
+from orchestration.definition import templates
+from orchestration.definition.graph import Node
 from orchestration.models import Workflow
 from orchestration.programs import NODES, NodeCall, NodeKind, node
 from orchestration.retry import ONCE, Retry, StepFailed

@@ -8,7 +8,7 @@ import orjson
 
 from orchestration import programs
 from orchestration.context import RunContext
-from orchestration.graph import Edge, Node, Route
+from orchestration.definition.graph import Edge, Node, Route
 from orchestration.retry import StepFailed
 
 EVALUATOR = "agent.condition_evaluator"

@@ -9,10 +9,11 @@ from hashlib import sha256
 from typing import Any
 
 from config.errors import DomainError
-from orchestration import graphs, routing
+from orchestration import routing
 from orchestration.context import RunContext
-from orchestration.forks import Branch, Fork
-from orchestration.graph import Graph, Node
+from orchestration.definition import cache as graphs
+from orchestration.definition.forks import Branch, Fork
+from orchestration.definition.graph import Graph, Node
 from orchestration.nodes import run_map, run_node
 from orchestration.programs import NodeCall, program
 from orchestration.retry import StepFailed

@@ -10,12 +10,12 @@ from accounts.models import Role
 from config.api import ResourceViewSet, body_object
 from config.errors import WorkflowNotFound
 from orchestration import workflow_schemas as schemas
+from orchestration.definition.saving import create_workflow, current_version, update_workflow, warnings_of
 from orchestration.engine import start_run
 from orchestration.idempotency import answer, idempotency
 from orchestration.models import Mode, Run, Workflow, WorkflowVersion
 from orchestration.serializers.runs import run_json, started_json
 from orchestration.serializers.workflows import WorkflowSerializer, WorkflowVersionSerializer, start_fields
-from orchestration.workflows import create_workflow, current_version, update_workflow, warnings_of
 
 
 class WorkflowViewSet(ResourceViewSet):

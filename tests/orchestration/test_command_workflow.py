@@ -13,10 +13,10 @@ from django.core.management.base import CommandError
 
 from accounts.models import Tenant, User
 from config.settings import BASE_DIR
-from orchestration.input_files import MOST_BYTES, MOST_ROWS, UnusableFile, read_input
+from orchestration.definition.saving import create_workflow
 from orchestration.models import Run, Workflow
-from orchestration.run_display import plain
-from orchestration.workflows import create_workflow
+from orchestration.terminal.display import plain
+from orchestration.terminal.input_files import MOST_BYTES, MOST_ROWS, UnusableFile, read_input
 from tests.orchestration.definitions import graph, node
 from tests.orchestration.running import EngineThread
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.references import UnknownStep, compile_value
+from orchestration.definition.references import UnknownStep, compile_value
 
 SCOPE = {
     "input": {"guest": {"name": "Ana", "tags": ["vip"]}, "n": 7},

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.expressions import BrokenExpression, Expression, read_condition
+from orchestration.definition.expressions import BrokenExpression, Expression, read_condition
 
 SCOPE = {
     "output": {"priority": "urgent", "n": 5, "text": "a fire", "tags": ["vip", "late"], "none": None, "in": 1},

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from accounts.models import Tenant
+from orchestration.definition.saving import create_workflow, update_workflow
 from orchestration.engine import Actor, resume_run, send_event
 from orchestration.models import Run, RunEvent
 from orchestration.programs import NODES, NodeCall
 from orchestration.programs import node as node_type
 from orchestration.retry import Transient
-from orchestration.workflows import create_workflow, update_workflow
 from tests.orchestration.definitions import edge, edges, graph, node, static
 from tests.orchestration.running import EngineThread, ended, kinds, reached, start, steps, until
 

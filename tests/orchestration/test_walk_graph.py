@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration import graphs
-from orchestration.definitions import read_graph
+from orchestration.definition import cache as graphs
+from orchestration.definition.reading import read_graph
 from orchestration.nodes import NodeFailed
 from orchestration.retry import StepFailed, describe
 from orchestration.workflow import TooManySteps, run_workflow

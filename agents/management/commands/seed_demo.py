@@ -16,8 +16,8 @@ from agents.demo import TRIAGE_AGENT
 from agents.demo_workflow import TRIAGE_WORKFLOW
 from agents.models import Agent
 from config.env import env_text
+from orchestration.definition.saving import create_workflow
 from orchestration.models import Workflow
-from orchestration.workflows import create_workflow
 
 TENANT = "demo"
 EMAIL = "demo@example.com"

@@ -14,13 +14,13 @@ from rich.live import Live
 
 from accounts.models import Tenant
 from config.errors import DomainError
-from orchestration import run_display
 from orchestration.engine import cancel_run, start_run
 from orchestration.health import engine_health
-from orchestration.input_files import read_input
 from orchestration.models import Mode, Run, Status, Workflow
 from orchestration.serializers.runs import run_json
-from orchestration.watching import RunView, watch
+from orchestration.terminal import display
+from orchestration.terminal.input_files import read_input
+from orchestration.terminal.watching import RunView, watch
 
 UNFINISHED = 2
 ENGINE_BOOT_S = 5.0
@@ -70,7 +70,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(run_json(view.run), ensure_ascii=False, indent=2, default=str))
         elif view.ended:
-            run_display.result(console, view)
+            display.result(console, view)
         if view.run.status != Status.COMPLETED:
             sys.exit(1 if view.ended else UNFINISHED)
 
@@ -134,13 +134,13 @@ def draw(run: Run, console: Console) -> RunView:
     if console.is_terminal and not console.quiet:
         with Live(console=console, refresh_per_second=8) as live:
             for view in watch(run):
-                live.update(run_display.progress(view))
+                live.update(display.progress(view))
         return view
     for view in watch(run):
         for name in dict.fromkeys(event.step for event in view.fresh if event.step in view.nodes):
-            run_display.tell(console, view.nodes[name])
+            display.tell(console, view.nodes[name])
         if view.waits_for_a_person:
-            console.print(f"The run {run.id} waits for a decision: {run_display.plain(view.asks).plain}")
+            console.print(f"The run {run.id} waits for a decision: {display.plain(view.asks).plain}")
             return view
-    console.print(run_display.status_line(view))
+    console.print(display.status_line(view))
     return view

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from orchestration.expressions import Expression
-from orchestration.forks import Fork, Layout
-from orchestration.references import Resolver
+from orchestration.definition.expressions import Expression
+from orchestration.definition.forks import Fork, Layout
+from orchestration.definition.references import Resolver
 from orchestration.retry import Retry
 
 MOST_FORKS = 64  # plans that a graph keeps; a fan with many conditions has many ways to split

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from governance.budgets import MICRO_PER_CENT
 from orchestration.models import Status
-from orchestration.watching import NodeView, RunView
+from orchestration.terminal.watching import NodeView, RunView
 
 MARKS = {"running": "…", "retrying": "↻", "completed": "✓", "failed": "✗"}
 STYLES = {

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from config import prepared
 from config.errors import WorkflowInvalid, WorkflowNotFound
-from orchestration.definitions import check_definition, read_graph
+from orchestration.definition.reading import check_definition, read_graph
 from orchestration.models import Workflow, WorkflowVersion
 
 # By hand, since every start of a run asks it: the ORM needs six times as long to say the same.

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from accounts.models import Role
-from orchestration.expressions import BrokenExpression, read_condition
-from orchestration.graph import Route
-from orchestration.problems import Place, shown
-from orchestration.references import UnknownStep, split_text
+from orchestration.definition.expressions import BrokenExpression, read_condition
+from orchestration.definition.graph import Route
+from orchestration.definition.problems import Place, shown
+from orchestration.definition.references import UnknownStep, split_text
 
 YEAR_S = 366 * 24 * 3600.0
 MOST_PARALLEL = 100

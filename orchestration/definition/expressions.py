@@ -12,7 +12,7 @@ from typing import Any
 
 from config.errors import DomainError
 from governance.conditions import compare, lookup
-from orchestration.references import NAMES, UnknownStep, step_path
+from orchestration.definition.references import NAMES, UnknownStep, step_path
 
 LONGEST = 2000
 DEEPEST = 50

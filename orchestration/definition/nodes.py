@@ -5,12 +5,20 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
-from orchestration import templates
-from orchestration.expressions import BrokenExpression, read_condition
-from orchestration.graph import Edge, Node
-from orchestration.node_configs import CHECKS, YEAR_S, has_config, items_reference, node_type, read_routes, with_output
-from orchestration.problems import Place, Problems, shown
-from orchestration.references import Resolver, UnknownStep, compile_value
+from orchestration.definition import templates
+from orchestration.definition.configs import (
+    CHECKS,
+    YEAR_S,
+    has_config,
+    items_reference,
+    node_type,
+    read_routes,
+    with_output,
+)
+from orchestration.definition.expressions import BrokenExpression, read_condition
+from orchestration.definition.graph import Edge, Node
+from orchestration.definition.problems import Place, Problems, shown
+from orchestration.definition.references import Resolver, UnknownStep, compile_value
 from orchestration.retry import Retry
 
 MOST_ATTEMPTS = 20

@@ -5,8 +5,8 @@ from typing import Any
 
 from config.errors import NotFound
 from orchestration.context import RunContext
-from orchestration.definitions import read_graph
-from orchestration.graph import Graph
+from orchestration.definition.graph import Graph
+from orchestration.definition.reading import read_graph
 from orchestration.models import WorkflowVersion
 
 MOST_NODES = 20_000  # over all graphs that are kept

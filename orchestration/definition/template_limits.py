@@ -13,7 +13,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Undefined
 
 from governance.conditions import lookup
-from orchestration.references import as_text
+from orchestration.definition.references import as_text
 
 MOST_UNITS = 2_000_000  # characters and items made, turns of loops
 MOST_CPU_S = 0.25

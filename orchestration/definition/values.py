@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from orchestration.problems import Problems
+from orchestration.definition.problems import Problems
 
 DEEPEST = 50
 

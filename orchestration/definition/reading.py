@@ -6,11 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from orchestration import programs
-from orchestration.definition_nodes import read_edge, read_node
-from orchestration.definition_values import check_storable
-from orchestration.graph import Edge, Graph, Node
+from orchestration.definition.graph import Edge, Graph, Node
+from orchestration.definition.nodes import read_edge, read_node
+from orchestration.definition.problems import Place, Problems, shown
+from orchestration.definition.values import check_storable
 from orchestration.models import Workflow, WorkflowType
-from orchestration.problems import Place, Problems, shown
 
 MOST_NODES = 1_000
 MOST_EDGES = 5_000

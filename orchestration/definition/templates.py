@@ -15,8 +15,8 @@ from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from config.errors import DomainError
-from orchestration import template_limits as limits
-from orchestration.references import SOURCES, split_text
+from orchestration.definition import template_limits as limits
+from orchestration.definition.references import SOURCES, split_text
 
 LONGEST_TEMPLATE = 50_000
 LONGEST_OUTPUT = 400_000
