@@ -25,6 +25,7 @@ class Pen:
         self.engine, self.run = engine, run
         self.seq = run.last_seq
         self.open: Entry | None = None  # what waits for the next write
+        self.closed = False  # the write that ends this lease is on its way: nothing may follow it
 
     def emit(self, kind: str, payload: dict[str, Any], step: str) -> None:
         """Append an event."""
@@ -60,6 +61,7 @@ class Pen:
     async def close(self, **row: Any) -> None:
         """Write the run's end, or that it is put down."""
         entry = self.entry()
+        self.closed = True
         entry.close = {"run_id": self.run.id, "attempt": self.run.attempt, "limited": bool(self.run.budget_ids)} | row
         entry.close["result"] = fragment(row["result"])
         await self.flush()

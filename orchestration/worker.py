@@ -56,8 +56,11 @@ class Held:
     paused: bool = False  # put down: it waits for a person
 
     def stop(self, why: str) -> None:
-        """Cancel the program; drive.py writes what `why` asks for. A lost lease overrules everything."""
-        if self.why and why != "lost":
+        """Cancel the program; drive.py writes what `why` asks for. A lost lease overrules everything.
+
+        Once the lease's last write is on its way it is too late for anything else: a run ends once.
+        """
+        if why != "lost" and (self.why or self.ctx.pen.closed):
             return
         self.why = why
         if self.task and not self.task.done():

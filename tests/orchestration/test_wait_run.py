@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from django.db import transaction
 
 from accounts.models import Tenant
 from config.errors import Conflict, Forbidden
@@ -179,6 +180,17 @@ def test_cancelling_a_parent_cancels_its_children(engine: EngineThread, acme: Te
     cancel_run(run.id, acme.id)
     assert ended(run).status == "cancelled"
     until(lambda: Run.all_tenants.filter(parent_id=run.id, status="cancelled").count() == 2)
+
+
+def test_a_cancel_that_comes_as_the_run_ends_is_too_late(engine: EngineThread, acme: Tenant) -> None:
+    run = start(acme, "test.timer", {"seconds": 0.8})
+    until(lambda: "nap" in steps(run))
+    with transaction.atomic():  # the run's row is ours, so its last write waits for us
+        Run.all_tenants.select_for_update().get(pk=run.pk)
+        held = engine.engine.held[run.id]
+        until(lambda: held.ctx.pen.closed)
+        engine.call(lambda: held.stop("cancel"))
+    assert ended(run).status == "completed" and kinds(run) == ["run_started", "run_completed"]
 
 
 def test_a_finished_run_stays_as_it_ended(engine: EngineThread, acme: Tenant) -> None:
