@@ -18,7 +18,7 @@ CONNECT_S = 5
 # Its statements all go by index; a plan that was made while the tables were small, and is kept, must not say otherwise.
 OPTIONS = (
     f"-c timezone=UTC -c idle_in_transaction_session_timeout={int(settings.ENGINE_LEASE_S * 1000)}"
-    " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    " -c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 )
 CLOSE_S = 1.0
 
