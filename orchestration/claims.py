@@ -54,7 +54,8 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
     ORDER BY (c.running + c.nth)::float / c.weight, c.rank LIMIT %(most)s
 ), picked AS (
     SELECT r.id, r.status, r.poked FROM orchestration_run r JOIN fair USING (id)
-    WHERE r.owner IS NULL FOR NO KEY UPDATE OF r SKIP LOCKED
+    -- Asked again of the row as it is once we have its lock: it may have been cancelled since the queue was looked at.
+    WHERE r.owner IS NULL AND r.due_at <= now() FOR NO KEY UPDATE OF r SKIP LOCKED
 )
 UPDATE orchestration_run r
 SET owner = %(owner)s, attempt = r.attempt + 1, status = 'running', poked = false, updated_at = now(),
