@@ -59,10 +59,12 @@ def test_every_kind_of_credential_is_taken(member: Membership) -> None:
         assert get(**headers).json()["email"] == member.user.email
 
 
-def test_a_request_costs_one_query(member: Membership, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_a_request_asks_nothing_besides_its_one_prepared_statement(
+    member: Membership, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     token, (_, key) = access_token(member), create_api_key(member, "k", ["read"])
     for shown in (token, key):
-        with django_assert_num_queries(1):
+        with django_assert_num_queries(0):  # the prepared one goes past the ORM; whatever else is asked shows here
             assert get(HTTP_AUTHORIZATION=f"Bearer {shown}").status_code == 200
 
 
