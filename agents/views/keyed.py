@@ -1,6 +1,7 @@
 """What agents and tools have in common: ids that the client chooses, and built-in ones that nobody changes."""
 
 import uuid
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -21,9 +22,9 @@ class KeyedViewSet(ResourceViewSet):
     http_method_names = ["get", "head", "options", "post", "put", "patch", "delete"]
     roles: ClassVar = {"read": Role.USER, "write": Role.DEVELOPER, "execute": Role.USER}
 
+    @abstractmethod
     def built_in(self) -> list[Any]:
         """The built-in ones as rows that are not saved."""
-        raise NotImplementedError
 
     def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """By id."""
