@@ -17,6 +17,9 @@ from psycopg.rows import class_row, dict_row
 LOCK_CLASS = 0x52454745  # "REGE": the first half of every lock key of ours
 CLAIM_LOCK = 1
 QUARANTINE_DEATHS = 2  # a run that was held by this many workers as they died is not put beside another such run
+# While workers die one after the other, a death says nothing about the runs that were held: such a run waits until none
+# has died for so long, at most for its patience. What then still takes its worker along does so by itself.
+CALM_S, PATIENCE_S = 3, 20
 
 # One claim at a time, so that caps are exact; it takes about a millisecond.
 SERIALISE = f"SELECT pg_advisory_xact_lock({LOCK_CLASS}, {CLAIM_LOCK})"
@@ -114,8 +117,18 @@ WITH dead AS (
     WHERE r.owner IS NOT NULL AND (r.owner IN (SELECT owner FROM dead)
         OR NOT EXISTS (SELECT FROM orchestration_engine e WHERE e.owner = r.owner))
     FOR NO KEY UPDATE OF r SKIP LOCKED
+), kept_waiting AS (
+    SELECT r.id FROM orchestration_run r
+    WHERE EXISTS (SELECT FROM dead) AND r.owner IS NULL AND r.due_at > now() AND r.deaths >= {QUARANTINE_DEATHS}
+        AND NOT r.cancel_requested AND r.updated_at > now() - interval '{PATIENCE_S} seconds'
+    FOR NO KEY UPDATE OF r SKIP LOCKED
+), still_waiting AS (
+    UPDATE orchestration_run r
+    SET due_at = least(now() + interval '{CALM_S} seconds', r.updated_at + interval '{PATIENCE_S} seconds')
+    FROM kept_waiting WHERE r.id = kept_waiting.id
 )
-UPDATE orchestration_run r SET owner = NULL, due_at = now(), deaths = r.deaths + 1, updated_at = now()
+UPDATE orchestration_run r SET owner = NULL, deaths = r.deaths + 1, updated_at = now(), due_at = now()
+    + CASE WHEN r.deaths + 1 = {QUARANTINE_DEATHS} THEN interval '{CALM_S} seconds' ELSE interval '0' END
 FROM left_behind WHERE r.id = left_behind.id RETURNING r.id
 """
 GIVE_BACK = "UPDATE orchestration_run SET owner = NULL, due_at = now() WHERE owner = %s RETURNING id"

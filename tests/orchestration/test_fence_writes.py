@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from orchestration import writes
-from orchestration.claims import LOCK_CLASS
+from orchestration.claims import LOCK_CLASS, PATIENCE_S
 from orchestration.context import RunContext
 from orchestration.engine import sweep
 from orchestration.journal import Journal
@@ -87,6 +87,31 @@ def test_an_engine_without_its_lock_is_dead_at_once(acme: Tenant) -> None:
     start(acme, "k")
     claimed(1)
     assert sweep() == 1
+
+
+def test_a_run_that_saw_two_workers_die_waits_until_none_dies_any_more(acme: Tenant) -> None:
+    unlucky, fresh = start(acme, "k"), start(acme, "k")
+    Run.all_tenants.filter(pk=unlucky.pk).update(deaths=1)
+    assert len(claimed(2)) == 2 and sweep() == 2
+    for run in (unlucky, fresh):
+        run.refresh_from_db()
+    assert unlucky.deaths == 2 and fresh.due_at <= timezone.now() < unlucky.due_at
+    assert [run.id for run in claimed(2)] == [fresh.pk]
+    before = unlucky.due_at
+    assert sweep() == 1  # another worker dies: the storm is not over
+    unlucky.refresh_from_db()
+    assert (unlucky.owner, unlucky.deaths) == (None, 2) and unlucky.due_at > before
+
+
+def test_a_run_does_not_wait_for_ever_in_a_storm(acme: Tenant) -> None:
+    run, other = start(acme, "k"), start(acme, "k")
+    soon = timezone.now() + timedelta(seconds=1)
+    Run.all_tenants.filter(pk=run.pk).update(
+        deaths=2, due_at=soon, updated_at=timezone.now() - timedelta(seconds=PATIENCE_S - 2)
+    )
+    assert [found.id for found in claimed(2)] == [other.pk] and sweep() == 1
+    run.refresh_from_db()
+    assert run.due_at <= timezone.now() + timedelta(seconds=2)
 
 
 @contextmanager
