@@ -67,10 +67,12 @@ install-dev: venv
 	@$(call packages,requirements-dev.txt)
 	@cp requirements.txt .venv/requirements.txt
 
+# Compiled on all cores at once: where nobody may write bytecode later, each process would compile what it imports.
 # $(call packages,FILE): FILE is installed; nothing is done when .venv has a copy of it, left by the last time.
 define packages
 cmp -s $(1) .venv/$(1) || { \
 	began=$$(date +%s); echo "Installing $$(grep -c == $(1)) packages of $(1) into .venv (a minute or two) ..."; \
 	$(BIN)/pip install -qq --disable-pip-version-check --no-input --no-compile --require-hashes -r $(1) && \
+	{ $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true; } && \
 	cp $(1) .venv/$(1) && echo "Installed after $$(($$(date +%s) - began)) s."; }
 endef

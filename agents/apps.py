@@ -4,10 +4,10 @@ from django.apps import AppConfig
 
 
 class AgentsConfig(AppConfig):
-    """Registers the agent and tool nodes, and how the engine asks its router and evaluator agents."""
+    """Registers the nodes and programs of agents and tools, and what the apps below ask of models."""
 
     name = "agents"
 
     def ready(self) -> None:
         """Import what registers itself."""
-        from agents import nodes, tools  # noqa: F401
+        from agents import conversation, embedding, nodes, tool_runs, tools  # noqa: F401

@@ -1,5 +1,6 @@
 """What passes between the agent loop and a chat model, whoever serves it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,17 +15,23 @@ class ModelProfile:
     model: str = ""
     temperature: float | None = None
     max_tokens: int | None = None
+    timeout_s: float | None = None
+    fallbacks: tuple["ModelProfile", ...] = ()  # asked in this order when the ones before fail
 
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """One question to a model. `tools` are functions in the OpenAI form."""
+    """One question to a model. `tools` are functions in the OpenAI form; `answer_schema` is a JSON Schema that the
+    answer must fit; `on_text` is told each piece of the answer as the model says it.
+    """
 
     agent_id: str
     profile: ModelProfile
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]] = field(default_factory=list)
     timeout_s: float = 120.0
+    answer_schema: dict[str, Any] | None = None
+    on_text: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class ModelReply:
     model: str
     provider: str
     latency_ms: int
+    estimated: bool = False  # the provider told no usage: the tokens are counted by us, roughly
 
 
 class ChatModel(Protocol):
@@ -68,6 +76,9 @@ class ChatModel(Protocol):
 
     async def estimate(self, request: ModelRequest) -> int:
         """The most that the call should cost, in micro-USD; reserved before it is made."""
+
+    async def window(self) -> int:
+        """How many tokens a prompt may have."""
 
 
 def rough_tokens(request: ModelRequest) -> int:

@@ -12,6 +12,12 @@ class AgentExecutionError(DomainError):
     status, code = 424, "AGENT_EXECUTION_ERROR"
 
 
+class AgentInactive(DomainError):
+    """The agent is not active, so that nothing can be asked of it; set its is_active to true."""
+
+    code = "AGENT_INACTIVE"
+
+
 class ToolExecutionError(DomainError):
     """The tool could not do its work."""
 

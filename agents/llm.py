@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from agents.chat import ANSWER_TOKENS, FunctionCall, ModelProfile, ModelReply, ModelRequest, rough_tokens
+import aiohttp
+
+from agents.chat import ANSWER_TOKENS, ModelProfile, ModelReply, ModelRequest, rough_tokens
 from agents.errors import AgentExecutionError, ModelUnavailable
 from agents.excerpts import summary
+from agents.speech import Said, spoken, told
 
 ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # the price list in the package; else it is fetched while we wait
@@ -24,18 +27,24 @@ ENVIRONMENT = {
 }
 # Retries belong to the engine. The rest spares work: call logging, and a look for MCP tools in each list of tools.
 EVERY_CALL = {"num_retries": 0, "max_retries": 0, "no-log": True, "_skip_mcp_handler": True, "drop_params": True}
+EMBEDDING_S = 60.0
 WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})
+WINDOW_TOKENS = 32_000  # of a model that is in no list
 NOISE = re.compile(r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout): (?:\w+(?:Error|Exception): )*(?:\w+Exception - )?")
+
+
+OBJECTS = re.compile(r" ssl:<[^>]*>")
 
 
 @dataclass(frozen=True)
 class Price:
-    """Micro-USD per token."""
+    """Micro-USD per token, and the tokens that a prompt and an answer may have."""
 
     prompt: float
     completion: float
     cached: float
     answer_most: int = ANSWER_TOKENS
+    window: int = WINDOW_TOKENS
 
     def cost(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> int:
         """The cost in micro-USD, rounded up."""
@@ -99,11 +108,13 @@ def price(provider: str, model: str) -> Price | None:
         if isinstance(into, int | float) and isinstance(out, int | float):
             cached = entry.get("cache_read_input_token_cost")
             most = entry.get("max_output_tokens")
+            window = entry.get("max_input_tokens")
             return Price(
                 into * 1e6,
                 out * 1e6,
                 (cached if isinstance(cached, int | float) else into) * 1e6,
                 min(most, ANSWER_TOKENS) if isinstance(most, int) and most > 0 else ANSWER_TOKENS,
+                window if isinstance(window, int) and window > 0 else WINDOW_TOKENS,
             )
     return None
 
@@ -124,20 +135,31 @@ class LiteLLMModel:
         known = price(self.provider, self.model) or UNKNOWN_PRICE
         return known.cost(rough_tokens(request), request.profile.max_tokens or known.answer_most)
 
+    async def window(self) -> int:
+        """The tokens that a prompt of this model may have, by the list; a cautious number when it is not there."""
+        await _loaded()
+        known = price(self.provider, self.model)
+        return known.window if known else WINDOW_TOKENS
+
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """The model's answer."""
+        """The model's answer; piece by piece to `request.on_text` when somebody listens."""
         litellm = await _loaded()
         import openai
 
         began = time.perf_counter()
         try:
             async with asyncio.timeout(request.timeout_s):
-                response = await litellm.acompletion(**self._parameters(request))
+                answered = await litellm.acompletion(**self._parameters(request))
+                said = await spoken(answered, request.on_text) if request.on_text else told(answered)
         except TimeoutError:
             raise ModelUnavailable(f"The model {self.model} did not answer within {request.timeout_s:g} s.") from None
         except openai.OpenAIError as fault:
-            raise self._failure(fault) from None
-        return self._reply(request, response, round((time.perf_counter() - began) * 1000))
+            raise self.failure(fault) from None
+        except aiohttp.ClientError as fault:  # the connection broke in the middle of a stream
+            raise ModelUnavailable(f"The model {self.model} broke off: {type(fault).__name__}.") from None
+        if said is None:
+            raise ModelUnavailable(f"The model {self.model} answered without a choice.")
+        return self._reply(request, said, round((time.perf_counter() - began) * 1000))
 
     def _parameters(self, request: ModelRequest) -> dict[str, Any]:
         profile = request.profile
@@ -145,7 +167,10 @@ class LiteLLMModel:
             "temperature": profile.temperature,
             "max_tokens": profile.max_tokens,
             "tools": request.tools or None,
+            "response_format": _format(request),
         }
+        if request.on_text:
+            given |= {"stream": True, "stream_options": {"include_usage": True}}
         if self.api_base:
             # A gateway speaks chat completions, whatever LiteLLM knows about the model behind it.
             given |= {"api_base": self.api_base, "_skip_responses_api_bridge": True}
@@ -158,12 +183,12 @@ class LiteLLMModel:
             **EVERY_CALL,
         }
 
-    def _failure(self, fault: Exception) -> Exception:
+    def failure(self, fault: Exception) -> Exception:
         """What to raise for LiteLLM's error: worth another try, or not."""
         from openai import APIConnectionError
 
         status = getattr(fault, "status_code", None)
-        text = summary(NOISE.sub("", str(fault)), 500)
+        text = summary(OBJECTS.sub("", NOISE.sub("", str(fault))), 500)
         if (
             isinstance(fault, APIConnectionError)
             or not isinstance(status, int)
@@ -178,33 +203,48 @@ class LiteLLMModel:
             provider_status=status,
         )
 
-    def _reply(self, request: ModelRequest, response: Any, latency_ms: int) -> ModelReply:
-        if not response.choices:
-            raise ModelUnavailable(f"The model {self.model} answered without a choice.")
-        choice, usage = response.choices[0], getattr(response, "usage", None)
-        text = choice.message.content or ""
-        calls = [
-            FunctionCall(call.id or f"call_{i}", call.function.name or "", call.function.arguments or "{}")
-            for i, call in enumerate(choice.message.tool_calls or [])
-        ]
-        prompt = getattr(usage, "prompt_tokens", 0) or rough_tokens(request)
-        completion = getattr(usage, "completion_tokens", 0) or len(text) // 3 + sum(
-            len(c.arguments) // 3 + 8 for c in calls
+    def _reply(self, request: ModelRequest, said: Said, latency_ms: int) -> ModelReply:
+        prompt = said.prompt_tokens or rough_tokens(request)
+        completion = said.completion_tokens or len(said.text) // 3 + sum(
+            len(call.arguments) // 3 + 8 for call in said.calls
         )
-        cached = getattr(getattr(usage, "prompt_tokens_details", None), "cached_tokens", None) or 0
         known = price(self.provider, self.model)
         return ModelReply(
-            text=text,
-            tool_calls=calls,
-            finish_reason=choice.finish_reason or "stop",
+            text=said.text,
+            tool_calls=said.calls,
+            finish_reason=said.finish_reason,
             prompt_tokens=prompt,
             completion_tokens=completion,
-            cost_micro=known.cost(prompt, completion, cached) if known else None,
+            cost_micro=known.cost(prompt, completion, said.cached_tokens) if known else None,
             priced=known is not None,
             model=self.model,
             provider=self.provider,
             latency_ms=latency_ms,
+            estimated=not said.prompt_tokens,
         )
+
+
+async def embeddings(route: str, texts: list[str], api_key: str, api_base: str | None) -> list[list[float]]:
+    """A vector for each text, as the model gives it; ModelUnavailable when another try may help."""
+    litellm = await _loaded()
+    import openai
+
+    given = {"api_base": api_base} if api_base else {}
+    try:
+        async with asyncio.timeout(EMBEDDING_S):
+            answered = await litellm.aembedding(model=route, input=texts, api_key=api_key, **given, **EVERY_CALL)
+    except TimeoutError:
+        raise ModelUnavailable(f"The model {route} did not embed within {EMBEDDING_S:g} s.") from None
+    except openai.OpenAIError as fault:
+        raise LiteLLMModel("", route, route, api_key, api_base).failure(fault) from None
+    return [item["embedding"] for item in sorted(answered.data, key=lambda item: item["index"])]
+
+
+def _format(request: ModelRequest) -> dict[str, Any] | None:
+    """OpenAI's response_format for the schema that the answer must fit."""
+    if request.answer_schema is None:
+        return None
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": request.answer_schema}}
 
 
 def _retry_after_s(fault: Exception) -> float | None:

@@ -23,12 +23,18 @@ class AgentSpec:
     profile: ModelProfile = field(default_factory=ModelProfile)
     allowed_tools: tuple[str, ...] = ()
     is_active: bool = True
+    max_turns: int = 10
+    output_schema: dict[str, Any] | None = None
+    recalls: bool = True
+    remembers: bool = True
 
 
 ROUTER = AgentSpec(
     id="agent.router",
     name="Router",
     description="Picks the route of a workflow's router node.",
+    recalls=False,
+    remembers=False,
     instructions=(
         "You route work. You get a list of routes, each with an id and what it is for, and what has to be routed. "
         "Choose the one route that fits best. Answer with that route's id and nothing else: no quotes, no explanation."
@@ -38,6 +44,8 @@ CONDITION_EVALUATOR = AgentSpec(
     id="agent.condition_evaluator",
     name="Condition Evaluator",
     description="Judges the conditions of a workflow's edges that are written in plain language.",
+    recalls=False,
+    remembers=False,
     instructions=(
         "You judge conditions. You get a numbered list of conditions and an output. Answer with the number of the "
         "first condition that the output fulfils, or 0 when it fulfils none. Answer with the number and nothing else."
@@ -67,8 +75,28 @@ def find_agent(tenant_id: str, agent_id: str) -> AgentSpec:
 
 def spec(row: Agent) -> AgentSpec:
     """A stored agent as the loop needs it."""
-    known: dict[str, Any] = {name: row.model_profile.get(name) for name in ModelProfile.__dataclass_fields__}
-    profile = ModelProfile(known["provider"] or "", known["model"] or "", known["temperature"], known["max_tokens"])
     return AgentSpec(
-        row.key, row.name, row.description, row.instructions, profile, tuple(row.allowed_tools), row.is_active
+        id=row.key,
+        name=row.name,
+        description=row.description,
+        instructions=row.instructions,
+        profile=profile_of(row.model_profile),
+        allowed_tools=tuple(row.allowed_tools),
+        is_active=row.is_active,
+        max_turns=row.max_turns,
+        output_schema=row.output_schema,
+        recalls=row.memory.get("recall", True),
+        remembers=row.memory.get("store", True),
+    )
+
+
+def profile_of(stored: dict[str, Any]) -> ModelProfile:
+    """A model profile as it is stored; what it leaves open is empty."""
+    return ModelProfile(
+        stored.get("provider") or "",
+        stored.get("model") or "",
+        stored.get("temperature"),
+        stored.get("max_tokens"),
+        stored.get("timeout_s"),
+        tuple(profile_of(fallback) for fallback in stored.get("fallbacks") or ()),
     )

@@ -1,16 +1,18 @@
 """The workflow nodes "agent" and "tool", and how the engine asks its router and evaluator agents."""
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from agents.acting import use_tool
+from agents.answering import parsed
 from agents.lookup import find_agent
-from agents.loop import Turn, load_agent, run_agent, use_tool
+from agents.loop import Ask, Turn, load_agent, run_agent
 from agents.serving import close, preload
 from agents.tools.calls import find_tool
 from agents.tools.registry import ToolCall
+from agents.tools.schema import schema_problems
 from config.errors import AgentNotFound, ToolNotFound
 from orchestration.programs import CLOSE, PRELOAD, NodeCall, answers_questions, node
 
@@ -28,6 +30,8 @@ def check_agent(config: dict[str, Any], tenant_id: str) -> list[str]:
         return ["config.agent_id is required: the id of an agent."]
     if not isinstance(config.get("prompt", ""), str):
         return ["config.prompt must be a text."]
+    if config.get("output_schema") is not None and (wrong := schema_problems(config["output_schema"])):
+        return [f"config.output_schema: {sentence}" for sentence in wrong]
     try:
         find_agent(tenant_id, agent_id)
     except AgentNotFound as fault:
@@ -51,7 +55,8 @@ def check_tool(config: dict[str, Any], tenant_id: str) -> list[str]:
 async def agent_node(ctx: "RunContext", call: NodeCall) -> Any:
     """The agent's answer: its JSON object, else {text, toolCalls, finishReason}."""
     agent = await load_agent(ctx, call.config["agent_id"])
-    return result(await run_agent(ctx, agent, message(call), prefix=call.name))
+    ask = Ask(message(call), answer_schema=call.config.get("output_schema"))
+    return result(await run_agent(ctx, agent, ask, prefix=call.name))
 
 
 def message(call: NodeCall) -> str:
@@ -69,16 +74,12 @@ def as_text(value: Any) -> str:
 
 def result(turn: Turn) -> dict[str, Any]:
     """The answer's JSON object, also in a code fence, else {text, toolCalls, finishReason}."""
-    text = turn.text.strip()
-    if text.startswith("```") and text.endswith("```"):
-        text = text.strip("`").removeprefix("json").strip()
-    if text.startswith("{"):
-        try:
-            parsed = json.loads(text)
-        except (ValueError, RecursionError):
-            parsed = None
-        if isinstance(parsed, dict):
-            return parsed
+    try:
+        value = parsed(turn.text)
+    except ValueError:
+        value = None
+    if isinstance(value, dict):
+        return value
     return {"text": turn.text, "toolCalls": turn.tool_calls, "finishReason": turn.finish_reason}
 
 
@@ -87,7 +88,7 @@ async def tool_node(ctx: "RunContext", call: NodeCall) -> Any:
     """The tool's output."""
     run, tool_id = ctx.run, call.config["tool_id"]
     tool = await ctx.shared((run.tenant_id, "tool", tool_id), partial(find_tool, run.tenant_id, tool_id))
-    return await use_tool(ctx, ToolCall(run.tenant_id, tool, call.input, run, call.name, run.mode))
+    return await use_tool(ctx, ToolCall(run.tenant_id, tool, call.input, run, call.name, run.mode, ctx))
 
 
 @answers_questions
@@ -96,6 +97,6 @@ async def ask(ctx: "RunContext", name: str, agent_id: str, message: str) -> str:
 
     async def answer() -> str:
         agent = await load_agent(ctx, agent_id)
-        return (await run_agent(ctx, agent, message, prefix=name)).text
+        return (await run_agent(ctx, agent, Ask(message), prefix=name)).text
 
     return await ctx.step(name, answer, type="agent", silent=True)

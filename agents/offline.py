@@ -8,14 +8,18 @@ import re
 import time
 from typing import Any
 
-from agents import triage
+from agents import plain_requests, triage
 from agents.chat import FunctionCall, ModelReply, ModelRequest
 from agents.excerpts import summary
 
 HONEST = (
     "This is Regente's built-in offline model. It follows fixed rules and understands little: it triages tickets, "
-    "picks routes and calls tools that a message names. Set LLM_BASE_URL or a provider's key to use a language model."
+    "remembers and recalls, reads and writes files, counts and lists rows of tables, and calls tools that a message "
+    "names. Set LLM_BASE_URL or a provider's key to use a language model."
 )
+PIECE = re.compile(r"\S+\s*|\s+")  # a word at a time, as language models speak
+REMEMBERED = "What you remember"
+TABLE = re.compile(r"^(\w+)\((.*)\)$", re.MULTILINE)
 ROUTE = re.compile(r"[-*] (\S+?)(?::\s+(.*))?")
 NUMBERED = re.compile(r"(\d+)\. (.+)")
 WORD = re.compile(r"[^\W_]{2,}")
@@ -36,11 +40,18 @@ class OfflineModel:
         """Nothing."""
         return 0
 
+    async def window(self) -> int:
+        """Enough for anybody."""
+        return 1_000_000
+
     async def complete(self, request: ModelRequest) -> ModelReply:
         """What the rules say."""
         began = time.perf_counter()
         call = _wanted_call(request)
         text = "" if call else _answer(request)
+        if request.on_text:
+            for piece in PIECE.findall(text):
+                request.on_text(piece)
         return ModelReply(
             text=text,
             tool_calls=[call] if call else [],
@@ -57,7 +68,7 @@ class OfflineModel:
 
 def _answer(request: ModelRequest) -> str:
     """The text for a request that needs no tool."""
-    asked, instructions = _last(request, "user"), _last(request, "system")
+    asked, instructions = _last(request, "user"), _instructions(request)
     if request.agent_id == "agent.condition_evaluator":
         return best_condition(asked)
     if request.agent_id == "agent.router":
@@ -66,8 +77,41 @@ def _answer(request: ModelRequest) -> str:
         tickets = _tickets(request)
         if tickets is not None:
             return json.dumps(triage.triaged(tickets), ensure_ascii=False)
-    told = _last(request, "tool")
-    return f"The offline model called the tool; it answered: {summary(told, 2_000)}" if told else HONEST
+    if request.agent_id == "natural_language_db":
+        tables = {name: columns.split(", ") for name, columns in TABLE.findall(instructions)}
+        return plain_requests.sql_for(asked, tables) or HONEST
+    if answer := _last(request, "tool"):
+        return _retold(request, answer)
+    return _recalled(request) or HONEST
+
+
+def _retold(request: ModelRequest, answer: str) -> str:
+    """A tool's answer in words."""
+    called = next(message for message in reversed(request.messages) if message.get("tool_calls"))
+    name = called["tool_calls"][-1]["function"]["name"]
+    tool = next((tool for tool in plain_requests.REQUESTS if _plain(tool.tool) == _plain(name)), None)
+    try:
+        words = plain_requests.told(tool.tool, json.loads(answer)) if tool else ""
+    except (ValueError, KeyError, TypeError):
+        words = ""
+    return words or f"The offline model called the tool; it answered: {summary(answer, 2_000)}"
+
+
+def _recalled(request: ModelRequest) -> str:
+    """What the agent was given of its memory, when it was given any."""
+    given = [str(m["content"]) for m in request.messages if m["role"] == "system"]
+    lines = [text.partition("\n")[2] for text in given if text.startswith(REMEMBERED)]
+    return f"From memory:\n{lines[0]}" if lines else ""
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "_", name.lower())
+
+
+def _instructions(request: ModelRequest) -> str:
+    """The system's texts without what the agent remembers."""
+    texts = [str(message["content"]) for message in request.messages if message["role"] == "system"]
+    return "\n".join(text for text in texts if not text.startswith(REMEMBERED))
 
 
 def _last(request: ModelRequest, role: str) -> str:
@@ -116,17 +160,19 @@ def _wanted_call(request: ModelRequest) -> FunctionCall | None:
     asked = _last(request, "user")
     if not request.tools or _last(request, "tool"):
         return None
-    heard = re.sub(r"[\W_]+", "_", asked.lower())
+    offered = {_plain(tool["function"]["name"]): tool["function"]["name"] for tool in request.tools}
+    for tool_id, arguments in plain_requests.meant(asked):
+        if _plain(tool_id) in offered and not triage.is_wanted(asked):
+            return FunctionCall("call_offline", offered[_plain(tool_id)], json.dumps(arguments, ensure_ascii=False))
+    heard = _plain(asked)
     for tool in request.tools:
         function = tool["function"]
-        name = re.sub(r"[\W_]+", "_", function["name"].lower())
-        for_triage = (
-            "ticket" in name and triage.is_wanted(asked + _last(request, "system")) and _tickets(request) is None
-        )
+        name = _plain(function["name"])
+        for_triage = "ticket" in name and triage.is_wanted(asked + _instructions(request)) and _tickets(request) is None
         if for_triage or f"_{name}_" in f"_{heard}_":
-            arguments = _arguments(function.get("parameters") or {}, asked)
-            if arguments is not None:
-                return FunctionCall("call_offline", function["name"], json.dumps(arguments, ensure_ascii=False))
+            given = _arguments(function.get("parameters") or {}, asked)
+            if given is not None:
+                return FunctionCall("call_offline", function["name"], json.dumps(given, ensure_ascii=False))
     return None
 
 

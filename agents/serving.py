@@ -1,20 +1,44 @@
 """Which model answers an agent: the operator's gateway, a provider with a key, or the built-in offline model."""
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 
 from agents import llm
-from agents.chat import ChatModel, ModelProfile, ModelReply, ModelRequest
+from agents.chat import ChatModel, ModelProfile
 from agents.errors import AgentExecutionError
 from agents.offline import OfflineModel
-from governance import outbound
+from governance import outbound, vault
+
+if TYPE_CHECKING:
+    from orchestration.context import RunContext
 
 PROVIDER_NAMES = {"google": "gemini", "claude": "anthropic"}  # what people write → what the keys are filed under
 NO_KEY = "-"  # a gateway without a key still gets one, so that nothing is looked up in the environment
 
 
-def chat_model(profile: ModelProfile) -> ChatModel:
-    """The model that serves this profile; AgentExecutionError naming what to set when there is none."""
+async def model_for(ctx: "RunContext", profile: ModelProfile) -> ChatModel:
+    """The model that serves this profile for this run, with the key of its user or tenant when there is one."""
+    provider = _named(profile)[0] or "openai"
+    run = ctx.run
+    key = await ctx.shared(
+        (run.tenant_id, "provider key", run.created_by, provider),
+        partial(vault.provider_key, run.tenant_id, run.created_by, provider),
+    )
+    return chat_model(profile, key)
+
+
+def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
+    """The model that serves this profile: with a key of the caller's own the provider itself, else the operator's
+    gateway, a provider with a key in the environment, the offline model; AgentExecutionError naming what to set.
+
+    No profile names an address: a key never goes anywhere but to its provider, or to the operator's gateway.
+    """
     provider, name = _named(profile)
+    if own_key and name and (provider or "openai") in settings.PROVIDER_KEYS:
+        provider = provider or "openai"
+        return llm.LiteLLMModel(provider, name, f"{provider}/{name}", own_key)
     if settings.LLM_BASE_URL:
         if not name:
             raise AgentExecutionError("The agent names no model: set its model_profile.model, or LLM_MODEL.")
@@ -56,16 +80,6 @@ def _what_to_set(provider: str, name: str) -> str:
         return f"No model serves this agent: set LLM_BASE_URL to an OpenAI-compatible gateway, or {key}."
     known = ", ".join(sorted(settings.PROVIDER_KEYS))
     return f"No model serves provider {provider!r}: set LLM_BASE_URL to a gateway that does, or use one of {known}."
-
-
-async def complete(request: ModelRequest) -> ModelReply:
-    """The answer of the model that serves the request's profile."""
-    return await chat_model(request.profile).complete(request)
-
-
-async def estimate(request: ModelRequest) -> int:
-    """The most that this call should cost, in micro-USD."""
-    return await chat_model(request.profile).estimate(request)
 
 
 async def close() -> None:

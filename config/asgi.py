@@ -2,7 +2,8 @@
 
 Views are plain synchronous code on kept database connections, which is the quickest way to run them
 (docs/decisions/003-sync-views-async-waits.md). A view that wants its caller to wait returns its answer with a `wait`
-(an async function): the loop waits, holding no thread, and the view is asked again. Streams are async iterators.
+(an async function): the loop waits, holding no thread, and the view is asked again, with what `wait` answered in
+`request.waited`. Streams are async iterators.
 """
 
 import asyncio
@@ -84,11 +85,11 @@ class Application(ASGIHandler):
         response = await loop.run_in_executor(self.threads, self._respond, scope, body, False)
         wait = getattr(response, "wait", None)
         if wait is not None:
-            await wait()
-            response = await loop.run_in_executor(self.threads, self._respond, scope, body, True)
+            told = await wait()
+            response = await loop.run_in_executor(self.threads, self._respond, scope, body, told or True)
         return response
 
-    def _respond(self, scope: dict[str, Any], body: bytes, waited: bool) -> HttpResponseBase:
+    def _respond(self, scope: dict[str, Any], body: bytes, waited: Any) -> HttpResponseBase:
         """In a thread: the whole of Django."""
         drop_dead_connections()
         set_script_prefix(get_script_prefix(scope))

@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "accounts",
     "governance",
     "orchestration",
+    "memory",
     "agents",
 ]
 MIDDLEWARE = [
@@ -148,6 +149,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Durable agent runs behind five API contracts.",
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.1",
+    "ENUM_NAME_OVERRIDES": {"ModeEnum": "orchestration.models.Mode", "TableModeEnum": "memory.datastore.tables.MODES"},
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
@@ -221,7 +223,37 @@ CELERY_DB_REUSE_MAX = 1000
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "orchestration.sweep_leases", "schedule": 5.0, "options": {"expires": 5}},
+    "forget": {"task": "memory.purge_expired", "schedule": 60.0, "options": {"expires": 60}},
+    "index": {"task": "memory.index", "schedule": 600.0, "options": {"expires": 600}},
 }
+
+# ---- governance
+SECRETS_KEYS = env_list("SECRETS_KEYS")  # Fernet keys, the newest first; empty = one made of SECRET_KEY
+
+# ---- memory: files and vectors
+FILES_BUCKET = env_text("FILES_BUCKET")  # an S3 bucket; without one the files lie in DATA_DIR
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "files": {"BACKEND": "memory.storage.FolderStorage", "OPTIONS": {"location": str(DATA_DIR / "files")}},
+}
+if FILES_BUCKET:
+    STORAGES["files"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": FILES_BUCKET,
+            "endpoint_url": env_text("FILES_ENDPOINT") or None,
+            "region_name": env_text("FILES_REGION") or None,
+            "access_key": env_text("FILES_ACCESS_KEY") or None,
+            "secret_key": env_text("FILES_SECRET_KEY") or None,
+            "location": env_text("FILES_PREFIX", "regente"),
+            "default_acl": None,
+            "querystring_auth": True,
+            "file_overwrite": False,
+        },
+    }
+EMBEDDING_MODEL = env_text("EMBEDDING_MODEL")  # empty = the static embeddings in the package
+EMBEDDING_SAME_SUBJECT = env_float("EMBEDDING_SAME_SUBJECT", 0.0, least=0.0)  # raw cosine that stands for 0.7
 
 # ---- agents: models
 LLM_BASE_URL = env_text("LLM_BASE_URL")

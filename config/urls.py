@@ -15,7 +15,9 @@ handler500 = "config.errors.handler500"
 api: list[URLPattern | URLResolver] = [
     route("healthz", LiveView.as_view()),
     path("", include("accounts.urls")),
+    path("", include("governance.urls")),
     path("", include("orchestration.urls")),
+    path("", include("memory.urls")),
     path("", include("agents.urls")),
 ]
 

@@ -7,12 +7,14 @@ import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import orjson
 import redis.asyncio as redis
 from django.conf import settings
 
 from orchestration.queue import DOORBELL, RUNS
+from orchestration.speech import Piece, Speaker, spoken
 from orchestration.writes import Entry
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ class Listener:
         self.client = client()
         self.changed: dict[str, int] = {}
         self.poke = False
+        self.pieces: list[Piece] = []
         self.something = asyncio.Event()
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -64,6 +67,14 @@ class Listener:
         self.poke = self.poke or poke
         self.something.set()
 
+    def speaker(self, run_id: UUID, step: str) -> Speaker:
+        """What tells those who follow the run the pieces of a step's text, as they come."""
+        return Speaker(run_id, step, self._say_piece)
+
+    def _say_piece(self, piece: Piece) -> None:
+        self.pieces.append(piece)
+        self.something.set()
+
     async def _speak(self) -> None:
         while True:
             await self.something.wait()
@@ -73,12 +84,14 @@ class Listener:
     async def _say(self) -> None:
         changed, self.changed = self.changed, {}
         poke, self.poke = self.poke, False
+        pieces, self.pieces = self.pieces, []
         try:
             async with self.client.pipeline(transaction=False) as line:
                 if changed:
                     line.publish(RUNS, orjson.dumps(changed))
                 if poke:
                     line.publish(DOORBELL, b"poke")
+                spoken(line, pieces)
                 await line.execute()
         except (redis.RedisError, OSError) as fault:
             log.warning("followers were not told (%s); they poll", type(fault).__name__)

@@ -13,9 +13,10 @@ DEEPEST = 10
 # A child draws from its parent's budgets, and acts for whom its parent acts.
 INSERT = """
 INSERT INTO orchestration_run (id, tenant_id, kind, subject_id, subject_version, mode, input, created_by, on_behalf_of,
-    app_id, app_action_id, trace_id, parent_id, parent_step, depth, priority, due_at, budget_ids)
+    app_id, app_action_id, trigger, trace_id, parent_id, parent_step, depth, priority, due_at, budget_ids)
 SELECT %(id)s, p.tenant_id, %(kind)s, %(subject)s, %(version)s, %(mode)s, %(input)s::jsonb, p.created_by,
-    p.on_behalf_of, p.app_id, p.app_action_id, p.trace_id, p.id, %(step)s, p.depth + 1, p.priority, now(), p.budget_ids
+    p.on_behalf_of, p.app_id, p.app_action_id, p.trigger, p.trace_id, p.id, %(step)s, p.depth + 1, p.priority, now(),
+    p.budget_ids
 FROM orchestration_run p WHERE p.id = %(parent)s AND p.owner = %(owner)s AND p.attempt = %(attempt)s FOR NO KEY UPDATE
 ON CONFLICT (parent_id, parent_step) WHERE parent_id IS NOT NULL DO NOTHING
 """

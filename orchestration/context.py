@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -45,6 +46,8 @@ class RunContext:
         self._position = max((step.position for step in run.recorded.values()), default=0)
         self.pen = Pen(engine, run)
         self.taken: set[int] = set()  # signals that our waits have
+        self.database = engine.database  # await it with a sync function that uses the ORM
+        self.speaker = partial(engine.bell.speaker, run.id)  # (step) → what tells followers the pieces of an answer
 
     # ---- steps
 
@@ -85,6 +88,7 @@ class RunContext:
             began = time.perf_counter()
             inside = trying_again.set(trying_again.get() or row["tries"] > 1)
             try:
+                await self.engine.known_alive()
                 async with asyncio.timeout(timeout_s):
                     output = await self._call(fn, args, pure)
                 written = recordable(output)
@@ -178,10 +182,6 @@ class RunContext:
     def emit(self, kind: str, payload: dict[str, Any], step: str = "") -> None:
         """Append an event; it is written with the run's next record, or by itself within the same turn of the loop."""
         self.pen.emit(kind, payload, step)
-
-    async def close(self, **row: Any) -> None:
-        """Write the run's end, or that it is put down: the last write under this lease."""
-        await self.pen.close(**row)
 
     # ---- branches, waits
 

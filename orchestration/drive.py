@@ -113,10 +113,12 @@ async def _stopped(held: "Held") -> None:
 
 async def _put_down(ctx: RunContext, status: str, due: datetime | None) -> None:
     """Give the run back: due when its first wait looks again, at once in a drain, never when only a poke can help."""
-    await ctx.close(status=status, result=None, failure_reason="", final=False, due_at=due.timestamp() if due else None)
+    await ctx.pen.close(
+        status=status, result=None, failure_reason="", final=False, due_at=due.timestamp() if due else None
+    )
 
 
 async def _end(ctx: RunContext, status: str, result: Any, reason: str = "") -> None:
     payload = {"result": shortened(result)} if status == "completed" else dict(result)
     ctx.emit(FINAL_EVENT[status], payload | ({"failure_reason": reason} if reason else {}))
-    await ctx.close(status=status, result=result, failure_reason=reason, final=True, due_at=None)
+    await ctx.pen.close(status=status, result=result, failure_reason=reason, final=True, due_at=None)

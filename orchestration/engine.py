@@ -31,8 +31,8 @@ SIGNALS_MOST = 1_000
 # The ORM would write all forty columns, and take longer to say so than PostgreSQL to do it; the rest have defaults.
 INSERTED = (
     *("id", "tenant_id", "kind", "subject_id", "subject_version", "mode", "input", "created_by", "on_behalf_of"),
-    *("app_id", "app_action_id", "trace_id", "idempotency_key", "request_hash", "priority", "due_at", "budget_ids"),
-    *("cost_limit_micro", "calls_limit", "latency_limit_ms", "created_at", "updated_at"),
+    *("app_id", "app_action_id", "trigger", "trace_id", "idempotency_key", "request_hash", "priority", "due_at"),
+    *("budget_ids", "cost_limit_micro", "calls_limit", "latency_limit_ms", "created_at", "updated_at"),
 )
 INSERT = f"INSERT INTO orchestration_run ({', '.join(INSERTED)}) VALUES ({', '.join(['%s'] * len(INSERTED))})"
 
@@ -64,7 +64,7 @@ def start_run(
 ) -> tuple[Run, bool]:
     """(run, True), or (the run that this idempotency key has started before, False); rings the engines.
 
-    `more`: mode, created_by, on_behalf_of, app_id, app_action_id, trace_id, latency_limit_ms, priority.
+    `more`: mode, created_by, on_behalf_of, app_id, app_action_id, trigger, trace_id, latency_limit_ms, priority.
     Raises IdempotencyConflict when the key came with another request.
     """
     if key is not None and (earlier := _started_before(tenant_id, kind, key, request_hash)):
@@ -93,7 +93,9 @@ def _insert(run: Run) -> None:
         if limited:
             run.budget_ids = open_run_budget(run.tenant_id, run.id, run.cost_limit_micro, run.calls_limit)
         values = [getattr(run, name) for name in INSERTED]
-        values[INSERTED.index("input")] = orjson.dumps(run.input).decode()
+        for name in ("input", "trigger"):
+            given = getattr(run, name)
+            values[INSERTED.index(name)] = None if given is None else orjson.dumps(given).decode()
         prepared.execute(INSERT, values)
 
 

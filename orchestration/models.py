@@ -65,6 +65,7 @@ class Run(TenantModel):
     )
     app_id = models.CharField(max_length=128, blank=True, default="", db_default="")
     app_action_id = models.CharField(max_length=128, blank=True, default="", db_default="")
+    trigger = models.JSONField(null=True, help_text="{context, event} of the app's action that started it.")
     trace_id = models.CharField(max_length=128, blank=True, default="", db_default="")
     idempotency_key = models.CharField(max_length=255, null=True)
     request_hash = models.CharField(max_length=64, blank=True, default="", db_default="")
@@ -126,6 +127,40 @@ class Run(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id} ({self.status})"
+
+
+class Visibility(models.TextChoices):
+    """Who an app is offered to; it never leaves its tenant, for its workflows are the tenant's."""
+
+    PRIVATE = "private"
+    ORG = "org"
+    PUBLIC = "public"
+
+
+class App(TenantModel):
+    """An imported manifest: what it may touch (scopes), the workflows it names, and the actions that start them.
+
+    `key` is the id that clients know it by. An import replaces the whole row, and so all its parts at once.
+    """
+
+    key = models.CharField(max_length=64)
+    name = models.CharField(max_length=255)
+    description = models.TextField(blank=True)
+    visibility = models.CharField(max_length=8, choices=Visibility, default=Visibility.PRIVATE)
+    icon = models.CharField(max_length=1000, blank=True)
+    owner = models.CharField(max_length=255, blank=True)
+    scopes = models.JSONField(default=list, help_text="[{type: tool|memory|external, value}]")
+    workflows = models.JSONField(default=list, help_text="[{alias, label, workflow_id, default_mode}]")
+    actions = models.JSONField(default=list, help_text="[{id, label, workflow_alias, input_mapping}]")
+    created_by = models.UUIDField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "key"], name="app_key")]
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class WorkflowType(models.TextChoices):

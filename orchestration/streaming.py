@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
@@ -39,21 +39,28 @@ ORDER BY seq LIMIT 1000
 """
 
 
+class Bell(Protocol):
+    """What a follower is rung by: an asyncio.Event, or something that can be set like one."""
+
+    def set(self) -> None:
+        """The run has changed."""
+
+
 class Followers:
     """Hears which runs have changed and wakes those who follow them; one per process."""
 
     def __init__(self) -> None:
-        self.following: dict[str, set[asyncio.Event]] = {}
+        self.following: dict[str, set[Bell]] = {}
         self.hearing = False
         self.listener: asyncio.Task[None] | None = None
         self.pool: AsyncConnectionPool | None = None
 
     @contextlib.contextmanager
-    def follow(self, run_id: UUID) -> Iterator[asyncio.Event]:
-        """An event that is set whenever the run has changed."""
+    def follow(self, run_id: UUID, bell: Any = None) -> Iterator[Any]:
+        """An event (the given one, when there is one) that is set whenever the run has changed."""
         if self.listener is None or self.listener.done():
             self.listener = asyncio.create_task(self._listen())
-        bell, key = asyncio.Event(), str(run_id)
+        bell, key = bell or asyncio.Event(), str(run_id)
         self.following.setdefault(key, set()).add(bell)
         try:
             yield bell
@@ -111,6 +118,18 @@ async def status_changes(run_id: UUID, status: str, seconds: float) -> None:
             if not rows or rows[0]["status"] != status:
                 return
             await followers.wait(bell, left)
+
+
+async def ended(run_id: UUID, seconds: float) -> UUID:
+    """The run's id, once it has come to its end, or after so long."""
+    end = asyncio.get_running_loop().time() + seconds
+    with followers.follow(run_id) as bell:
+        while (left := end - asyncio.get_running_loop().time()) > 0:
+            rows = await followers.read(STATE, [run_id])
+            if not rows or rows[0]["status"] in FINAL:
+                break
+            await followers.wait(bell, left)
+    return run_id
 
 
 async def run_stream(run_id: UUID, after: int | None) -> AsyncIterator[bytes]:

@@ -1,10 +1,12 @@
-"""The engine's part of /api/v1: workflows and runs."""
+"""The engine's part of /api/v1: workflows, runs, apps."""
 
 from config.api import Router
+from orchestration.views.apps import AppViewSet
 from orchestration.views.runs import RunViewSet
 from orchestration.views.workflows import WorkflowViewSet
 
 router = Router()
 router.register("workflows", WorkflowViewSet, basename="workflow")
+router.register("apps", AppViewSet, basename="app")
 router.register("runs", RunViewSet, basename="run")
 urlpatterns = router.urls

@@ -81,6 +81,7 @@ class Engine:
         self.claimed_at = self.looked_at = 0.0
         self.registered_with: AsyncConnection | None = None
         self.beat_at = 0.0
+        self.beaten = asyncio.Event()
         self.main: AsyncConnection | None = None
         self.aux: AsyncConnection | None = None
         self.aux_lock = asyncio.Lock()
@@ -210,7 +211,11 @@ class Engine:
         await connection.execute(claims.RECONCILE, {"owner": self.name, "held": orjson.dumps(held).decode()})
         await connection.execute(claims.REPOKE, [self.name])
         self.poked = True
+        self._has_beaten()
+
+    def _has_beaten(self) -> None:
         self.beat_at = time.monotonic()
+        self.beaten.set()
 
     async def _beat(self, connection: AsyncConnection) -> None:
         values = {"owner": self.name, "lease": settings.ENGINE_LEASE_S, "running": len(self.held)}
@@ -220,7 +225,15 @@ class Engine:
             for held in list(self.held.values()):
                 held.stop("lost")
             await self._register(connection)
-        self.beat_at = time.monotonic()
+        self._has_beaten()
+
+    async def known_alive(self) -> None:
+        """Return once our last heartbeat is younger than a lease: what was frozen for longer must not act before it
+        knows whether its runs are still its own.
+        """
+        while time.monotonic() - self.beat_at > settings.ENGINE_LEASE_S:
+            self.beaten.clear()
+            await self.beaten.wait()
 
     async def _look_at_poked(self, connection: AsyncConnection) -> None:
         rows = await (await connection.execute(claims.POKED, [self.name])).fetchall()
@@ -237,6 +250,13 @@ class Engine:
     async def in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         """The result of a sync step function."""
         return await asyncio.get_running_loop().run_in_executor(self.steps_pool, function, *args)
+
+    async def database(self, work: Callable[[], Any]) -> Any:
+        """What the sync `work` gives, run in a thread where the ORM is fine.
+
+        When PostgreSQL goes away it is done again, so it must be of the kind that may be: a read, or keyed by its step.
+        """
+        return await self._load(work)
 
     async def _load(self, loader: Callable[[], Any]) -> Any:
         loop = asyncio.get_running_loop()

@@ -42,7 +42,7 @@ async def run_workflow(ctx: RunContext) -> Any:
 def _first_scope(ctx: RunContext) -> Scope:
     """The names that references, conditions and templates know. What the engine knows wins over what the input says."""
     run = ctx.run
-    given = run.input if isinstance(run.input, dict) else {}
+    given = run.trigger or (run.input if isinstance(run.input, dict) else {})
     context, event = given.get("context"), given.get("event")
     known = {
         "run_id": str(run.id),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from config.launch import servers
+from tests.front import Front
 from tests.model_server import ModelServer
 from tests.product import GENEROUS, Product, fresh_folder, started
 
@@ -71,6 +72,13 @@ def model_server() -> Iterator[ModelServer]:
     """The scripted model that agents talk to."""
     with ModelServer() as server:
         yield server
+
+
+@pytest.fixture
+def front(transactional_db: None) -> Iterator[Front]:
+    """The web application behind its ASGI door."""
+    with Front() as door:
+        yield door
 
 
 @pytest.fixture(scope="session")

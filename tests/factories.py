@@ -39,6 +39,11 @@ def log_in(user: User) -> "APIClient":
     return client
 
 
+def token_of(user: User) -> str:
+    """An access token of the user."""
+    return str(log_in(user)._credentials["HTTP_AUTHORIZATION"]).removeprefix("Bearer ")
+
+
 def make_workflow(tenant: Tenant, *nodes: dict, edges: list[dict] | None = None, **fields: object) -> "Workflow":
     """A saved workflow of these nodes (one static node when none is given), in a row or with these edges."""
     from orchestration.definition.saving import create_workflow

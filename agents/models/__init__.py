@@ -1,6 +1,7 @@
-"""What thinks and acts: agents and tools of a tenant."""
+"""What thinks and acts: agents and tools of a tenant, and conversations with them."""
 
 from agents.models.agent import Agent
+from agents.models.conversation import Conversation, ConversationTurn
 from agents.models.tool import HandlerType, RiskLevel, Tool
 
-__all__ = ["Agent", "HandlerType", "RiskLevel", "Tool"]
+__all__ = ["Agent", "Conversation", "ConversationTurn", "HandlerType", "RiskLevel", "Tool"]

@@ -14,8 +14,13 @@ class Agent(TenantModel):
     name = models.CharField(max_length=255)
     description = models.TextField(blank=True)
     instructions = models.TextField(blank=True)
-    model_profile = models.JSONField(default=dict, help_text="{provider, model, temperature?, max_tokens?}")
+    model_profile = models.JSONField(
+        default=dict, help_text="{provider, model, temperature?, max_tokens?, timeout_s?, fallbacks?}"
+    )
     allowed_tools = models.JSONField(default=list, help_text="Ids of the tools that it may call.")
+    output_schema = models.JSONField(null=True, help_text="A JSON Schema that every answer must fit.")
+    max_turns = models.PositiveSmallIntegerField(default=10, help_text="Model calls that one answer may take.")
+    memory = models.JSONField(default=dict, help_text="{recall, store}: whether it remembers by itself; both are on.")
     is_active = models.BooleanField(default=True)
     created_by = models.UUIDField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -8,7 +8,18 @@ from agents.models import Agent
 from agents.models.agent import KEY_MOST
 from agents.serializers.keys import KEY, TOOLS_MOST
 from agents.tools.calls import find_tools
-from config.fields import CharField, FloatField, IntegerField, RegexField, StrictModelSerializer
+from agents.tools.schema import schema_problems
+from config.fields import (
+    BooleanField,
+    CharField,
+    FloatField,
+    IntegerField,
+    ObjectField,
+    RegexField,
+    StrictModelSerializer,
+)
+
+FALLBACKS_MOST = 5
 
 
 class ModelProfileSerializer(serializers.Serializer):
@@ -18,10 +29,32 @@ class ModelProfileSerializer(serializers.Serializer):
     model = RegexField(r"^[\w.:/@+-]*\Z", max_length=200, allow_blank=True, default="")
     temperature = FloatField(min_value=0, max_value=2, required=False, allow_null=True)
     max_tokens = IntegerField(min_value=1, max_value=1_000_000, required=False, allow_null=True)
+    timeout_s = FloatField(min_value=1, max_value=600, required=False, allow_null=True)
 
     def to_representation(self, instance: dict[str, Any]) -> dict[str, Any]:
         """The profile without what it leaves open."""
         return {name: value for name, value in super().to_representation(instance).items() if value is not None}
+
+
+class ModelProfileWithFallbacks(ModelProfileSerializer):
+    """The agent's model, and those that are asked in its place when it fails."""
+
+    fallbacks = ModelProfileSerializer(many=True, required=False)
+
+    def validate_fallbacks(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """A few models, each named."""
+        if len(given) > FALLBACKS_MOST:
+            raise serializers.ValidationError(f"At most {FALLBACKS_MOST} fallbacks.")
+        if not all(profile.get("model") for profile in given):
+            raise serializers.ValidationError("Each fallback names its model.")
+        return [dict(profile) for profile in given]
+
+
+class MemorySerializer(serializers.Serializer):
+    """What the agent does with memory by itself; it does both unless told otherwise."""
+
+    recall = BooleanField(required=False, help_text="Look for what has to do with the question.")
+    store = BooleanField(required=False, help_text="Keep its longer answers as the run's memory.")
 
 
 class AgentSerializer(StrictModelSerializer):
@@ -30,14 +63,18 @@ class AgentSerializer(StrictModelSerializer):
     id = RegexField(KEY, source="key", required=False)
     description = CharField(allow_blank=True, default="")
     instructions = CharField(allow_blank=True, default="", trim_whitespace=False)
-    model_profile = ModelProfileSerializer(default=dict)
+    model_profile = ModelProfileWithFallbacks(default=dict)
     allowed_tools = serializers.ListField(child=CharField(max_length=KEY_MOST), max_length=TOOLS_MOST, default=list)
+
+    output_schema = ObjectField(allow_null=True, default=None, help_text="A JSON Schema that every answer must fit.")
+    max_turns = IntegerField(min_value=1, max_value=100, default=10, help_text="Model calls that one answer may take.")
+    memory = MemorySerializer(default=dict)
 
     class Meta:
         model = Agent
         fields = [
-            "id", "name", "description", "instructions", "model_profile", "allowed_tools", "is_active",
-            "created_at", "updated_at",
+            "id", "name", "description", "instructions", "model_profile", "allowed_tools", "output_schema", "max_turns",
+            "memory", "is_active", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = ["created_at", "updated_at"]
         extra_kwargs = {"is_active": {"default": True}}
@@ -46,6 +83,17 @@ class AgentSerializer(StrictModelSerializer):
         """The profile; an update changes only what it names."""
         known = self.instance.model_profile if self.partial and isinstance(self.instance, Agent) else {}
         return {"provider": "", "model": ""} | known | given
+
+    def validate_output_schema(self, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        """A schema that answers can be checked with."""
+        if schema is not None and (wrong := schema_problems(schema)):
+            raise serializers.ValidationError(wrong)
+        return schema
+
+    def validate_memory(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What is named, and both where nothing is."""
+        known = self.instance.memory if self.partial and isinstance(self.instance, Agent) else {}
+        return {"recall": True, "store": True} | known | given
 
     def validate_allowed_tools(self, ids: list[str]) -> list[str]:
         """The ids of tools that exist."""

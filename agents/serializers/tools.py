@@ -5,12 +5,12 @@ from typing import Any
 from rest_framework import serializers
 
 from agents.models import HandlerType, RiskLevel, Tool
+from agents.serializers.handlers import checked_config
 from agents.serializers.keys import KEY
 from agents.tools.schema import schema_problems
-from config.errors import DomainError
-from config.fields import CharField, ChoiceField, ObjectField, RegexField, StrictModelSerializer
+from config.fields import BooleanField, CharField, ChoiceField, ObjectField, RegexField, StrictModelSerializer
 from config.masking import MASK, mask
-from governance.outbound import METHODS, checked_headers, target
+from governance import vault
 
 EMPTY_SCHEMA = {"type": "object", "properties": {}}
 
@@ -26,11 +26,13 @@ class ToolSerializer(StrictModelSerializer):
     risk_level = ChoiceField(RiskLevel.choices, default=RiskLevel.LOW)
     side_effects = serializers.ListField(child=CharField(max_length=64), max_length=20, default=list)
 
+    idempotent = BooleanField(default=True, help_text="False: a call whose answer was lost is not made again.")
+
     class Meta:
         model = Tool
         fields = [
             "id", "name", "description", "input_schema", "handler_type", "handler_config", "risk_level", "side_effects",
-            "created_at", "updated_at",
+            "idempotent", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = ["created_at", "updated_at"]
 
@@ -42,38 +44,29 @@ class ToolSerializer(StrictModelSerializer):
         return schema or EMPTY_SCHEMA.copy()
 
     def validate_handler_type(self, kind: str) -> str:
-        """Only http: built-in tools are code of the platform."""
-        if kind != HandlerType.HTTP:
-            raise serializers.ValidationError(
-                "Only tools with handler_type http can be made; built-in ones are part of the platform."
-            )
+        """Any but builtin: those are part of the platform."""
+        if kind == HandlerType.BUILTIN:
+            raise serializers.ValidationError("Built-in tools are part of the platform; make one of http, remote, mcp "
+                                              "or code.")  # fmt: skip
         return kind
 
-    def validate_handler_config(self, config: dict[str, Any]) -> dict[str, Any]:
-        """{url, method, headers} that the outgoing client would take."""
-        method, headers = config.get("method", "POST"), config.get("headers") or {}
-        if not isinstance(method, str) or method.upper() not in METHODS:
-            raise serializers.ValidationError(f"method: Must be one of {', '.join(sorted(METHODS))}.")
-        if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
-            raise serializers.ValidationError("headers: Must be an object of texts.")
-        headers = {name: self._unmasked(name, value) for name, value in headers.items()}
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The config checked for its handler, its secrets sealed."""
+        known = self.instance if isinstance(self.instance, Tool) else None
+        if "handler_config" not in attrs and not ("handler_type" in attrs and known):
+            return attrs
+        kind = attrs.get("handler_type") or (known.handler_type if known else HandlerType.HTTP)
+        config = attrs.get("handler_config", known.handler_config if known else {})
+        kept = (vault.opened(known.sealed) or {}) if known and known.handler_type == kind else {}
         try:
-            checked_headers(headers)
-            target(config.get("url") or "")
-        except DomainError as refusal:
-            raise serializers.ValidationError(
-                f"url: {refusal.message}" if "header" not in refusal.message else refusal.message
-            ) from None
-        return {"url": config["url"], "method": method.upper(), "headers": headers}
+            shown, secret = checked_config(kind, config, kept)
+        except serializers.ValidationError as fault:
+            raise serializers.ValidationError({"handler_config": fault.detail}) from None
+        self.new_secret = secret.get("secret") if secret.get("secret") != kept.get("secret") else None
+        sealed = vault.sealed(secret) if any(secret.values()) else ""
+        return attrs | {"handler_config": shown, "sealed": sealed}
 
-    def _unmasked(self, name: str, value: str) -> str:
-        """The header's value; a mask, as GET shows it, stands for the stored one."""
-        if value != MASK:
-            return value
-        stored = self.instance.handler_config.get("headers", {}) if isinstance(self.instance, Tool) else {}
-        if name not in stored:
-            raise serializers.ValidationError(f"headers: {name} is masked; send its real value.")
-        return stored[name]
+    new_secret: str | None = None
 
     def update(self, instance: Tool, validated_data: dict[str, Any]) -> Tool:
         """The changed tool; its id stays."""
@@ -84,12 +77,15 @@ class ToolSerializer(StrictModelSerializer):
         return instance
 
     def to_representation(self, instance: Tool) -> dict[str, Any]:
-        """The tool; credentials in its headers are masked."""
+        """The tool; its secrets are masked."""
         body = super().to_representation(instance)
-        config = body["handler_config"]
-        if config.get("headers"):
-            body["handler_config"] = config | {"headers": mask(config["headers"], length=None)}
-        return body
+        kept = (vault.opened(instance.sealed) or {}) if instance.sealed else {}
+        config = dict(body["handler_config"])
+        if instance.handler_type in (HandlerType.HTTP, HandlerType.REMOTE, HandlerType.MCP):
+            config["headers"] = mask(kept.get("headers") or {}, length=None)
+        if kept.get("secret"):
+            config["secret"] = MASK
+        return body | {"handler_config": config}
 
 
 class ToolExecutionSerializer(serializers.Serializer):
@@ -97,7 +93,7 @@ class ToolExecutionSerializer(serializers.Serializer):
 
     id = serializers.UUIDField()
     tool_id = serializers.CharField()
-    status = serializers.ChoiceField(["completed", "failed"])
+    status = serializers.ChoiceField(["running", "completed", "failed"])
     input_data = serializers.JSONField()
     output_data = serializers.JSONField(allow_null=True)
     error_message = serializers.CharField(allow_null=True)

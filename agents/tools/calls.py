@@ -4,21 +4,24 @@ import asyncio
 import inspect
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
-
-from asgiref.sync import sync_to_async
 
 from agents.errors import DraftRefused, ToolExecutionError, ToolUnavailable
 from agents.excerpts import summary
-from agents.models import Tool
-from agents.tools.http_handler import call_url
-from agents.tools.registry import BUILT_IN, ToolCall, ToolSpec
+from agents.handlers.code import run_code
+from agents.handlers.http import call_url
+from agents.handlers.mcp import call_mcp
+from agents.handlers.remote import call_remote
+from agents.models import HandlerType, Tool
+from agents.tools.registry import BUILT_IN, Handler, ToolCall, ToolSpec
 from agents.tools.schema import checked
-from config.errors import ToolNotFound
+from config.errors import ScopeDenied, ToolNotFound
 from governance.outbound import OutboundRefused, Unreachable
+from orchestration.models import App
 
 if TYPE_CHECKING:
-    from orchestration.claims import RunInfo
+    pass
 
 
 def find_tool(tenant_id: str, tool_id: str) -> ToolSpec:
@@ -37,6 +40,14 @@ def find_tools(tenant_id: str, tool_ids: Iterable[str]) -> list[ToolSpec]:
     return [found for id in ids if (found := BUILT_IN.get(id) or stored.get(id))]
 
 
+HANDLERS: dict[str, Handler] = {
+    HandlerType.HTTP: call_url,
+    HandlerType.REMOTE: call_remote,
+    HandlerType.MCP: call_mcp,
+    HandlerType.CODE: run_code,
+}
+
+
 def spec(row: Tool) -> ToolSpec:
     """A stored tool."""
     return ToolSpec(
@@ -44,30 +55,26 @@ def spec(row: Tool) -> ToolSpec:
         row.name,
         row.description,
         row.input_schema,
-        call_url,
+        HANDLERS[row.handler_type],
         handler_type=row.handler_type,
         handler_config=row.handler_config,
         risk_level=row.risk_level,
         side_effects=tuple(row.side_effects),
+        idempotent=row.idempotent,
+        sealed=row.sealed,
     )
-
-
-async def call_tool(
-    tenant_id: str, tool_id: str, input: Any, *, run: "RunInfo | None" = None, step: str = "", mode: str = "auto"
-) -> Any:
-    """The output of a tool of this tenant."""
-    found = await sync_to_async(find_tool)(tenant_id, tool_id)
-    return await run_tool(ToolCall(tenant_id, found, input, run, step, mode))
 
 
 async def run_tool(call: ToolCall) -> Any:
     """The call's output.
 
-    Raises Invalid naming wrong fields, DraftRefused, ToolUnavailable if another try may help, else ToolExecutionError.
+    Raises Invalid naming wrong fields, ScopeDenied, DraftRefused, ToolUnavailable if another try may help, else
+    ToolExecutionError.
     """
-    # Policies and app scopes are decided here, before anything looks at the input.
+    # Policies are decided here, before anything looks at the input.
+    await _check_scope(call)
     call = replace(call, input=checked(call.tool.input_schema, call.input))
-    if call.mode == "draft" and call.tool.acts(call.input):
+    if call.mode == "draft" and call.tool.acts(call.input) and not (_converses(call) and call.tool.remembers):
         raise DraftRefused(
             f"The tool {call.tool.id} has side effects ({', '.join(call.tool.side_effects)}) and this run is a draft. "
             "Staging is not available: start the run in mode auto to let it act.",
@@ -85,11 +92,37 @@ async def run_tool(call: ToolCall) -> Any:
         raise ToolExecutionError(_sentence(call, fault.message), **_context(call, fault)) from None
 
 
+def _converses(call: ToolCall) -> bool:
+    return call.run is not None and call.run.kind == "conversation"
+
+
+async def _check_scope(call: ToolCall) -> None:
+    """Refuse a tool that the run's app has no scope for, and those that only an app may call when there is none."""
+    app_id = call.run.app_id if call.run else ""
+    if not app_id:
+        if call.tool.needs_scope:
+            raise ScopeDenied(f"The tool {call.tool.id} may be called only by an app that has a scope for it.")
+        return
+    assert call.ctx
+    scopes = await call.ctx.shared((call.tenant_id, "scopes", app_id), partial(scopes_of, call.tenant_id, app_id))
+    wanted = {("tool", call.tool.id), ("external", call.tool.id)}
+    if call.tool.id.startswith("memory."):
+        wanted |= {("memory", call.tool.id), ("memory", call.tool.id.removeprefix("memory."))}
+    if not wanted & scopes:
+        raise ScopeDenied(f"The app {app_id} has no scope for the tool {call.tool.id}.", app_id=app_id)
+
+
+def scopes_of(tenant_id: str, app_id: str) -> frozenset[tuple[str, str]]:
+    """(type, value) of what the app may touch; nothing when it is gone."""
+    app = App.objects.for_tenant(tenant_id).filter(key=app_id).first()
+    return frozenset((scope["type"], scope["value"]) for scope in app.scopes) if app else frozenset()
+
+
 async def _handled(call: ToolCall) -> Any:
     handler = call.tool.handler
     if inspect.iscoroutinefunction(handler):
         return await handler(call)
-    return await asyncio.to_thread(handler, call)
+    return await (call.ctx.engine.in_thread(handler, call) if call.ctx else asyncio.to_thread(handler, call))
 
 
 def _sentence(call: ToolCall, reason: str) -> str:

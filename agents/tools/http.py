@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agents.tools.http_handler import output, run_headers
+from agents.handlers.http import output, run_headers
 from agents.tools.registry import ToolCall, tool
 from governance import outbound
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orchestration.claims import RunInfo
+    from orchestration.context import RunContext
 
 Handler = Callable[["ToolCall"], Any]  # sync functions run in a thread, async ones on the loop
 
@@ -25,6 +26,9 @@ class ToolSpec:
     side_effects: tuple[str, ...] = ()
     idempotent: bool = True  # a call whose answer was lost may be made again
     acts_on: Callable[[dict[str, Any]], bool] | None = None
+    needs_scope: bool = False  # only apps that name it in their scopes may call it
+    remembers: bool = False  # it acts in a conversation's turn although that is a draft (RULINGS §7)
+    sealed: str = ""  # a tenant's tool: its secrets, encrypted (governance/vault.py)
 
     def acts(self, input: dict[str, Any]) -> bool:
         """True when a call with this input changes something outside; effects that only read are named *_read."""
@@ -34,7 +38,7 @@ class ToolSpec:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """One call, its input checked and coerced. `run` is None outside of runs."""
+    """One call, its input checked and coerced. `ctx` is its run's, `agent_id` the agent that makes it, if one does."""
 
     tenant_id: str
     tool: ToolSpec
@@ -42,11 +46,23 @@ class ToolCall:
     run: "RunInfo | None" = None
     step: str = ""
     mode: str = "auto"
+    ctx: "RunContext | None" = None
+    agent_id: str = ""
 
     @property
     def key(self) -> str:
         """What the receiver may recognise a repeated call by; empty outside of runs."""
         return f"{self.run.id}:{self.step}" if self.run else ""
+
+    async def database(self, work: Callable[[], Any]) -> Any:
+        """What the sync `work` gives, which may use the ORM; it may be done again (RunContext.database)."""
+        assert self.ctx, "this tool works within a run only"
+        return await self.ctx.database(work)
+
+    async def in_thread(self, work: Callable[[], Any]) -> Any:
+        """What the sync `work` gives, which only computes or reads the disk."""
+        assert self.ctx, "this tool works within a run only"
+        return await self.ctx.engine.in_thread(work)
 
 
 BUILT_IN: dict[str, ToolSpec] = {}
@@ -62,6 +78,8 @@ def tool(
     side_effects: tuple[str, ...] = (),
     idempotent: bool = True,
     acts_on: Callable[[dict[str, Any]], bool] | None = None,
+    needs_scope: bool = False,
+    remembers: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register the function behind a built-in tool; `acts_on` tells which inputs have the side effects, if not all."""
 
@@ -76,6 +94,8 @@ def tool(
             side_effects=side_effects,
             idempotent=idempotent,
             acts_on=acts_on,
+            needs_scope=needs_scope,
+            remembers=remembers,
         )
         return function
 

@@ -94,6 +94,13 @@ def checked(schema: dict[str, Any], value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Invalid({"input": ["The input must be an object."]})
     value = coerced(schema, value)
+    if errors := errors_of(schema, value):
+        raise Invalid(errors)
+    return value
+
+
+def errors_of(schema: dict[str, Any], value: Any) -> dict[str, list[str]]:
+    """{field: sentences} of what is wrong with a value; Invalid when the schema itself cannot be used."""
     errors: dict[str, list[str]] = {}
     try:
         for number, fault in enumerate(_Validator(schema, registry=NO_REMOTE).iter_errors(value)):
@@ -104,9 +111,7 @@ def checked(schema: dict[str, Any], value: Any) -> dict[str, Any]:
                 break
     except (RecursionError, Unresolvable) as fault:
         raise Invalid({"input_schema": [f"The tool's schema cannot be used: {type(fault).__name__}."]}) from None
-    if errors:
-        raise Invalid(errors)
-    return value
+    return errors
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Any:

@@ -1,12 +1,35 @@
-"""/api/v1/agents (seed 000 §5)."""
+"""/api/v1/agents and conversations with them (seed 000 §5)."""
 
 from dataclasses import asdict
+from typing import Any
 
-from agents.lookup import built_in_agents
+from django.core.exceptions import ValidationError
+from django.http import HttpResponseBase, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+
+from accounts.models import Role
+from agents.conversation import KIND, NewTurn, start_turn
+from agents.errors import AgentInactive
+from agents.lookup import AgentSpec, built_in_agents, find_agent
 from agents.models import Agent
 from agents.serializers.agents import AgentSerializer
+from agents.serializers.conversations import TurnRequest
+from agents.turn_stream import turn_stream
 from agents.views.keyed import KeyedViewSet
-from config.errors import AgentNotFound
+from config.api import tenant_named
+from config.errors import AgentNotFound, Invalid
+from orchestration.idempotency import idempotency
+from orchestration.models import Mode, Run
+from orchestration.serializers.workflows import start_fields
+
+_stream = OpenApiResponse(
+    OpenApiTypes.STR, description="text/event-stream: connected, text…, tool_call…, complete|error"
+)
+_seen = OpenApiParameter("Last-Event-ID", str, OpenApiParameter.HEADER, description="The id of the last frame seen.")
+_run = OpenApiParameter("run_id", str, required=True, description="The turn's run, as `connected` told it.")
 
 
 class AgentViewSet(KeyedViewSet):
@@ -14,17 +37,94 @@ class AgentViewSet(KeyedViewSet):
 
     model, not_found = Agent, AgentNotFound
     serializer_class = AgentSerializer
+    roles = KeyedViewSet.roles | {"conversation": Role.USER}
 
     def built_in(self) -> list[Agent]:
         """The router and the condition evaluator."""
-        return [
-            Agent(
-                key=agent.id,
-                name=agent.name,
-                description=agent.description,
-                instructions=agent.instructions,
-                model_profile={name: value for name, value in asdict(agent.profile).items() if value is not None},
-                allowed_tools=list(agent.allowed_tools),
-            )
-            for agent in built_in_agents()
-        ]
+        return [_row(agent) for agent in built_in_agents()]
+
+    @extend_schema(
+        methods=["POST"], operation_id="agents_converse", request=TurnRequest, parameters=[_seen],
+        responses={(200, "text/event-stream"): _stream},
+    )  # fmt: skip
+    @extend_schema(
+        methods=["GET"], operation_id="agents_follow_turn", parameters=[_run, _seen],
+        responses={(200, "text/event-stream"): _stream},
+    )  # fmt: skip
+    @action(detail=True, methods=["get", "post"])
+    def conversation(self, request: Request, id: str) -> HttpResponseBase:
+        """POST: say something to the agent; its answer is streamed while it gives it. The turn goes on when the client
+        leaves; GET with its run_id (or the same POST with its Idempotency-Key) comes back to it, and POST
+        /runs/{id}/cancel ends it.
+        """
+        agent = find_agent(request.tenant.pk, id)
+        if request.method == "GET":
+            return self._stream(self._turn(id), created=True)
+        given = self.valid(TurnRequest).validated_data
+        tenant_named(request, given["context"])
+        if not agent.is_active:
+            raise AgentInactive(agent_id=id)
+        run, created = self._start(agent, given)
+        return self._stream(run, created)
+
+    def _turn(self, agent_id: str) -> Run:
+        """The turn that the query names: one of the caller's own with this agent."""
+        request, run_id = self.request, self.request.query_params.get("run_id", "")
+        rows = Run.objects.for_tenant(request.tenant).filter(kind=KIND, subject_id=agent_id)
+        try:
+            run = rows.filter(pk=run_id, created_by=request.user.pk).first()
+        except (ValidationError, ValueError):
+            run = None
+        if run is None:
+            raise Invalid({"run_id": ["Must be the run of one of your turns with this agent."]})
+        return run
+
+    def _start(self, agent: AgentSpec, given: dict[str, Any]) -> tuple[Run, bool]:
+        request, context = self.request, given["context"]
+        mode = context.get("mode") or Mode.DRAFT
+        if not isinstance(mode, str) or mode not in Mode:
+            raise Invalid({"context.mode": ["Must be draft or auto."]})
+        limits = start_fields(
+            {name: value for name, value in given.items() if name.endswith(("_cents", "_limit", "_ms"))}
+        )
+        fields = limits | {
+            "mode": mode,
+            "on_behalf_of": getattr(request, "on_behalf_of", ""),
+            "trace_id": getattr(request, "trace_id", ""),
+            **idempotency(request),
+        }
+        del fields["input"]
+        new = NewTurn(
+            request.tenant.pk,
+            request.identity.user.pk,
+            agent.id,
+            given["message"],
+            given["conversation_id"],
+            context,
+            fields,
+        )
+        run, _, created = start_turn(new)
+        return run, created
+
+    def _stream(self, run: Run, created: bool) -> StreamingHttpResponse:
+        frames = turn_stream(run.id, run.input["conversation_id"], self.request.headers.get("Last-Event-ID", ""))
+        response = StreamingHttpResponse(frames, content_type="text/event-stream")
+        response["Cache-Control"] = "no-cache"
+        response["X-Accel-Buffering"] = "no"
+        if not created:
+            response["Idempotency-Replayed"] = "true"
+        return response
+
+
+def _row(agent: AgentSpec) -> Agent:
+    """A built-in agent as a row that is not saved."""
+    profile = {name: value for name, value in asdict(agent.profile).items() if value not in (None, ())}
+    return Agent(
+        key=agent.id,
+        name=agent.name,
+        description=agent.description,
+        instructions=agent.instructions,
+        model_profile=profile,
+        allowed_tools=list(agent.allowed_tools),
+        memory={"recall": agent.recalls, "store": agent.remembers},
+    )

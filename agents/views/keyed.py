@@ -22,6 +22,8 @@ class KeyedViewSet(ResourceViewSet):
     http_method_names = ["get", "head", "options", "post", "put", "patch", "delete"]
     roles: ClassVar = {"read": Role.USER, "write": Role.DEVELOPER, "execute": Role.USER}
 
+    checked: Any = None  # the serializer of the last create
+
     @abstractmethod
     def built_in(self) -> list[Any]:
         """The built-in ones as rows that are not saved."""
@@ -47,7 +49,7 @@ class KeyedViewSet(ResourceViewSet):
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """201 and the row, new or replaced."""
-        checked = self.valid()
+        checked = self.checked = self.valid()
         fields = dict(checked.validated_data)
         key = fields.pop("key", None) or str(uuid.uuid4())
         if any(row.key == key for row in self.built_in()):

@@ -1,24 +1,29 @@
 """/api/v1/tools (seed 000 §6) and their execution outside of runs (seed 004)."""
 
-import asyncio
-import time
+import functools
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from uuid_utils.compat import uuid7
 
-from agents.errors import ToolExecutionError, ToolUnavailable
 from agents.models import Tool
 from agents.serializers.tools import ToolExecutionSerializer, ToolSerializer
-from agents.tools.calls import find_tool, run_tool
-from agents.tools.registry import BUILT_IN, ToolCall
+from agents.tool_runs import KIND
+from agents.tools.calls import find_tool
+from agents.tools.registry import BUILT_IN
+from agents.tools.schema import checked
 from agents.views.keyed import KeyedViewSet
 from config.api import body_object
-from config.errors import ToolNotFound
-from governance import outbound
+from config.errors import ScopeDenied, ToolNotFound
+from orchestration.engine import start_run
+from orchestration.idempotency import answer, idempotency
+from orchestration.models import FINAL, Mode, Run, Status
+from orchestration.streaming import ended
+
+WAIT_S = 60.0  # an execution that takes longer is answered as running
 
 
 class ToolViewSet(KeyedViewSet):
@@ -44,29 +49,44 @@ class ToolViewSet(KeyedViewSet):
             for tool in BUILT_IN.values()
         ]
 
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """201 and the tool, new or replaced; a signing key of ours is in this answer only."""
+        response = super().create(request, *args, **kwargs)
+        if self.checked.new_secret:
+            response.data["handler_config"] |= {"secret": self.checked.new_secret}
+        return response
+
     @extend_schema(request={"application/json": {"type": "object"}}, responses=ToolExecutionSerializer)
     @action(detail=True, methods=["post"])
     def execute(self, request: Request, id: str) -> Response:
-        """The execution: status completed with the output, or failed with the reason."""
-        input, began = _input(body_object(request)), time.perf_counter()
-        call = ToolCall(request.tenant.pk, find_tool(request.tenant.pk, id), input)
-        output, error = None, None
-        try:
-            output = asyncio.run(_run(call))
-        except ToolExecutionError as fault:
-            error = fault.message
-        except ToolUnavailable as fault:
-            error = str(fault)
-        row = {
-            "id": uuid7(),
-            "tool_id": id,
-            "status": "failed" if error else "completed",
-            "input_data": input,
-            "output_data": output,
-            "error_message": error,
-            "execution_time_ms": round((time.perf_counter() - began) * 1000),
-        }
-        return Response(ToolExecutionSerializer(row).data)
+        """The execution: completed with the output, failed with the reason, or running when it takes too long to wait
+        for; its id is that of a run.
+        """
+        waited = getattr(request._request, "waited", None)
+        if isinstance(waited, UUID):
+            return Response(_row(Run.objects.for_tenant(request.tenant).get(pk=waited)))
+        run, created = start_run(
+            tenant_id=request.tenant.pk,
+            kind=KIND,
+            subject_id=id,
+            input=self._checked_input(id),
+            mode=Mode.AUTO,
+            created_by=request.user.pk,
+            on_behalf_of=getattr(request, "on_behalf_of", ""),
+            trace_id=getattr(request, "trace_id", ""),
+            **idempotency(request),
+        )
+        response = answer(_row(run), created, 200)
+        if run.status not in FINAL:
+            response.wait = functools.partial(ended, run.id, WAIT_S)
+        return response
+
+    def _checked_input(self, id: str) -> dict[str, Any]:
+        """The input, fit for the tool; what is wrong with it is told before anything is begun."""
+        tool = find_tool(self.request.tenant.pk, id)
+        if tool.needs_scope:
+            raise ScopeDenied(f"The tool {id} may be called only by an app that has a scope for it.", tool_id=id)
+        return checked(tool.input_schema, _input(body_object(self.request)))
 
 
 def _input(body: dict[str, Any]) -> dict[str, Any]:
@@ -75,9 +95,18 @@ def _input(body: dict[str, Any]) -> dict[str, Any]:
     return inner if len(body) == 1 and isinstance(inner, dict) else body
 
 
-async def _run(call: ToolCall) -> Any:
-    """The output, from a loop of this request's own: sessions end with it."""
-    try:
-        return await run_tool(call)
-    finally:
-        await outbound.close()
+def _row(run: Run) -> dict[str, Any]:
+    """A run of one tool as seed 004's execution."""
+    failed = run.result if isinstance(run.result, dict) and run.status in (Status.FAILED, Status.CANCELLED) else {}
+    took = run.finished_at and round((run.finished_at - run.created_at).total_seconds() * 1000)
+    return {
+        "id": str(run.id),
+        "tool_id": run.subject_id,
+        "status": {Status.COMPLETED: "completed"}.get(
+            Status(run.status), "failed" if run.status in FINAL else "running"
+        ),
+        "input_data": run.input,
+        "output_data": run.result if run.status == Status.COMPLETED else None,
+        "error_message": (failed.get("error") or "It was cancelled.") if run.status in FINAL and failed else None,
+        "execution_time_ms": took,
+    }

@@ -24,6 +24,7 @@ class MemoryContext:
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     bills: list[Bill] = field(default_factory=list)
     tries: dict[str, int] = field(default_factory=dict)
+    said: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.run = SimpleNamespace(
@@ -74,6 +75,14 @@ class MemoryContext:
         """All results in order."""
         return list(await asyncio.gather(*coroutines))
 
+    async def database(self, work: Callable[[], Any]) -> Any:
+        """What the work gives."""
+        return work()
+
+    def speaker(self, step: str) -> Callable[[str], None]:
+        """Keeps what is said aloud in `said`."""
+        return self.said.setdefault(step, []).append
+
     async def shared(self, key: tuple[Any, ...], loader: Callable[[], Any]) -> Any:
-        """What the loader gives."""
-        return loader()
+        """What the loader gives; there are no memories here, and no keys but the operator's."""
+        return None if key[1] in ("has memories", "provider key") else loader()

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from agents.errors import DraftRefused, ToolExecutionError, ToolUnavailable
+from agents.handlers.http import call_url
 from agents.tools.calls import run_tool
-from agents.tools.http_handler import call_url
 from agents.tools.registry import BUILT_IN, ToolCall, ToolSpec
 from agents.tools.schema import checked, schema_problems
 from config.errors import Invalid
-from governance import outbound
+from governance import outbound, vault
 from tests.agents.far_end import FarEnd
 
 SCHEMA = {
@@ -29,13 +29,13 @@ SCHEMA = {
     },
     "additionalProperties": False,
 }
-RUN = SimpleNamespace(id=uuid.UUID(int=7), kind="workflow", subject_id="flow", app_id="app", created_by=None)
+RUN = SimpleNamespace(id=uuid.UUID(int=7), kind="workflow", subject_id="flow", app_id="", created_by=None)
 
 
 def http_tool(url: str, method: str = "POST", **more: Any) -> ToolSpec:
     """A tenant's http tool."""
-    config = {"url": url, "method": method, "headers": more.pop("headers", {})}
-    given = {"input_schema": {"type": "object"}, "handler_type": "http", "handler_config": config}
+    config, sealed = {"url": url, "method": method}, vault.sealed({"headers": more.pop("headers", {})})
+    given = {"input_schema": {"type": "object"}, "handler_type": "http", "handler_config": config, "sealed": sealed}
     return ToolSpec("my.tool", "My Tool", "x", handler=call_url, **given | more)
 
 

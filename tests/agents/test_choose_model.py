@@ -20,7 +20,11 @@ HELLO = "Hello"
 def ask(message: str = HELLO, timeout_s: float = 30, **profile: Any) -> ModelReply:
     """The reply to one message."""
     messages = [{"role": "user", "content": message}]
-    return asyncio.run(serving.complete(ModelRequest("a", ModelProfile(**profile), messages, timeout_s=timeout_s)))
+    return asyncio.run(
+        serving.chat_model(ModelProfile(**profile)).complete(
+            ModelRequest("a", ModelProfile(**profile), messages, timeout_s=timeout_s)
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,7 +123,7 @@ def test_costs_are_rounded_up_and_cached_tokens_are_cheaper() -> None:
 
 def test_an_answer_without_a_limit_reserves_for_4096_tokens(gateway: ModelServer) -> None:
     request = ModelRequest("a", ModelProfile("openai", "gpt-4o-mini"), [{"role": "user", "content": HELLO}])
-    assert asyncio.run(serving.estimate(request)) == pytest.approx(4096 * 0.6, rel=0.01)
+    assert asyncio.run(serving.chat_model(request.profile).estimate(request)) == pytest.approx(4096 * 0.6, rel=0.01)
 
 
 def test_a_web_process_never_loads_litellm() -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from agents import loop
+from agents import asking, loop
+from agents.acting import functions
 from agents.chat import ModelProfile
 from agents.errors import AgentExecutionError
 from agents.lookup import AgentSpec
@@ -29,12 +31,12 @@ def agent(instructions: str = "You are helpful.", tools: tuple[str, ...] = (), *
     )
 
 
-def run(ctx: MemoryContext, who: AgentSpec, message: str, **options: Any) -> loop.Turn:
+def run(ctx: MemoryContext, who: AgentSpec, message: str, **ask: Any) -> loop.Turn:
     """One run of the loop."""
 
     async def once() -> loop.Turn:
         try:
-            return await loop.run_agent(ctx, who, message, prefix="ask", **options)  # type: ignore[arg-type]
+            return await loop.run_agent(ctx, who, loop.Ask(message, **ask), prefix="ask")  # type: ignore[arg-type]
         finally:
             await outbound.close()
 
@@ -44,7 +46,7 @@ def run(ctx: MemoryContext, who: AgentSpec, message: str, **options: Any) -> loo
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No waiting between tries of a model call."""
-    monkeypatch.setattr(loop, "MODEL_RETRY", Retry(3, 0.0))
+    monkeypatch.setattr(asking, "MODEL_RETRY", Retry(3, 0.0))
 
 
 def test_an_answer_is_one_model_call(gateway: ModelServer) -> None:
@@ -151,7 +153,7 @@ def test_a_replay_goes_on_where_it_stopped(gateway: ModelServer) -> None:
 def test_an_agent_that_never_answers_is_stopped(gateway: ModelServer) -> None:
     ctx = MemoryContext()
     with pytest.raises(AgentExecutionError, match="within 3 model calls"):
-        run(ctx, agent(tools=("ticketing.list_open",)), "<<call*99: ticketing_list_open {}>>", max_turns=3)
+        run(ctx, replace(agent(tools=("ticketing.list_open",)), max_turns=3), "<<call*99: ticketing_list_open {}>>")
     assert len(ctx.told("llm_call")) == 3
 
 
@@ -197,7 +199,7 @@ def test_a_draft_may_read(gateway: ModelServer, far_end: FarEnd) -> None:
 def test_names_for_the_model_lead_back_to_each_tool() -> None:
     made = find_tools("acme", ["http.request", "ticketing.list_open"])
     twins = [*made, *(type(t)(**{**vars(t), "id": t.id.replace(".", "_")}) for t in made)]
-    named = loop.functions(twins)
+    named = functions(twins)
     assert list(named) == ["http_request", "ticketing_list_open", "http_request_2", "ticketing_list_open_2"]
     assert [tool.id for tool in named.values()] == [tool.id for tool in twins]
 

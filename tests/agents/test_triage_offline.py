@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from agents import serving
+from agents.acting import functions
 from agents.chat import ModelProfile, ModelReply, ModelRequest
 from agents.demo import TRIAGE_AGENT
 from agents.lookup import BUILT_IN, AgentSpec
-from agents.loop import functions
 from agents.tools.calls import find_tools
 from orchestration import routing
 from tests.agents.context import MemoryContext
@@ -39,7 +39,11 @@ def ask(agent_id: str, message: str, *tools: str, instructions: str = "") -> Mod
     ]
     system = [{"role": "system", "content": instructions}] if instructions else []
     messages: list[dict[str, Any]] = [*system, {"role": "user", "content": message}]
-    return asyncio.run(serving.complete(ModelRequest(agent_id, ModelProfile("openai", "gpt-4o"), messages, offered)))
+    return asyncio.run(
+        serving.chat_model(ModelProfile("openai", "gpt-4o")).complete(
+            ModelRequest(agent_id, ModelProfile("openai", "gpt-4o"), messages, offered)
+        )
+    )
 
 
 def test_it_says_that_it_is_offline() -> None:

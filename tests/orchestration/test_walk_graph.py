@@ -29,7 +29,8 @@ class Recorder:
     def __init__(self, definition: dict[str, Any], input: Any, jitter: random.Random | None) -> None:
         self.run = SimpleNamespace(
             id=uuid.uuid4(), tenant_id="acme", subject_id=str(uuid.uuid4()), subject_version=1, input=input,
-            mode="draft", app_id="", on_behalf_of="", created_by=None,
+            mode="draft", app_id="",
+            trigger=None, on_behalf_of="", created_by=None,
         )  # fmt: skip
         self.names: list[str] = []
         self.events: list[dict[str, Any]] = []

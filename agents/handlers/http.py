@@ -7,6 +7,7 @@ from yarl import URL
 
 from agents.errors import ToolExecutionError, ToolUnavailable
 from agents.excerpts import summary
+from agents.handlers.secrets import opened_headers
 from agents.tools.registry import ToolCall
 from governance import outbound
 
@@ -18,7 +19,7 @@ async def call_url(call: ToolCall) -> Any:
     """The answer's JSON, or {text} when it is none; a status other than 2xx is an error."""
     config = call.tool.handler_config
     method, url = str(config.get("method", "POST")).upper(), str(config["url"])
-    headers = dict(config.get("headers") or {}) | run_headers(call)
+    headers = opened_headers(call.tool) | run_headers(call)
     if method in IN_THE_QUERY:
         answer = await outbound.request(method, with_query(url, call.input), headers=headers, timeout_s=TIMEOUT_S)
     else:

@@ -1,0 +1,135 @@
+"""One command under bubblewrap: no network, no environment, nothing of this machine but its system files, bounded.
+
+Where no sandbox can be made nothing runs at all: `unavailable()` says why.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin")
+CERTAIN_S = 2.0
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a command may use. Memory is per process, the rest over all of them."""
+
+    wall_s: float = 10.0
+    cpu_s: int = 10
+    memory: int = 512 * MIB
+    file_size: int = 64 * MIB
+    processes: int = 64
+    output: int = 1 * MIB
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it ended; `returncode` is None when it was stopped for its time, negative for a signal."""
+
+    returncode: int | None
+    stdout: bytes
+    stderr: bytes
+    cut: bool  # there was more output than may be kept
+
+
+# Within the sandbox, before the command: limits of this process and its children.
+LIMITER = """
+import os, resource as r, sys
+limits = {"AS": %(memory)d, "CPU": %(cpu_s)d, "FSIZE": %(file_size)d, "NPROC": %(processes)d, "NOFILE": 256, "CORE": 0}
+for name, most in limits.items():
+    kind = getattr(r, "RLIMIT_" + name)
+    hard = r.getrlimit(kind)[1]
+    most = most if hard == r.RLIM_INFINITY else min(most, hard)
+    r.setrlimit(kind, (most, most))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def python() -> str:
+    """The interpreter that commands in the sandbox use: the one below our virtual environment."""
+    return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def _command(argv: list[str], limits: Limits) -> list[str]:
+    binds = [part for folder in SYSTEM if Path(folder).exists() for part in ("--ro-bind", folder, folder)]
+    if not sys.base_prefix.startswith("/usr"):
+        binds += ["--ro-bind", sys.base_prefix, sys.base_prefix]
+    limiter = LIMITER % vars(limits)
+    return [
+        *(shutil.which("bwrap") or "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"),
+        *("--cap-drop", "ALL", "--uid", "65534", "--gid", "65534", "--hostname", "sandbox"),
+        *(*binds, "--proc", "/proc", "--dev", "/dev", "--size", str(limits.file_size), "--tmpfs", "/tmp"),
+        *("--chdir", "/tmp", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "HOME", "/tmp", "--setenv", "LANG"),
+        *("C.UTF-8", "--", python(), "-I", "-S", "-c", limiter, *argv),
+    ]
+
+
+@cache
+def unavailable() -> str:
+    """Why no sandbox can be made here; "" when one can."""
+    if shutil.which("bwrap") is None:
+        return "bubblewrap is not installed; on Debian: apt-get install bubblewrap"
+    try:
+        tried = subprocess.run(
+            _command(["/bin/true"], Limits()), capture_output=True, timeout=CERTAIN_S * 5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as fault:
+        return f"bubblewrap does not start: {fault}"
+    if tried.returncode != 0:
+        return f"bubblewrap cannot make a sandbox here: {tried.stderr.decode(errors='replace').strip()[:200]}"
+    return ""
+
+
+async def run(argv: list[str], stdin: bytes = b"", limits: Limits | None = None) -> Outcome:
+    """The command's outcome; it and all that it started are gone afterwards, also when the caller is cancelled."""
+    limits = limits or Limits()
+    process = await asyncio.create_subprocess_exec(
+        *_command(argv, limits),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={},
+        start_new_session=True,
+    )
+    assert process.stdin and process.stdout and process.stderr
+    reading = [asyncio.create_task(_read(stream, limits.output)) for stream in (process.stdout, process.stderr)]
+    in_time = True
+    try:
+        try:
+            async with asyncio.timeout(limits.wall_s):
+                await _write(process.stdin, stdin)
+                await process.wait()
+        except TimeoutError:
+            in_time = False
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # bwrap's child dies with it, and the pid namespace with that
+        await process.wait()
+    (out, cut_out), (err, cut_err) = await asyncio.gather(*reading)
+    return Outcome(process.returncode if in_time else None, out, err, cut_out or cut_err)
+
+
+async def _write(stream: asyncio.StreamWriter, content: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        stream.write(content)
+        await stream.drain()
+        stream.close()
+
+
+async def _read(stream: asyncio.StreamReader, most: int) -> tuple[bytes, bool]:
+    """(what came, at most so much; whether there was more, which is read all the same so that nobody blocks)."""
+    kept, cut = bytearray(), False
+    while part := await stream.read(65_536):
+        room = most - len(kept)
+        cut = cut or len(part) > room
+        kept += part[: max(room, 0)]
+    return bytes(kept), cut

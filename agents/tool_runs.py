@@ -1,0 +1,27 @@
+"""The program "tool": one tool, called outside of any workflow (POST /tools/{id}/execute).
+
+It is a run like any other, so that its call is recorded, limited, and told; and so that what needs a model is done by a
+worker, never by a web process.
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from agents.acting import use_tool
+from agents.tools.calls import find_tool
+from agents.tools.registry import ToolCall
+from orchestration.programs import program
+
+if TYPE_CHECKING:
+    from orchestration.context import RunContext
+
+KIND = "tool"
+
+
+@program(KIND)
+async def run_one_tool(ctx: "RunContext") -> Any:
+    """The tool's output."""
+    run = ctx.run
+    tool = await ctx.shared((run.tenant_id, "tool", run.subject_id), partial(find_tool, run.tenant_id, run.subject_id))
+    call = ToolCall(run.tenant_id, tool, run.input, run, "call", run.mode, ctx)
+    return await ctx.step("call", use_tool, ctx, call, node_id=tool.id, type="tool", input=run.input)

@@ -1,0 +1,186 @@
+"""memory.store, memory.search, memory.retrieve, memory.delete (seed 000 §8)."""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from accounts.models import Membership, Role
+from agents.tools.registry import ToolCall, tool
+from config.errors import Forbidden, Invalid
+from config.fields import iso
+from memory import retrieval
+from memory.embedding import embedder
+from memory.models import MemoryType, Owner, Visibility
+from memory.retrieval import NewMemory, Question, Viewer
+from memory.words import pieces
+
+CONTENT_MOST = 200_000
+OWNER: dict[str, Any] = {
+    "owner_type": {"type": "string", "enum": list(Owner.values), "description": "Whose memory it is."},
+    "owner_id": {"type": "string", "maxLength": 128, "description": "The owner's id; without one your own."},
+}
+METADATA = {"type": "object", "description": "Anything to filter by later."}
+STORE = {
+    "type": "object",
+    "properties": {
+        "content": {"type": "string", "minLength": 1, "maxLength": CONTENT_MOST, "description": "What to remember."},
+        "type": {"type": "string", "enum": list(MemoryType.values), "default": "long_term"},
+        **OWNER,
+        "visibility": {"type": "string", "enum": list(Visibility.values), "default": "private"},
+        "metadata": METADATA,
+        "ttl": {"type": "string", "description": "When to forget it: an ISO 8601 date-time."},
+    },
+    "required": ["content"],
+}
+SEARCH = {
+    "type": "object",
+    "properties": {
+        "query": {"type": "string", "minLength": 1, "maxLength": 10_000, "description": "What to look for."},
+        **OWNER,
+        "type": {"type": "string", "enum": list(MemoryType.values)},
+        "metadata": METADATA | {"description": "What the memory's metadata must contain."},
+        "limit": {"type": "integer", "minimum": 1, "default": 10, "description": "At most 50."},
+        "threshold": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.7},
+    },
+    "required": ["query"],
+}
+RETRIEVE = {
+    "type": "object",
+    "properties": {
+        "memory_id": {"type": "string", "description": "One memory; without it those of an owner, the newest first."},
+        **OWNER,
+        "limit": {"type": "integer", "minimum": 1, "default": 50, "description": "At most 100."},
+    },
+}
+DELETE = {"type": "object", "properties": {"memory_id": {"type": "string"}}, "required": ["memory_id"]}
+
+
+def viewer(call: ToolCall) -> Viewer:
+    """Who asks."""
+    run = call.run
+    assert run
+    return Viewer(run.tenant_id, run.created_by, run.app_id, call.agent_id, run.id)
+
+
+def owner(call: ToolCall) -> tuple[str, str]:
+    """(type, id) of the owner that the call names; nobody stores for another user, tenant, app, agent or run."""
+    run, given = call.run, call.input.get("owner_id") or ""
+    assert run
+    kind = call.input.get("owner_type") or Owner.TENANT
+    mine = {
+        Owner.USER: [str(run.created_by) if run.created_by else "", run.on_behalf_of],
+        Owner.TENANT: [run.tenant_id],
+        Owner.APP: [run.app_id],
+        Owner.AGENT: [call.agent_id],
+        Owner.RUN: [str(run.id)],
+    }[Owner(kind)]
+    allowed = [id for id in mine if id]
+    if kind == Owner.AGENT and not call.agent_id and given:
+        allowed = [given]  # a developer's workflow writes what one of the tenant's agents is to know
+    if not allowed:
+        raise Invalid({"owner_type": [f"This call is not made by {'an' if kind[0] in 'au' else 'a'} {kind}."]})
+    if given and given not in allowed:
+        raise Forbidden(f"owner_id: memories are stored for the caller's own {kind} only; leave owner_id out.")
+    return kind, given or allowed[0]
+
+
+@tool(
+    "memory.store",
+    "Store Memory",
+    "Remembers a text, to be found again by its meaning.",
+    STORE,
+    side_effects=("memory_write",),
+    remembers=True,
+)
+async def store(call: ToolCall) -> dict[str, Any]:
+    """{memory_id, stored_at}."""
+    given, model = call.input, embedder()
+    kind, id = owner(call)
+    new = NewMemory(
+        content=given["content"],
+        type=given.get("type", MemoryType.LONG_TERM),
+        owner_type=kind,
+        owner_id=id,
+        model=model.model,
+        vectors=await model.embed(pieces(given["content"])),
+        visibility=given.get("visibility", Visibility.PRIVATE),
+        metadata=given.get("metadata") or {},
+        expires_at=_moment(given.get("ttl")),
+        effect_key=call.key,
+    )
+    entry = await call.database(partial(retrieval.store, call.tenant_id, viewer(call).user_id, new))
+    return {"memory_id": str(entry.pk), "stored_at": iso(entry.created_at)}
+
+
+def _moment(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Invalid({"ttl": ["Must be an ISO 8601 date-time, such as 2026-12-31T23:59:59Z."]}) from None
+
+
+@tool(
+    "memory.search",
+    "Search Memory",
+    "Finds what is remembered about a subject, by meaning and by words.",
+    SEARCH,
+    side_effects=("memory_read",),
+)
+async def search(call: ToolCall) -> list[dict[str, Any]]:
+    """[{memory_id, content, similarity, metadata, …}], the best first."""
+    given, model = call.input, embedder()
+    (vector,) = await model.embed([given["query"]])
+    question = Question(
+        text=given["query"],
+        vector=vector,
+        model=model.model,
+        owner_type=given.get("owner_type") or "",
+        owner_id=given.get("owner_id") or "",
+        type=given.get("type") or "",
+        metadata=given.get("metadata") or {},
+        limit=min(given.get("limit", 10), 50),
+        threshold=given.get("threshold", 0.7),
+    )
+    found: list[dict[str, Any]] = await call.database(partial(retrieval.search, viewer(call), question))
+    return found
+
+
+@tool("memory.retrieve", "Retrieve Memory", "Reads one memory by its id.", RETRIEVE, side_effects=("memory_read",))
+async def retrieve(call: ToolCall) -> dict[str, Any]:
+    """The memory; without an id {memories} of the owner."""
+    given = call.input
+    if memory_id := given.get("memory_id"):
+        return retrieval.described(await call.database(partial(retrieval.retrieve, viewer(call), memory_id)))
+    kind, id = owner(call)
+    limit = min(given.get("limit", 50), 100)
+    rows = await call.database(partial(retrieval.listed, viewer(call), kind, id, limit))
+    return {"memories": [retrieval.described(row) for row in rows]}
+
+
+@tool(
+    "memory.delete",
+    "Delete Memory",
+    "Forgets a memory of your own.",
+    DELETE,
+    side_effects=("memory_write",),
+    remembers=True,
+)
+async def delete(call: ToolCall) -> dict[str, Any]:
+    """{deleted: true, memory_id}."""
+    memory_id = call.input["memory_id"]
+    await call.database(partial(_delete, viewer(call), memory_id))
+    return {"deleted": True, "memory_id": memory_id}
+
+
+def _delete(asked_by: Viewer, memory_id: str) -> None:
+    retrieval.delete(asked_by, memory_id, admin=_is_admin(asked_by.tenant_id, asked_by.user_id))
+
+
+def _is_admin(tenant_id: str, user_id: UUID | None) -> bool:
+    rows = Membership.objects.for_tenant(tenant_id)
+    return rows.filter(user_id=user_id, role=Role.ADMIN).exists()

@@ -1,0 +1,9 @@
+"""Routes of what is allowed, relative to /api/v1/."""
+
+from config.api import Router
+from governance.views.provider_keys import ProviderKeyViewSet
+
+router = Router()
+router.register("api-keys", ProviderKeyViewSet, basename="provider-key")
+
+urlpatterns = router.urls

@@ -1,0 +1,62 @@
+"""Secrets at rest: encrypted with a key of SECRETS_KEYS, the newest first, so that keys can be changed one by one."""
+
+import base64
+import hashlib
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import orjson
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+
+from config.errors import DomainError
+from governance.models import ProviderKey, TenantSecret
+
+
+class SecretUnreadable(DomainError):
+    """A stored secret cannot be decrypted: its key is missing from SECRETS_KEYS."""
+
+    status, code = 503, "SERVICE_UNAVAILABLE"
+
+
+@lru_cache(maxsize=4)
+def _fernet(keys: tuple[str, ...], secret_key: str) -> MultiFernet:
+    """The keys in their order; without any, one that is made of SECRET_KEY."""
+    derived = base64.urlsafe_b64encode(hashlib.sha256(b"vault:" + secret_key.encode()).digest())
+    return MultiFernet([Fernet(key) for key in keys] + [Fernet(derived)])
+
+
+def _current() -> MultiFernet:
+    return _fernet(tuple(settings.SECRETS_KEYS), settings.SECRET_KEY)
+
+
+def sealed(value: Any) -> str:
+    """The JSON value, encrypted."""
+    return _current().encrypt(orjson.dumps(value)).decode()
+
+
+def opened(token: str) -> Any:
+    """What was sealed; SecretUnreadable when no key opens it."""
+    if not token:
+        return None
+    try:
+        return orjson.loads(_current().decrypt(token.encode()))
+    except InvalidToken:
+        raise SecretUnreadable from None
+
+
+def rotated(token: str) -> str:
+    """The same, sealed with the newest key."""
+    return _current().rotate(token.encode()).decode()
+
+
+def provider_key(tenant_id: str, user_id: UUID | None, provider: str) -> str | None:
+    """The key for calls of this user to this provider: the user's own, else the tenant's (RULINGS §4)."""
+    if user_id is not None:
+        own = ProviderKey.objects.for_tenant(tenant_id).filter(user_id=user_id, service_name=provider).first()
+        if own is not None:
+            return str(opened(own.sealed))
+    names = [provider, f"{provider.upper()}_API_KEY"]
+    shared = TenantSecret.objects.for_tenant(tenant_id).filter(key__in=names).order_by("environment", "key").first()
+    return None if shared is None else str(opened(shared.sealed))

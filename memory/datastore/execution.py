@@ -1,0 +1,165 @@
+"""Running a model's SQL: by a login that can do little, one statement, bounded in rows, bytes and time.
+
+The statement is prepared, so that there is only one of it; a read is the body of a cursor in a READ ONLY transaction.
+The server turns each row into JSON and drops what is too large, so that a huge value never comes here.
+statement_timeout is no wall clock, so a watchdog of ours cancels what it does not catch (RELIABILITY P10).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+from weakref import WeakKeyDictionary
+
+import orjson
+import psycopg
+from asgiref.sync import sync_to_async
+from psycopg import AsyncConnection
+
+from config.errors import DomainError, Unavailable
+from memory.datastore.roles import STATEMENT_S, Login, make_store
+from memory.models import DataStore
+from orchestration.postgres import parameters
+
+WALL_S = STATEMENT_S + 1.5
+ROWS_MOST = 200
+ROW_BYTES = 256 * 1024
+ALL_BYTES = 2 * 1024 * 1024
+FETCH = 20
+SESSIONS = 4  # at a time, of one process
+
+
+class SQLFailed(DomainError):
+    """The database refused the statement, or it took too long."""
+
+    status, code = 424, "SQL_FAILED"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a statement answered; `truncated` when there was more than may be told."""
+
+    rows: list[dict[str, Any]]
+    truncated: bool = False
+
+
+_gates: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]" = WeakKeyDictionary()
+
+
+def _gate() -> asyncio.Semaphore:
+    return _gates.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(SESSIONS))
+
+
+async def read(store: DataStore, statement: str) -> Rows:
+    """The rows of a SELECT, as objects; SQLFailed with PostgreSQL's reason."""
+    wrapped = (
+        "SELECT CASE WHEN octet_length(s.told) <= %d THEN s.told END FROM (SELECT row_to_json(q)::text AS told"
+        " FROM (\n%s\n) AS q) AS s"
+    )
+    declared = "DECLARE answer NO SCROLL CURSOR FOR " + wrapped % (ROW_BYTES, statement)
+    async with _session(store, "reader") as connection:
+        await connection.execute("BEGIN TRANSACTION READ ONLY")
+        await connection.execute(declared.encode(), prepare=True)
+        return await _fetched(connection)
+
+
+async def _fetched(connection: AsyncConnection) -> Rows:
+    rows: list[dict[str, Any]] = []
+    size = 0
+    while len(rows) < ROWS_MOST:
+        batch = await (await connection.execute(f"FETCH {FETCH} FROM answer")).fetchall()
+        for (told,) in batch:
+            if told is None:
+                raise SQLFailed(f"A row has more than {ROW_BYTES // 1024} KiB; select fewer or shorter columns.")
+            size += len(told)
+            if size > ALL_BYTES or len(rows) == ROWS_MOST:
+                return Rows(rows, truncated=True)
+            rows.append(orjson.loads(told))
+        if len(batch) < FETCH:
+            break
+    return Rows(rows)
+
+
+async def write(store: DataStore, statement: str, key: str | None) -> Rows:
+    """The rows that an INSERT or UPDATE … RETURNING * made. With a key it is made once, however often it is asked for:
+    the key is recorded in the same transaction.
+    """
+    async with _session(store, "writer") as connection:
+        await connection.execute("BEGIN")
+        if key is not None and (before := await _applied(connection, key)) is not None:
+            return before
+        cursor = await connection.execute(statement.encode(), prepare=True)
+        names = [column.name for column in cursor.description or ()]
+        rows = [dict(zip(names, _plain(row), strict=True)) for row in await cursor.fetchmany(ROWS_MOST)]
+        made = Rows(rows, truncated=cursor.rowcount > len(rows))
+        if key is not None:
+            told = orjson.dumps({"rows": rows, "truncated": made.truncated}, default=str).decode()
+            await connection.execute("UPDATE _applied SET answer = %s WHERE key = %s", [told, key])
+        await connection.execute("COMMIT")
+        return Rows(orjson.loads(orjson.dumps(rows, default=str)), made.truncated)
+
+
+async def _applied(connection: AsyncConnection, key: str) -> Rows | None:
+    """The recorded answer of this key, or None, and the key is then taken by this transaction."""
+    taken = await connection.execute("INSERT INTO _applied (key) VALUES (%s) ON CONFLICT (key) DO NOTHING", [key])
+    if taken.rowcount:
+        return None
+    row = await (await connection.execute("SELECT answer FROM _applied WHERE key = %s", [key])).fetchone()
+    told: dict[str, Any] = orjson.loads(row[0]) if row and row[0] else {"rows": [], "truncated": False}
+    return Rows(told["rows"], told["truncated"])
+
+
+def _plain(row: tuple[Any, ...]) -> list[Any]:
+    return [value if value is None or isinstance(value, bool | int | float | str | dict | list) else str(value)
+            for value in row]  # fmt: skip
+
+
+@asynccontextmanager
+async def _session(store: DataStore, who: Literal["reader", "writer"]) -> AsyncIterator[AsyncConnection]:
+    """A connection of this login, gone afterwards; whatever PostgreSQL complains of is SQLFailed."""
+    async with _gate():
+        connection = await _connect(store, Login(store.reader if who == "reader" else store.writer))
+        try:
+            async with asyncio.timeout(WALL_S):
+                yield connection
+        except TimeoutError:
+            await _cancel(connection)
+            raise SQLFailed(f"The statement took longer than {STATEMENT_S} s.") from None
+        except psycopg.errors.QueryCanceled:
+            raise SQLFailed(f"The statement took longer than {STATEMENT_S} s.") from None
+        except psycopg.Error as fault:
+            if connection.broken:
+                raise Unavailable("The database went away; try again shortly.") from None
+            raise SQLFailed(f"PostgreSQL refused the statement: {_reason(fault)}") from None
+        finally:
+            await connection.close()
+
+
+def _reason(fault: psycopg.Error) -> str:
+    told = fault.diag.message_primary or str(fault)
+    return " ".join(told.split())[:300]
+
+
+async def _cancel(connection: AsyncConnection) -> None:
+    try:
+        await connection.cancel_safe(timeout=2)
+    except psycopg.Error:
+        return
+
+
+async def _connect(store: DataStore, login: Login) -> AsyncConnection:
+    """A connection; when the password is an old key's, the logins are made anew first."""
+    for again in (False, True):
+        try:
+            return await AsyncConnection.connect(
+                **parameters() | {"user": login.role, "password": login.password, "options": "-c timezone=UTC"},
+                autocommit=True,
+                application_name="regente-data",
+            )
+        except psycopg.OperationalError as fault:
+            told = str(fault)
+            if again or not ("password authentication" in told or "does not exist" in told):
+                raise Unavailable(f"The tenant's data store cannot be reached: {told.splitlines()[0][:200]}") from None
+            await sync_to_async(make_store)(store.tenant_id)
+    raise AssertionError("unreachable")

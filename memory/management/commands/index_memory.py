@@ -1,0 +1,30 @@
+"""manage.py index_memory: make the indexes that tenants with very many memories need, at once."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from memory import indexing
+
+
+class Command(BaseCommand):
+    """Others read and write meanwhile."""
+
+    help = "Make the HNSW indexes of tenants that have grown to need one."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """From how many chunks on."""
+        parser.add_argument("--least", type=int, default=indexing.INDEXED_FROM, help="Chunks that a tenant must have.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Build, one after the other."""
+        with indexing.alone() as mine:
+            if not mine:
+                self.stdout.write("Another process is building indexes; nothing to do.")
+                return
+            wanted = indexing.missing(options["least"])
+            for key, model, dimension in wanted:
+                self.stdout.write(f"{'all tenants' if key == indexing.PUBLIC else key}: {model} …")
+                self.stdout.write(f"  {indexing.build(key, model, dimension)}")
+        self.stdout.write(f"{len(wanted)} indexes made.")

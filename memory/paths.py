@@ -1,0 +1,115 @@
+"""Paths that users choose: checked as labels, and opened on disk only beneath a folder (RELIABILITY S5)."""
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import unquote
+
+from config.errors import Invalid
+
+LONGEST = 1024
+LONGEST_PART = 255
+ODD = re.compile(r"[\x00-\x1f\x7f]")
+DRIVE_OR_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
+UNQUOTES = 3  # %252e is a dot too
+
+
+def checked_path(path: str, field: str = "path") -> str:
+    """The path with plain slashes; Invalid when it is absolute, leaves its folder, or names a drive or scheme."""
+    wrong = _wrong(path)
+    if wrong:
+        raise Invalid({field: [f"{wrong} Use a relative path such as documents/report.pdf."]})
+    return "/".join(part for part in path.replace("\\", "/").split("/") if part not in ("", "."))
+
+
+def _wrong(path: str) -> str:
+    readings = [path]
+    for _ in range(UNQUOTES):
+        readings.append(unquote(readings[-1]))
+    if not any(part not in ("", ".") for part in path.replace("\\", "/").split("/")):
+        return "Must not be empty."
+    if len(path) > LONGEST:
+        return f"Must have at most {LONGEST} characters."
+    for reading in readings:
+        plain = reading.replace("\\", "/")
+        parts = plain.split("/")
+        if ODD.search(reading):
+            return "Must not hold control characters."
+        if plain.startswith("/") or DRIVE_OR_SCHEME.match(plain):
+            return "Must be relative, without a drive or a scheme."
+        if ".." in (part.strip() for part in parts):
+            return "Must not go up with “..”."
+        if any(len(part.encode("utf-8", "replace")) > LONGEST_PART for part in parts):
+            return f"Each part must have at most {LONGEST_PART} bytes."
+    return ""
+
+
+class Folder:
+    """A folder out of which no path leads: each part is opened from the one before, and no link is followed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def read(self, path: str, start: int = 0, most: int = -1) -> bytes:
+        """The file's bytes from `start` on, at most so many."""
+        with self._parent(path) as (folder, name):
+            file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        with os.fdopen(file, "rb") as opened:
+            opened.seek(start)
+            return opened.read(most)
+
+    def write(self, path: str, content: bytes) -> None:
+        """Put the file there, whole or not at all: what a crash leaves behind is a temporary file of another name."""
+        with self._parent(path, make=True) as (folder, name):
+            draft = f".{secrets.token_hex(8)}.tmp"
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            with os.fdopen(os.open(draft, flags, 0o600, dir_fd=folder), "wb") as opened:
+                opened.write(content)
+                opened.flush()
+                os.fsync(opened.fileno())
+            os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+    def delete(self, path: str) -> None:
+        """Remove the file; nothing when it is not there."""
+        try:
+            with self._parent(path) as (folder, name):
+                os.unlink(name, dir_fd=folder)
+        except FileNotFoundError:
+            return
+
+    def exists(self, path: str) -> bool:
+        """True when a file is there."""
+        try:
+            with self._parent(path) as (folder, name):
+                os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
+
+    @contextmanager
+    def _parent(self, path: str, make: bool = False) -> Iterator[tuple[int, str]]:
+        """(descriptor of the folder that the path's last part is in, that part)."""
+        *folders, name = checked_path(path).split("/")
+        if make:
+            self.root.mkdir(parents=True, exist_ok=True)
+        at = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for folder in folders:
+                at = self._down(at, folder, make)
+            yield at, name
+        finally:
+            os.close(at)
+
+    @staticmethod
+    def _down(at: int, folder: str, make: bool) -> int:
+        """The descriptor of a folder in the open one, which is closed; OSError for a link."""
+        try:
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(folder, 0o700, dir_fd=at)
+            return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+        finally:
+            os.close(at)

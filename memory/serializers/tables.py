@@ -1,0 +1,31 @@
+"""The shapes of a table of the tenant's data store (RULINGS §8)."""
+
+from rest_framework import serializers
+
+from config.fields import CharField, ChoiceField, ObjectField
+from memory.datastore.tables import MODES
+
+ROWS_MOST = 100_000
+
+
+class NewTable(serializers.Serializer):
+    """POST /data/tables: rows as objects, or the fields of a CSV upload beside `file`."""
+
+    name = CharField(max_length=63)
+    mode = ChoiceField(MODES, default="create", help_text="append and replace need no table of that name to exist.")
+    rows = serializers.ListField(child=ObjectField(), max_length=ROWS_MOST, required=False)
+
+
+class ColumnShape(serializers.Serializer):
+    """A column of a table."""
+
+    name = serializers.CharField()
+    type = serializers.CharField(help_text="integer, number, boolean, date, timestamp, json or text")
+
+
+class TableShape(serializers.Serializer):
+    """A table; `rows` is their number."""
+
+    name = serializers.CharField()
+    columns = ColumnShape(many=True)
+    rows = serializers.IntegerField()

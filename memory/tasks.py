@@ -1,0 +1,24 @@
+"""What is due from time to time: forgetting what is over, indexing what has grown."""
+
+import logging
+
+from celery import shared_task
+
+from memory import indexing, retrieval
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name="memory.purge_expired")
+def purge_expired() -> None:
+    """Delete memories whose time is over."""
+    while retrieval.purge_expired() >= retrieval.PURGE_MOST:
+        pass
+
+
+@shared_task(name="memory.index")
+def index() -> None:
+    """Make the indexes that tenants have grown to need; a second one at the same time finds nothing to do."""
+    with indexing.alone() as mine:
+        for key, model, dimension in indexing.missing() if mine else ():
+            log.info("indexed memories: %s", indexing.build(key, model, dimension))

@@ -1,0 +1,176 @@
+"""/api/v1/files (seed 000 §7): content travels in base64, in one piece or in chunks."""
+
+import base64
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import mixins
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import Role
+from accounts.permissions import has_role
+from config.api import ArrayPagination, TenantViewSet
+from config.errors import Forbidden, Invalid, NotFound
+from memory import files
+from memory.files import FileNotFound, Writer
+from memory.models import File, FileVersion
+from memory.serializers.files import (
+    ChunkShape,
+    FileContentSerializer,
+    FileSerializer,
+    FileVersionSerializer,
+    NewContent,
+    NewFile,
+)
+from orchestration.manifests.apps import find_app
+from orchestration.models import Run
+
+CHUNK, CHUNK_MOST = 65_536, 1024 * 1024
+_version = OpenApiParameter("version", int, description="A version's number; the latest without one.")
+
+
+def whole_number(request: Request, name: str, default: int, least: int) -> int:
+    """The number of the query; a 400 when it is none, or too small."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text[:10]) < least:
+        raise Invalid({name: [f"Must be a whole number, {least} or more."]})
+    return int(text[:10])
+
+
+class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
+    """Files: every member reads the tenant's; who uploaded one, and developers, change and delete it."""
+
+    model, not_found = File, FileNotFound
+    serializer_class = FileSerializer
+    pagination_class = ArrayPagination
+    body_limit = settings.FILE_BODY_LIMIT
+
+    def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """By path."""
+        return rows.order_by("path", "created_at")
+
+    @extend_schema(parameters=[OpenApiParameter("path", str, description="Only paths that begin so.")])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The tenant's files by path, without content."""
+        begins = request.query_params.get("path", "")
+        return self._listed(path__startswith=begins) if begins else self._listed()
+
+    @extend_schema(parameters=[_version], responses=FileContentSerializer)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """The file with its content."""
+        file = self.get_object()
+        version = files.version_of(file, self._number())
+        told = {"size": version.size, "sha256": version.sha256, "mime_type": version.mime_type}
+        content = base64.b64encode(files.read_content(file, version.number)).decode()
+        return Response(self.get_serializer(file).data | told | {"version": version.number, "content": content})
+
+    def _number(self) -> int | None:
+        return whole_number(self.request, "version", 0, 1) or None
+
+    @extend_schema(request=NewFile, responses={201: FileSerializer})
+    def create(self, request: Request) -> Response:
+        """201 and the new file."""
+        given = self.valid(NewFile).validated_data
+        writer = self._writer(given["run_id"], given["app_id"] or "")
+        file = files.create_file(writer, given["path"], given["content"], given["mime_type"])
+        return Response(self.get_serializer(file).data, status=201)
+
+    def _writer(self, run_id: Any = None, app_id: str = "") -> Writer:
+        tenant_id = self.request.tenant.pk
+        if run_id and not Run.objects.for_tenant(tenant_id).filter(pk=run_id).exists():
+            raise Invalid({"run_id": ["There is no such run."]})
+        if app_id:
+            try:
+                find_app(tenant_id, app_id)
+            except NotFound:
+                raise Invalid({"app_id": ["There is no such app."]}) from None
+        return Writer(tenant_id, self.request.user.pk, run_id, app_id)
+
+    @extend_schema(request=NewContent, responses=FileSerializer)
+    def update(self, request: Request, pk: str) -> Response:
+        """The file with its new content, one version on."""
+        file = self._own()
+        given = self.valid(NewContent).validated_data
+        file = files.replace_content(file, self._writer(), given["content"], given["mime_type"])
+        return Response(self.get_serializer(file).data)
+
+    @extend_schema(request=NewContent, responses=FileSerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """The same as update."""
+        return self.update(request, pk)
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        """204; the file, its versions and their bytes are gone."""
+        files.delete_file(self._own())
+        return Response(status=204)
+
+    def _own(self) -> File:
+        """The file, when the caller may change it."""
+        file: File = self.get_object()
+        if file.created_by != self.request.user.pk and not has_role(self.request, Role.DEVELOPER):
+            raise Forbidden("Only who uploaded this file, or a developer, may change it.")
+        return file
+
+    @extend_schema(responses=FileVersionSerializer(many=True))
+    @action(detail=True)
+    def versions(self, request: Request, pk: str) -> Response:
+        """The file's versions, the newest first."""
+        rows = FileVersion.objects.for_tenant(request.tenant).filter(file=self.get_object()).order_by("-number")
+        return self.get_paginated_response(FileVersionSerializer(self.paginate_queryset(rows), many=True).data)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("chunk", int, description="From 0 on."),
+            OpenApiParameter("size", int, description="Bytes of a chunk: 65536 unless told, at most 1048576."),
+            _version,
+        ],
+        responses=ChunkShape,
+    )
+    @action(detail=True)
+    def chunks(self, request: Request, pk: str) -> Response:
+        """One chunk; an empty file has one, which is empty."""
+        version = files.version_of(self.get_object(), self._number())
+        index, size = whole_number(request, "chunk", 0, 0), whole_number(request, "size", CHUNK, 1)
+        size = min(size, CHUNK_MOST)
+        total = max(-(-version.size // size), 1)
+        if index >= total:
+            raise Invalid({"chunk": [f"The file has {total} chunks of {size} bytes; the last one is {total - 1}."]})
+        content = files.read_blob(version.blob, index * size, size)
+        body = {
+            "chunkIndex": index,
+            "totalChunks": total,
+            "chunkSize": size,
+            "content": base64.b64encode(content).decode(),
+            "isLast": index == total - 1,
+        }
+        return Response(body, headers={"X-Chunk-Index": str(index), "X-Total-Chunks": str(total)})
+
+    @extend_schema(operation_id="files_of_run", responses=FileSerializer(many=True))
+    @action(detail=False, url_path="runs/(?P<run_id>[^/]+)")
+    def of_run(self, request: Request, run_id: str) -> Response:
+        """The files of a run, by path."""
+        rows = Run.objects.for_tenant(request.tenant)
+        try:
+            run = rows.filter(pk=run_id).first()
+        except (ValidationError, ValueError):
+            run = None
+        if run is None:
+            raise NotFound("There is no such run.", run_id=run_id[:100])
+        return self._listed(run_id=run.pk)
+
+    @extend_schema(operation_id="files_of_app", responses=FileSerializer(many=True))
+    @action(detail=False, url_path="apps/(?P<app_id>[^/]+)")
+    def of_app(self, request: Request, app_id: str) -> Response:
+        """The files of an app, by path."""
+        return self._listed(app_id=find_app(request.tenant.pk, app_id).key)
+
+    def _listed(self, **filters: Any) -> Response:
+        page = self.paginate_queryset(self.get_queryset().filter(**filters))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)

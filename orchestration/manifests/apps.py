@@ -1,0 +1,104 @@
+"""What becomes of a manifest: a row when everything it names exists, and runs when its actions are called."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from config.errors import Invalid, NotFound
+from governance.conditions import MISSING, lookup, path_parts
+from orchestration.definition.saving import current_version
+from orchestration.manifests.reading import app_fields
+from orchestration.models import App, Mode
+from orchestration.programs import NODES
+
+
+class AppNotFound(NotFound):
+    """There is no such app."""
+
+
+class ActionNotFound(NotFound):
+    """The app has no such action."""
+
+
+def import_app(tenant_id: str, body: dict[str, Any], user_id: Any) -> App:
+    """The app of this manifest, made or replaced; Invalid naming what is wrong, and then nothing has changed."""
+    fields = app_fields(body)
+    errors = _missing_workflows(tenant_id, fields) | _missing_tools(tenant_id, fields)
+    if errors:
+        raise Invalid(errors)
+    key = fields.pop("key")
+    rows = App.objects.for_tenant(tenant_id)
+    made = fields | {"created_by": user_id}
+    return rows.update_or_create(tenant_id=tenant_id, key=key, defaults=fields, create_defaults=made)[0]
+
+
+def _missing_workflows(tenant_id: str, fields: dict[str, Any]) -> dict[str, list[str]]:
+    told = []
+    for flow in fields["workflows"]:
+        try:
+            current_version(tenant_id, flow["workflow_id"])
+        except NotFound:
+            told.append(f"There is no workflow {flow['workflow_id']!r}.")
+    return {"workflows": told} if told else {}
+
+
+def _missing_tools(tenant_id: str, fields: dict[str, Any]) -> dict[str, list[str]]:
+    """Scopes of type tool must name tools that exist; the tool node's own check knows which do."""
+    check = NODES["tool"].check
+    wanted = [scope["value"] for scope in fields["scopes"] if scope["type"] == "tool"]
+    told = [sentence for tool_id in wanted for sentence in (check({"tool_id": tool_id}, tenant_id) if check else ())]
+    return {"scopes": told} if told else {}
+
+
+def find_app(tenant_id: str, key: str) -> App:
+    """The app of this id; AppNotFound without one."""
+    app = App.objects.for_tenant(tenant_id).filter(key=key).first() if "\x00" not in key else None
+    if app is None:
+        raise AppNotFound(f"There is no app {key[:100]!r}.", app_id=key[:100])
+    return app
+
+
+@dataclass(frozen=True)
+class Started:
+    """What an action's call asks for: start_run's fields."""
+
+    workflow_id: str
+    revision: int
+    mode: str
+    input: dict[str, Any]
+    trigger: dict[str, Any]
+
+
+def action_call(app: App, action_id: str, event: dict[str, Any], context: dict[str, Any]) -> Started:
+    """The run that this call of an action starts; ActionNotFound, or Invalid for an unknown mode."""
+    action = next((action for action in app.actions if action["id"] == action_id), None)
+    if action is None:
+        raise ActionNotFound(f"The app {app.key} has no action {action_id[:100]!r}.", app_id=app.key)
+    flow = next(flow for flow in app.workflows if flow["alias"] == action["workflow_alias"])
+    mode = context.get("mode") or flow["default_mode"]
+    if not isinstance(mode, str) or mode not in Mode:
+        raise Invalid({"context.mode": ["Must be draft or auto."]})
+    workflow_id, revision = current_version(app.tenant_id, flow["workflow_id"])
+    trigger = {"event": event, "context": context}
+    return Started(workflow_id, revision, mode, mapped(action["input_mapping"], trigger), trigger)
+
+
+def mapped(mapping: dict[str, Any], trigger: dict[str, Any]) -> dict[str, Any]:
+    """The run's input: texts that begin with $context or $event are paths, all else is literal (FACTS, Apps).
+
+    A path that leads nowhere in the one is looked up in the other; one that leads nowhere at all gives no key.
+    """
+    resolved = {name: _resolved(value, trigger) for name, value in mapping.items()}
+    return {name: value for name, value in resolved.items() if value is not MISSING}
+
+
+def _resolved(value: Any, trigger: dict[str, Any]) -> Any:
+    if not isinstance(value, str):
+        return value
+    for source, other in (("context", "event"), ("event", "context")):
+        if value == f"${source}":
+            return trigger[source]
+        if value.startswith(f"${source}."):
+            parts = path_parts(value.removeprefix(f"${source}."))
+            found = lookup(trigger[source], parts)
+            return lookup(trigger[other], parts) if found is MISSING else found
+    return value

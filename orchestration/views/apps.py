@@ -1,0 +1,92 @@
+"""/api/v1/apps: imported manifests, and actions that start runs (seed 000 §4)."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import Role
+from config.api import ArrayPagination, TenantViewSet, body_object, tenant_named
+from orchestration.engine import start_run
+from orchestration.idempotency import answer, idempotency
+from orchestration.manifests.apps import AppNotFound, action_call, import_app
+from orchestration.models import App, Status
+from orchestration.serializers.apps import (
+    ActionRequest,
+    ActionShape,
+    ActionStartedShape,
+    AppSerializer,
+    ManifestShape,
+    ScopesShape,
+    actions_of,
+)
+
+
+class AppViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
+    """Apps: developers import them, every member runs their actions."""
+
+    model, not_found = App, AppNotFound
+    serializer_class = AppSerializer
+    pagination_class = ArrayPagination
+    lookup_field = "key"
+    lookup_url_kwarg = "id"
+    roles = {"read": Role.USER, "write": Role.DEVELOPER, "run": Role.USER}
+
+    def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """By id."""
+        return rows.order_by("key")
+
+    @extend_schema(request=ManifestShape, responses={201: AppSerializer})
+    @action(detail=False, methods=["post"], url_path="import")
+    def import_manifest(self, request: Request) -> Response:
+        """The app, made or replaced with all its parts."""
+        app = import_app(request.tenant.pk, body_object(request), request.user.pk)
+        return Response(self.get_serializer(app).data, status=201)
+
+    def destroy(self, request: Request, id: str) -> Response:
+        """Delete the app; its workflows and runs stay."""
+        self.get_object().delete()
+        return Response({"message": "App deleted"})
+
+    @extend_schema(responses=ActionShape(many=True))
+    @action(detail=True)
+    def actions(self, request: Request, id: str) -> Response:
+        """The app's actions."""
+        return Response(actions_of(self.get_object()))
+
+    @extend_schema(responses=ScopesShape)
+    @action(detail=True)
+    def scopes(self, request: Request, id: str) -> Response:
+        """What the app may touch."""
+        app = self.get_object()
+        return Response({"app_id": app.key, "scopes": app.scopes})
+
+    @extend_schema(request=ActionRequest, responses={201: ActionStartedShape})
+    @action(detail=True, methods=["post"], url_path="actions/(?P<action_id>[^/]+)")
+    def run(self, request: Request, id: str, action_id: str) -> Response:
+        """Start the action's workflow with the mapped input; the answer comes at once."""
+        app = self.get_object()
+        given = self.valid(ActionRequest).validated_data
+        tenant_named(request, given["context"])
+        call = action_call(app, action_id, given["event"], given["context"])
+        run, created = start_run(
+            tenant_id=request.tenant.pk,
+            kind="workflow",
+            subject_id=call.workflow_id,
+            subject_version=call.revision,
+            input=call.input,
+            mode=call.mode,
+            trigger=call.trigger,
+            app_id=app.key,
+            app_action_id=action_id,
+            created_by=request.user.pk,
+            on_behalf_of=getattr(request, "on_behalf_of", ""),
+            trace_id=getattr(request, "trace_id", ""),
+            **idempotency(request),
+        )
+        told = {"run_id": str(run.id), "status": Status.PENDING, "workflow_id": run.subject_id}
+        return answer(told | {"app_id": app.key, "app_action_id": action_id}, created)

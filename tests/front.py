@@ -1,0 +1,73 @@
+"""The web application behind its ASGI door, in this process: for tests of answers that wait, and of streams."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Coroutine
+from typing import Any, Self
+
+import httpx
+
+PATIENCE_S = 60.0
+
+
+class Front:
+    """A client of the product's web application; `token` is whose. Streams are read to their end."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run(self._close())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(PATIENCE_S)
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE_S)
+
+    async def _close(self) -> None:
+        """End what followers keep on this loop."""
+        from orchestration.hearing import voices
+        from orchestration.streaming import followers
+
+        for task in (followers.listener, voices.task):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        if followers.pool is not None:
+            await followers.pool.close()
+        followers.pool = followers.listener = voices.task = voices.line = None
+        followers.hearing = voices.hearing = False
+
+    def request(self, method: str, path: str, token: str, **options: Any) -> httpx.Response:
+        """The answer."""
+        return self._run(self._request(method, path, token, options))
+
+    async def _request(self, method: str, path: str, token: str, options: dict[str, Any]) -> httpx.Response:
+        from config.asgi import application
+
+        headers = {"Authorization": f"Bearer {token}"} | options.pop("headers", {})
+        transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=PATIENCE_S) as client:
+            return await client.request(method, path, headers=headers, **options)
+
+    def post(self, path: str, token: str, body: Any, **options: Any) -> httpx.Response:
+        """The answer to a POST."""
+        return self.request("POST", path, token, json=body, **options)
+
+
+def frames(answer: httpx.Response) -> list[dict[str, Any]]:
+    """The bodies of an SSE answer; `id` is put into each that has one."""
+    assert answer.status_code == 200, answer.text
+    found = []
+    for block in answer.text.split("\n\n"):
+        lines = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line and not line.startswith(":"))
+        if "data" in lines:
+            body = json.loads(lines["data"])
+            found.append(body | ({"id": lines["id"]} if "id" in lines else {}))
+    return found
