@@ -206,18 +206,20 @@ class Engine:
         await connection.execute("SELECT pg_advisory_lock(%s, %s)", [claims.LOCK_CLASS, key])
         who = {"owner": self.name, "key": key, "host": socket.gethostname(), "pid": os.getpid()}
         more = {"slots": settings.ENGINE_SLOTS, "lease": settings.ENGINE_LEASE_S}
+        sent_at = time.monotonic()
         await connection.execute(claims.REGISTER, who | more)
         held = [{"id": str(held.run.id), "attempt": held.run.attempt} for held in self.held.values()]
         await connection.execute(claims.RECONCILE, {"owner": self.name, "held": orjson.dumps(held).decode()})
         await connection.execute(claims.REPOKE, [self.name])
         self.poked = True
-        self._has_beaten()
+        self._has_beaten(sent_at)
 
-    def _has_beaten(self) -> None:
-        self.beat_at = time.monotonic()
+    def _has_beaten(self, sent_at: float) -> None:
+        self.beat_at = sent_at
         self.beaten.set()
 
     async def _beat(self, connection: AsyncConnection) -> None:
+        sent_at = time.monotonic()  # not when the answer is read: we may have been frozen in between
         values = {"owner": self.name, "lease": settings.ENGINE_LEASE_S, "running": len(self.held)}
         beaten = await connection.execute(claims.BEAT, values | {"draining": self.draining})
         if not beaten.rowcount:  # we were taken for dead: what we hold is somebody else's by now
@@ -225,7 +227,8 @@ class Engine:
             for held in list(self.held.values()):
                 held.stop("lost")
             await self._register(connection)
-        self._has_beaten()
+        else:
+            self._has_beaten(sent_at)
 
     async def known_alive(self) -> None:
         """Return once our last heartbeat is younger than a lease: what was frozen for longer must not act before it

@@ -9,6 +9,7 @@ from accounts.models import Membership, Tenant, User
 if TYPE_CHECKING:
     from rest_framework.test import APIClient
 
+    from agents.models import Agent
     from orchestration.models import Workflow
 
 PASSWORD = "correct-Horse-7"
@@ -42,6 +43,15 @@ def log_in(user: User) -> "APIClient":
 def token_of(user: User) -> str:
     """An access token of the user."""
     return str(log_in(user)._credentials["HTTP_AUTHORIZATION"]).removeprefix("Bearer ")
+
+
+def make_agent(tenant: Tenant, key: str = "agent.helper", **fields: object) -> "Agent":
+    """A saved agent of the model gpt-4o-mini."""
+    from agents.models import Agent
+
+    profile = {"provider": "openai", "model": "gpt-4o-mini"}
+    made = {"name": key, "instructions": "You are helpful.", "model_profile": profile, **fields}
+    return Agent.all_tenants.create(tenant=tenant, key=key, **made)
 
 
 def make_workflow(tenant: Tenant, *nodes: dict, edges: list[dict] | None = None, **fields: object) -> "Workflow":

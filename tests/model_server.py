@@ -7,6 +7,9 @@ script an answer; of several marks of one kind the last one counts:
 
     <<say: hello>>           answer with this text
     <<words: 40>>            answer with forty words
+    <<clock: 5>>             answer with five words, each the time (seconds) at which it is sent
+    <<pace: 20>>             pause so many ms between the pieces of a streamed answer
+    <<break: 3>>             hang up after so many pieces of a streamed answer, once per text that says so
     <<call: tool {"a": 1}>>  call this function once, then answer
     <<call*3: tool {}>>      call it until three results are there
     <<delay: 250>>           answer after 250 ms
@@ -28,7 +31,7 @@ from typing import Any, Self
 
 import orjson
 
-MARK = re.compile(r"<<(say|words|call(?:\*\d+)?|delay|status|fail):\s*(.*?)>>", re.DOTALL)
+MARK = re.compile(r"<<(say|words|clock|pace|break|call(?:\*\d+)?|delay|status|fail):\s*(.*?)>>", re.DOTALL)
 HEAD_END = b"\r\n\r\n"
 LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 429: "Too Many Requests", 500: "Internal Server Error"}
@@ -53,6 +56,9 @@ class Script:
     call: tuple[str, str] | None = None
     delay_s: float = 0.0
     status: int = 200
+    clock: int = 0
+    pace_s: float = 0.0
+    breaks_after: int = 0
 
 
 class Scripter:
@@ -69,6 +75,10 @@ class Scripter:
         if "words" in marks:
             script.text = " ".join(f"word{i}" for i in range(int(marks["words"])))
         script.text = unescaped(marks.get("say", script.text))
+        script.clock, script.pace_s = int(marks.get("clock", 0)), float(marks.get("pace", 0)) / 1000
+        if "break" in marks:
+            self.seen[text] += 1
+            script.breaks_after = int(marks["break"]) if self.seen[text] == 1 else 0
         script.status = int(marks.get("status", 200))
         if "fail" in marks:
             key, _, times = marks["fail"].partition(" ")
@@ -176,14 +186,39 @@ class Connection(asyncio.Protocol):
         if script.call:
             deltas.append({"tool_calls": [{"index": 0} | self._tool_call(script.call)]})
         else:
-            deltas += [{"content": word} for word in re.findall(r"\S+\s*|\s+", script.text)]
+            text = "tick " * script.clock or script.text
+            deltas += [{"content": word} for word in re.findall(r"\S+\s*|\s+", text)]
         ends: list[str | None] = [None] * len(deltas) + ["tool_calls" if script.call else "stop"]
         pairs = zip([*deltas, {}], ends, strict=True)
         chunks = [base | {"choices": [{"index": 0, "delta": delta, "finish_reason": end}]} for delta, end in pairs]
         if (request.get("stream_options") or {}).get("include_usage"):
             chunks.append(base | {"choices": [], "usage": usage(script, prompt_tokens)})
-        body = b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks) + b"data: [DONE]\n\n"
-        self._write(200, b"text/event-stream", body)
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+        self.transport.write(head)
+        self._speak(chunks, 0, script)
+
+    def _speak(self, chunks: list[dict[str, Any]], at: int, script: Script) -> None:
+        """Send this chunk and those after it, at the script's pace."""
+        while True:
+            if script.breaks_after and at > script.breaks_after:
+                return self.transport.close()
+            if at == len(chunks):
+                self._part(b"data: [DONE]\n\n")
+                self.transport.write(b"0\r\n\r\n")
+                self.busy = False
+                return self._next()
+            chunk = chunks[at]
+            if script.clock and chunk["choices"] and chunk["choices"][0]["delta"].get("content"):
+                chunk["choices"][0]["delta"]["content"] = f"{time.time():.6f} "
+            self._part(b"data: " + orjson.dumps(chunk) + b"\n\n")
+            at += 1
+            if script.pace_s:
+                loop = asyncio.get_running_loop()
+                loop.call_later(script.pace_s, self._speak, chunks, at, script)
+                return None
+
+    def _part(self, body: bytes) -> None:
+        self.transport.write(b"%x\r\n%s\r\n" % (len(body), body))
 
     def _base(self, request: dict[str, Any], kind: str) -> dict[str, Any]:
         self.server.answers += 1

@@ -156,7 +156,7 @@ def csv_rows(text: io.TextIOBase, field: str = "file") -> Iterator[dict[str, str
     if len(set(header)) < len(header):
         raise Invalid({field: ["Two columns of the CSV have the same name."]})
     try:
-        for number, row in enumerate(csv.reader(text, delimiter=delimiter), start=2):
+        for number, row in enumerate(csv.reader(text, delimiter=delimiter, strict=True), start=2):
             if not row:
                 continue
             if len(row) > len(header):

@@ -13,6 +13,11 @@ from memory.models import File, FileVersion
 class Base64Field(CharField):
     """Bytes in base64, as standard as RFC 4648 §4 has it; line breaks between are taken."""
 
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        """The bytes; of a blank text (which DRF would hand back as it is) none."""
+        found = super().run_validation(data)
+        return b"" if found == "" else found
+
     def to_internal_value(self, data: Any) -> bytes:  # type: ignore[override]
         """The bytes."""
         text = super().to_internal_value(data)

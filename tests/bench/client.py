@@ -64,9 +64,10 @@ class Connection:
         length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
         return Answer(status, await self.reader.readexactly(length))
 
-    async def events(self, path: str) -> AsyncIterator[tuple[float, dict[str, Any]]]:
-        """(when it came, what it says) of each frame of an SSE stream."""
-        self._send("GET", path, b"", b"Accept: text/event-stream\r\n")
+    async def events(self, path: str, body: Any = None) -> AsyncIterator[tuple[float, dict[str, Any]]]:
+        """(when it came, what it says) of each frame of an SSE stream, got by GET, or by POST of this body."""
+        method, sent = ("GET", b"") if body is None else ("POST", orjson.dumps(body))
+        self._send(method, path, sent, b"Accept: text/event-stream\r\n")
         status, head = await self._head()
         if status != 200 or b"transfer-encoding: chunked" not in head:
             raise Refused(f"No stream but: {head.decode()}")

@@ -109,6 +109,15 @@ class Stack:
             yield program
 
     @contextmanager
+    def model_server(self, latency_s: float = 0.0) -> Iterator[dict[str, str]]:
+        """The scripted model, and the environment that makes it the gateway."""
+        port = free_port()
+        server = ["-m", "tests.model_server", "--port", str(port), "--latency-ms", str(latency_s * 1000)]
+        gateway = {"LLM_BASE_URL": f"http://127.0.0.1:{port}/v1", "LLM_API_KEY": "sk-bench"}
+        with self.running("model-server", [sys.executable, *server]):
+            yield gateway | {"LLM_MODEL": "openai/gpt-4o-mini"}
+
+    @contextmanager
     def web(self, application: str = "config.asgi:application") -> Iterator[Program]:
         """The web server, or with another application a floor on the same server."""
         command = [*programs.web()[:-1], application]

@@ -24,19 +24,21 @@ FROM pg_stat_activity a WHERE a.application_name = 'regente-engine' AND a.state 
 def stop_engines(stand: Stand, dice: random.Random, cycles: int) -> Report:
     """What the stale engine still wants to write is refused: each step has the one result that was recorded first."""
     report = Report("R7", f"SIGSTOP for {FROZEN_S:.0f} s, SIGCONT: a stale engine writes nothing")
-    load, freezes, seen = Load(stand, dice, clients=2), [], {}
+    load, freezes, thaws, seen = Load(stand, dice, clients=2), [], [], {}
     for _ in range(cycles):
         engines = stand.both_engines()
         time.sleep(dice.uniform(0.3, 1.2))
         pid = dice.choice(sorted(engines))
         freezes.append(_frozen(stand, pid, engines[pid], seen))
+        thaws.append(time.time())
     runs = load.end()
     report.figures |= {"cycles": cycles, "runs": len(runs), "taken over": sum(len(freeze.runs) for freeze in freezes)}
     check_all_completed(stand, report, runs)
     changed = {at for at, row in _steps(stand, runs).items() if at in seen and row != seen[at]}
     report.figures["steps seen before the thaw"] = len(seen)
     report.none("steps overwritten", changed)
-    check_effects(stand, report, runs, [Kill(f.at + late, f.what, f.pids, f.runs) for f in freezes for late in MOMENTS])
+    kills = [Kill(f.at + late, f.what, f.pids, f.runs) for f in freezes for late in MOMENTS]
+    check_effects(stand, report, runs, kills, thaws=thaws)
     check_everything(stand, report)
     return report
 

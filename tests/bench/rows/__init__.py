@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tests.bench.figures import Row
-from tests.bench.rows import death, http, latency, model, noop, stream
+from tests.bench.rows import death, http, latency, memory, model, noop, speech, stream
 from tests.bench.setting import Bench
 
 ROWS: dict[str, Callable[[Bench], list[Row]]] = {
@@ -12,5 +12,7 @@ ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "model": model.measure,
     "latency": latency.measure,
     "stream": stream.measure,
+    "speech": speech.measure,
     "death": death.measure,
+    "memory": memory.measure,
 }

@@ -1,6 +1,5 @@
 """A thousand runs that wait for a model at once: how soon all are done, and what waiting costs."""
 
-import sys
 import time
 from dataclasses import dataclass, field
 
@@ -11,7 +10,6 @@ from tests.bench.figures import Row, at_most
 from tests.bench.load import Batch
 from tests.bench.setting import Bench
 from tests.bench.stack import WORKER, Program
-from tests.product import free_port
 
 RUNS, WARM_RUNS = 1_000, 400
 ENGINES = 2
@@ -41,15 +39,8 @@ class Cost:
 
 def measure(bench: Bench) -> list[Row]:
     """Makespan, memory and connections of runs that wait."""
-    port = free_port()
-    server = [sys.executable, "-m", "tests.model_server", "--port", str(port), "--latency-ms", str(LATENCY_S * 1000)]
-    gateway = {
-        "LLM_BASE_URL": f"http://127.0.0.1:{port}/v1",
-        "LLM_API_KEY": "sk-bench",
-        "LLM_MODEL": "openai/gpt-4o-mini",
-    }
     workflow = _workflow(bench)
-    with bench.stack.running("model-server", server), bench.stack.worker(**gateway) as worker:
+    with bench.stack.model_server(LATENCY_S) as gateway, bench.stack.worker(**gateway) as worker:
         load.seconds(bench, _queue(bench, workflow, WARM_RUNS, "<<delay: 0>>"))
         costs, taken = [], []
         for _ in range(bench.trials):

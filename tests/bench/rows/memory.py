@@ -1,0 +1,104 @@
+"""Searching 100,000 memories of one tenant among a million: how long it takes, and how much of the nearest it finds."""
+
+import time
+from typing import Any
+
+import psycopg
+from django.db import connection
+from pgvector import HalfVector
+
+from accounts.models import Tenant
+from memory import finding, indexing, retrieval
+from memory.embedding import LOCAL_MODEL, LocalEmbedder
+from memory.retrieval import Question, Viewer
+from tests.bench import memories
+from tests.bench.figures import Row, at_least, at_most, percentile
+from tests.bench.setting import Bench
+
+QUESTIONS, WARM = 60, 10
+NEAREST = 10
+FLOOR = "the same SQL sent by psycopg"
+
+
+def measure(bench: Bench) -> list[Row]:
+    """Without a filter, and with one that leaves a hundredth."""
+    tenant = memories.fill()
+    for key, model, dimension in indexing.missing():
+        indexing.build(key, model, dimension)
+    asked = list(memories.questions(QUESTIONS + WARM))
+    rows = []
+    for name, what, metadata in (("", "all", {}), ("-filtered", "a hundredth of", {"tag": 7})):
+        questions = [_question(text, metadata) for text in asked]
+        viewer = Viewer(tenant.pk)
+        trials = [_trial(viewer, questions) for _ in range(bench.trials)]
+        recalls = [_recall(tenant, viewer, question) for question in questions]
+        told = f"a search over {what} {memories.OF_EACH:,} memories among {memories.TENANTS * memories.OF_EACH:,}"
+        ours, theirs = [trial[0] for trial in trials], [trial[1] for trial in trials]
+        rows += [
+            Row(f"memory{name}", f"{told}, p50", "ms", ours, (at_most(1.5, of_floor=True),), FLOOR, theirs),
+            Row(f"memory-recall{name}", f"recall@10 of {told}", "", [sum(recalls) / len(recalls)], (at_least(0.95),)),
+        ]
+    return rows
+
+
+def _question(text: str, metadata: dict[str, Any]) -> Question:
+    (vector,) = LocalEmbedder().vectors([text])
+    return Question(text, vector, LOCAL_MODEL, metadata=metadata, limit=NEAREST, threshold=0.0)
+
+
+def _trial(viewer: Viewer, questions: list[Question]) -> tuple[float, float]:
+    """(ms of a search, ms of its statements sent directly), each the median of all questions, asked in turns."""
+    ours, theirs = [], []
+    with memories.connect() as direct:
+        for number, question in enumerate(questions):
+            statements: list[tuple[str, Any]] = []
+            began = time.perf_counter()
+            with connection.execute_wrapper(_recording(statements)):
+                retrieval.search(viewer, question)
+            took = time.perf_counter() - began
+            again = _directly(direct, statements)
+            if number >= WARM:
+                ours.append(took * 1000)
+                theirs.append(again * 1000)
+    return percentile(ours, 0.5), percentile(theirs, 0.5)
+
+
+def _recording(statements: list[tuple[str, Any]]) -> Any:
+    def record(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        statements.append((sql, params))
+        return execute(sql, params, many, context)
+
+    return record
+
+
+def _directly(direct: psycopg.Connection, statements: list[tuple[str, Any]]) -> float:
+    """Seconds that these statements take on a bare connection, in one transaction."""
+    with psycopg.ClientCursor(direct) as cursor:  # as Django does: values are put in by the client
+        began = time.perf_counter()
+        with direct.transaction():
+            for sql, params in statements:
+                cursor.execute(sql, params)
+                if cursor.description:
+                    cursor.fetchall()
+        return time.perf_counter() - began
+
+
+def _recall(tenant: Tenant, viewer: Viewer, question: Question) -> float:
+    """The share of the exactly nearest that the vector search finds."""
+    found = finding.by_meaning(viewer, question, NEAREST)
+    best = sorted(found, key=lambda entry: -found[entry])[:NEAREST]
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_indexscan = off")
+        cursor.execute(
+            "SELECT entry_id FROM memory_memorychunk WHERE tenant_id = %s AND metadata @> %s::jsonb"
+            " ORDER BY embedding <#> %s::halfvec(256) LIMIT %s",
+            [
+                tenant.pk,
+                "{}" if not question.metadata else '{"tag": 7}',
+                HalfVector(question.vector).to_text(),
+                NEAREST,
+            ],
+        )
+        exact = {row[0] for row in cursor.fetchall()}
+        cursor.execute("RESET enable_indexscan")
+    return len(exact & set(best)) / len(exact)
