@@ -158,6 +158,7 @@ class Connection(asyncio.Protocol):
     def _chat(self, request: dict[str, Any]) -> None:
         stats, text = self.server.stats, texts(request["messages"])
         self.server.requests.append(request)
+        self.server.arrivals.append(time.time())
         script = self.server.scripter.read(request, text)
         stats.calls += 1
         stats.prompt_chars += len(text)
@@ -257,6 +258,7 @@ class ModelServer:
         self.stats = Stats()
         self.scripter = Scripter(latency_s)
         self.requests: list[dict[str, Any]] = []
+        self.arrivals: list[float] = []  # when each came
         self.answers = 0
 
     @property
@@ -301,7 +303,7 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=0)
     options = parser.parse_args()
     server = ModelServer(options.port, options.latency_ms / 1000)
-    server.requests = _Forgetful()
+    server.requests, server.arrivals = _Forgetful(), _Forgetful()
     print(f"model server on http://127.0.0.1:{options.port}/v1, {options.latency_ms:g} ms", flush=True)
     try:
         asyncio.run(server.serve())
@@ -309,10 +311,10 @@ def main() -> None:
         print("stopped", flush=True)
 
 
-class _Forgetful(list[dict[str, Any]]):
+class _Forgetful(list[Any]):
     """A list that keeps nothing: a benchmark's hundred thousand requests need no memory."""
 
-    def append(self, _: dict[str, Any]) -> None:
+    def append(self, _: Any) -> None:
         """Drop the request."""
 
 

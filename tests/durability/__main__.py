@@ -21,6 +21,7 @@ from rich.table import Table
 from tests.durability.break_wire import break_wire
 from tests.durability.cancel_runs import cancel_runs
 from tests.durability.fuzz_states import fuzz_states
+from tests.durability.kill_agents import kill_agents
 from tests.durability.kill_workers import kill_workers
 from tests.durability.lose_broker import freeze_broker, lose_broker
 from tests.durability.repeat_keys import repeat_keys
@@ -55,6 +56,12 @@ def standing(play: Callable[[Stand, random.Random, bool], list[Report]]) -> Play
 def kills(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
     """R1, R2."""
     return kill_workers(stand, dice, *((30, 6) if small else (200, 22)))
+
+
+@standing
+def loops(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
+    """R1c."""
+    return [kill_agents(stand, dice, *((6, 3) if small else (40, 12)))]
 
 
 @standing
@@ -101,6 +108,7 @@ def cancels(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
 
 SCENARIOS = (
     Scenario(("R1", "R2"), kills),
+    Scenario(("R1c",), loops),
     Scenario(("R3", "R3b"), broker),
     Scenario(("R4",), database),
     Scenario(("R4b",), wire),

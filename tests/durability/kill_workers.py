@@ -27,7 +27,7 @@ def kill_workers(stand: Stand, dice: random.Random, runs: int, kills: int) -> li
     hits: list[Kill] = []
     for number in range(1, kills + 1):
         time.sleep(dice.uniform(*KILLS_APART_S))
-        hits.append(_kill_one(stand, dice, whole=number % WHOLE_WORKER_EACH == 0))
+        hits.append(kill_one(stand, dice, whole=number % WHOLE_WORKER_EACH == 0))
     starting.end()
     lost.figures |= {"runs": len(started), "kills": len(hits), "processes": sum(len(hit.pids) for hit in hits)}
     lost.figures["interrupted"] = sum(len(hit.runs) for hit in hits)
@@ -53,7 +53,7 @@ def _start(stand: Stand, dice: random.Random, runs: int, pace: float, started: l
         time.sleep(pace)
 
 
-def _kill_one(stand: Stand, dice: random.Random, whole: bool) -> Kill:
+def kill_one(stand: Stand, dice: random.Random, whole: bool) -> Kill:
     """One engine's process, or the worker's parent, whose children end with it."""
     engines = until(stand.engines, 60, "an engine")
     if whole:
