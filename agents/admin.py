@@ -1,8 +1,13 @@
 """Agents and tools in the operator's admin."""
 
-from django.contrib import admin
+from typing import Any
 
-from agents.models import Agent, Tool
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from agents.models import Agent, Conversation, ConversationTurn, Tool
+from orchestration.admin import ReadOnlyAdmin
 
 
 class KeyedAdmin(admin.ModelAdmin):
@@ -25,4 +30,31 @@ class ToolAdmin(KeyedAdmin):
     """Tools; their config may hold credentials, so it is not shown."""
 
     list_display = ("key", "name", "tenant", "handler_type", "risk_level", "updated_at")
-    exclude = ("handler_config",)
+    exclude = ("handler_config", "sealed")
+
+
+class TurnInline(admin.TabularInline):
+    """The turns of a conversation."""
+
+    model = ConversationTurn
+    fields = readonly_fields = ("number", "run_id")
+    ordering = ("number",)
+    extra = 0
+    can_delete = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Of all tenants: the admin is the platform operator's."""
+        return ConversationTurn.all_tenants.order_by("number")
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """No."""
+        return False
+
+
+@admin.register(Conversation)
+class ConversationAdmin(ReadOnlyAdmin):
+    """Conversations of all tenants; what was said is in their runs."""
+
+    list_display = ("key", "title", "tenant_id", "agent_key", "updated_at")
+    search_fields = ("key", "title")
+    inlines = (TurnInline,)

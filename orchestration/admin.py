@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from orchestration.models import Approval, Engine, Run, Workflow, WorkflowVersion
+from orchestration.models import App, Approval, Engine, Run, Workflow, WorkflowVersion
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -59,6 +59,14 @@ class RunAdmin(ReadOnlyAdmin):
     list_filter = ("status", "kind", "mode")
     search_fields = ("=id", "=subject_id", "=tenant__id")
     ordering = ("-id",)
+
+
+@admin.register(App)
+class AppAdmin(ReadOnlyAdmin):
+    """Apps of all tenants."""
+
+    list_display = ("key", "name", "tenant_id", "visibility", "updated_at")
+    search_fields = ("key", "name")
 
 
 @admin.register(Approval)

@@ -1,4 +1,4 @@
-"""manage.py seed_demo: the demo's tenant, user, agent and workflow. It may run as often as one likes."""
+"""manage.py seed_demo: the demo's tenant, user, agents, workflow and table. It may run as often as one likes."""
 
 import json
 import os
@@ -12,10 +12,11 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from accounts.models import Membership, Role, Tenant, User
-from agents.demo import TRIAGE_AGENT
+from agents.demo import AGENTS, ROOMS
 from agents.demo_workflow import TRIAGE_WORKFLOW
 from agents.models import Agent
 from config.env import env_text
+from memory.datastore.tables import list_tables, load_table
 from orchestration.definition.saving import create_workflow
 from orchestration.models import Workflow
 
@@ -27,7 +28,7 @@ CREDENTIALS = "demo_credentials.json"
 class Command(BaseCommand):
     """Makes what is missing and leaves what somebody has changed."""
 
-    help = "Make the demo tenant with its user, the ticket triage agent and the workflow “Ticket Triage”."
+    help = "Make the demo tenant: its user, two agents, the workflow “Ticket Triage”, the table rooms."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """How to tell the credentials."""
@@ -69,7 +70,10 @@ def seed(password: str) -> User:
         user.set_password(password)
         user.save(update_fields=["password"])
     Membership.all_tenants.get_or_create(user=user, defaults={"tenant": tenant, "role": Role.ADMIN})
-    Agent.all_tenants.get_or_create(tenant=tenant, key=TRIAGE_AGENT["key"], defaults=TRIAGE_AGENT)
+    for agent in AGENTS:
+        Agent.all_tenants.get_or_create(tenant=tenant, key=agent["key"], defaults=agent)
+    if not list_tables(tenant.pk):
+        load_table(tenant.pk, "rooms", ROOMS, "create", from_text=False)
     if not Workflow.objects.for_tenant(tenant).filter(name=TRIAGE_WORKFLOW["name"]).exists():
         create_workflow(tenant.pk, TRIAGE_WORKFLOW, user.pk)
     return user
