@@ -2,8 +2,8 @@
 
     python -m tests.model_server --port 9100 --latency-ms 2000
 
-It answers POST /v1/chat/completions (streamed when asked), GET /v1/models and GET /stats. Marks in the messages' texts
-script an answer; of several marks of one kind the last one counts:
+It answers POST /v1/chat/completions (streamed when asked), POST /v1/embeddings, GET /v1/models and GET /stats. Marks
+in the messages' texts script an answer; of several marks of one kind the last one counts:
 
     <<say: hello>>           answer with this text
     <<words: 40>>            answer with forty words
@@ -34,6 +34,7 @@ import orjson
 MARK = re.compile(r"<<(say|words|clock|pace|break|call(?:\*\d+)?|delay|status|fail):\s*(.*?)>>", re.DOTALL)
 HEAD_END = b"\r\n\r\n"
 LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
+DIMENSIONS = 26  # of its embeddings
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 429: "Too Many Requests", 500: "Internal Server Error"}
 
 
@@ -150,10 +151,23 @@ class Connection(asyncio.Protocol):
             self._send(asdict(self.server.stats))
         elif path.endswith("/models"):
             self._send({"object": "list", "data": [{"id": "scripted", "object": "model"}]})
+        elif path.endswith("/embeddings"):
+            self._embed(orjson.loads(body))
         elif path.endswith("/chat/completions"):
             self._chat(orjson.loads(body))
         else:
             self._send({"error": {"message": f"no such path: {path}"}}, 404)
+
+    def _embed(self, request: dict[str, Any]) -> None:
+        """A vector per text, by the letters that it has: the same for the same text, near for nearly the same."""
+        self.server.requests.append(request)
+        self.server.arrivals.append(time.time())
+        texts = request["input"] if isinstance(request["input"], list) else [request["input"]]
+        vectors = [[float(text.lower().count(chr(97 + i))) + 0.01 for i in range(DIMENSIONS)] for text in texts]
+        data = [{"object": "embedding", "index": i, "embedding": vector} for i, vector in enumerate(vectors)]
+        tokens = sum(len(text) for text in texts) // 4 + 1
+        told = {"object": "list", "data": data, "model": request["model"]}
+        self._send(told | {"usage": {"prompt_tokens": tokens, "total_tokens": tokens}})
 
     def _chat(self, request: dict[str, Any]) -> None:
         stats, text = self.server.stats, texts(request["messages"])

@@ -1,0 +1,51 @@
+"""Another embedding model: asked over the gateway, and given to all memories by manage.py reembed."""
+
+import asyncio
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management import call_command
+
+from memory import retrieval
+from memory.embedding import LOCAL_MODEL, embedder, same_subject
+from memory.models import MemoryChunk
+from memory.retrieval import Question, Viewer
+from tests.memory.test_search_memory import ME, find, remember
+from tests.model_server import DIMENSIONS, ModelServer
+
+if TYPE_CHECKING:
+    from accounts.models import Tenant
+
+MODEL = "openai/text-embedding-3-small"
+
+
+@pytest.fixture
+def remote(settings: Any, model_server: ModelServer) -> ModelServer:
+    """The scripted model server as the gateway, its embeddings as memory's."""
+    settings.LLM_BASE_URL, settings.LLM_API_KEY = model_server.url, "sk-test"
+    settings.EMBEDDING_MODEL = MODEL
+    model_server.requests.clear()
+    return model_server
+
+
+def test_the_gateway_embeds(remote: ModelServer) -> None:
+    first, blank = asyncio.run(embedder().embed(["Room 204", " "]))
+    assert first is not None and len(first) == DIMENSIONS and sum(value * value for value in first) == pytest.approx(1)
+    assert blank is None and remote.requests[0]["model"] == "text-embedding-3-small"
+    assert same_subject(MODEL) == 0.45
+
+
+def test_reembedding_makes_all_memories_found_by_the_new_model(tenant: "Tenant", remote: ModelServer) -> None:
+    kept = remember(tenant, "The boiler of the annex hums at night.")
+    remember(tenant, "Breakfast is served on the terrace. " * 80)
+    told = StringIO()
+    call_command("reembed", stdout=told)
+    assert f"2 memories have vectors of {MODEL}" in told.getvalue()
+    assert set(MemoryChunk.all_tenants.values_list("model", flat=True)) == {MODEL}
+    (vector,) = asyncio.run(embedder().embed(["The boiler of the annex hums at night"]))
+    question = Question("humming", vector, MODEL, limit=1, threshold=0.9)
+    assert [memory["memory_id"] for memory in retrieval.search(Viewer(tenant.pk, ME), question)] == [kept]
+    assert find(tenant, "boiler", threshold=0.95) == []  # the old model's vectors are gone
+    call_command("reembed", stdout=told)
+    assert LOCAL_MODEL not in set(MemoryChunk.all_tenants.values_list("model", flat=True))
