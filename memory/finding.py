@@ -14,6 +14,7 @@ from pgvector import HalfVector
 
 from memory.indexing import PUBLIC, index_name, is_indexed, quoted
 from memory.models.entry import WORDS
+from memory.rarity import frequencies
 
 if TYPE_CHECKING:
     from memory.retrieval import Question, Viewer
@@ -94,7 +95,7 @@ def _nearest(viewer: "Viewer", question: "Question", scope: str, key: str, most:
     given = values(viewer, question)
     with transaction.atomic(), connection.cursor() as cursor:
         name, dimension = index_name(key, question.model), len(question.vector or ())
-        if is_indexed(cursor, name) and _many(cursor, where, given):
+        if is_indexed(cursor, name) and (not _narrowed(question) or _many(cursor, where, given)):
             cursor.execute(
                 f"SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {EF_SEARCH};"
                 f" SET LOCAL hnsw.max_scan_tuples = {MAX_SCAN}; SET LOCAL enable_bitmapscan = off;"
@@ -112,6 +113,11 @@ def _nearest(viewer: "Viewer", question: "Question", scope: str, key: str, most:
         return cursor.fetchall()
 
 
+def _narrowed(question: "Question") -> bool:
+    """Whether the question asks for some of a tenant's memories only; who has an index has many."""
+    return bool(question.owner_type or question.owner_id or question.type or question.metadata or question.owners)
+
+
 def _many(cursor: Any, where: str, given: dict[str, Any]) -> bool:
     """Whether the filters leave more than may be compared one by one; counted no further than that."""
     cursor.execute(
@@ -122,8 +128,11 @@ def _many(cursor: Any, where: str, given: dict[str, Any]) -> bool:
 
 
 def by_words(viewer: "Viewer", question: "Question", wanted: list[str], most: int) -> list[UUID]:
-    """The memories that have some of these words, those with the rarer and closer ones first."""
+    """The memories that have some of these words, those that have more of them, and closer together, first."""
     found: list[UUID] = []
+    wanted = frequencies.rare(viewer.tenant_id, wanted)
+    if not wanted:
+        return found
     scopes = [(own(viewer, "e"), "tenant{t}"), (others(viewer, "e"), "visibilitypublic & !tenant{t}")]
     for scope, within in scopes if question.public else scopes[:1]:
         with connection.cursor() as cursor:

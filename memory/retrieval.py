@@ -66,7 +66,7 @@ def search(viewer: Viewer, question: Question) -> list[dict[str, Any]]:
     if unknown and question.vector is not None:
         cosines |= finding.cosines_of(viewer, question, unknown)
     ids = {*cosines, *found_by_words}
-    rows = MemoryEntry.all_tenants.filter(pk__in=ids).filter(alive())
+    rows = MemoryEntry.all_tenants.filter(pk__in=ids).filter(alive()).defer("words")
     told = [_told(row, question, wanted, cosines.get(row.pk)) for row in rows]
     told = [item for item in told if item["similarity"] >= question.threshold]
     told.sort(key=lambda item: (-item["similarity"], item["memory_id"]))

@@ -128,6 +128,8 @@ async def _session(store: DataStore, who: Literal["reader", "writer"]) -> AsyncI
             raise SQLFailed(f"The statement took longer than {STATEMENT_S} s.") from None
         except psycopg.errors.QueryCanceled:
             raise SQLFailed(f"The statement took longer than {STATEMENT_S} s.") from None
+        except ValueError as fault:  # half a character, or a number that JSON cannot have
+            raise SQLFailed("The answer, or the statement, cannot be told as JSON.") from fault
         except psycopg.Error as fault:
             if connection.broken:
                 raise Unavailable("The database went away; try again shortly.") from None

@@ -5,12 +5,14 @@ statement that runs is the rendering, never the model's text. The layers behind 
 execution.py (RELIABILITY P10).
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
 
 from config.errors import DomainError
 
@@ -18,6 +20,8 @@ LONGEST = 10_000
 ROWS_MOST = 200
 JOINED_MOST = 16  # concatenations: thirty doublings of a text are a gigabyte
 DEPTH_MOST = 60
+WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)  # what the parser renders raw must be one
+WITH = "with {}"  # what a WITH is called in the statement that runs: no table, nor any catalogue, has a space
 
 
 class SQLRefused(DomainError):
@@ -76,7 +80,7 @@ def read_statement(text: str, tables: Collection[str]) -> Read:
     if not isinstance(tree, ROOTS):
         raise SQLRefused("Only SELECT may be run here.")
     _check(tree, ALLOWED, tables)
-    return Read(_limited(tree).sql(dialect="postgres", comments=False), _classified(tree))
+    return Read(_rendered(_limited(tree), ALLOWED, tables), _classified(tree))
 
 
 @dataclass(frozen=True)
@@ -95,26 +99,58 @@ def write_statement(text: str, tables: Collection[str]) -> Write:
         raise SQLRefused("Only INSERT and UPDATE may be run here.")
     _check(tree, ALLOWED | WRITING, tables, root=tree)
     target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
-    if not isinstance(target, exp.Table):
-        raise SQLRefused("The statement must name one table to write to.")
+    if not isinstance(target, exp.Table) or target.name not in tables:
+        raise SQLRefused(f"The statement must write to one of the tables {', '.join(sorted(tables)) or '(none)'}.")
     tree.set("returning", exp.Returning(expressions=[exp.Star()]))
     kind = "insert" if isinstance(tree, exp.Insert) else "update"
-    return Write(tree.sql(dialect="postgres", comments=False), target.name, kind)
+    return Write(_rendered(tree, ALLOWED | WRITING, tables), target.name, kind)
 
 
-def _parsed(text: str) -> exp.Expr:
+def _parsed(text: str, longest: int = LONGEST) -> exp.Expr:
     text = text.strip().rstrip(";").strip()
-    if not text or len(text) > LONGEST:
-        raise SQLRefused(f"Must be one statement of at most {LONGEST} characters.")
+    if not text or len(text) > longest:
+        raise SQLRefused(f"Must be one statement of at most {longest} characters.")
+    if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise SQLRefused("The SQL has half a character.")
     if "\x00" in text or _depth(text) > DEPTH_MOST:
         raise SQLRefused("The statement is nested too deeply.")
     try:
+        _check_tokens(text)
         trees = [tree for tree in sqlglot.parse(text, read="postgres") if tree is not None]
     except (SqlglotError, RecursionError, ValueError) as fault:
         raise SQLRefused(f"The SQL cannot be read: {str(fault).splitlines()[0][:200]}") from None
     if len(trees) != 1:
         raise SQLRefused("Only a single statement may be run.")
     return trees[0]
+
+
+def _check_tokens(text: str) -> None:
+    """Refuse what the parser reads as something else than PostgreSQL does."""
+    tokens = sqlglot.tokenize(text, read="postgres")
+    for token, after in zip(tokens, tokens[1:], strict=False):
+        if token.token_type == TokenType.NUMBER and after.text.startswith("_") and after.start == token.end + 1:
+            raise SQLRefused("Write numbers without _.")
+        if token.token_type == TokenType.INTERVAL and re.search(r"\bago\b", after.text, re.IGNORECASE):
+            raise SQLRefused("Write an interval with a minus sign rather than with ago.")
+
+
+def _rendered(tree: exp.Expr, allowed: frozenset[type[exp.Expr]], tables: Collection[str]) -> str:
+    """The statement that runs, each WITH under a name that nothing else has, so that a name out of its scope stands
+    for nothing; it has passed the check as it is read again, too.
+    """
+    own = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
+    for table in list(tree.find_all(exp.Table)):
+        if table.name in own:
+            table.set("alias", table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
+            table.set("this", exp.to_identifier(WITH.format(table.name), quoted=True))
+    for cte in tree.find_all(exp.CTE):
+        cte.args["alias"].set("this", exp.to_identifier(WITH.format(cte.alias_or_name), quoted=True))
+    sql = tree.sql(dialect="postgres", comments=False)
+    again = _parsed(sql, longest=3 * LONGEST)
+    if type(again) is not type(tree):
+        raise SQLRefused("The statement is ambiguous.")
+    _check(again, allowed, tables, root=again)
+    return sql
 
 
 def _depth(text: str) -> int:
@@ -144,6 +180,10 @@ def _check(
             _check_table(node, {*tables, *own})
         elif isinstance(node, exp.DataType):
             _check_type(node)
+        elif isinstance(node, exp.Var) and not WORD.fullmatch(node.name):
+            raise SQLRefused(f"{node.name[:60]!r} cannot stand here.")
+        elif isinstance(node, exp.DataTypeParam) and not (isinstance(node.this, exp.Literal) and node.this.is_int):
+            raise SQLRefused("The size of a type must be a whole number.")
         elif isinstance(node, exp.With) and node.args.get("recursive"):
             raise SQLRefused("WITH RECURSIVE is not allowed.")
         elif isinstance(node, exp.Select) and any(node.args.get(part) for part in ("into", "locks", "hint", "kind")):

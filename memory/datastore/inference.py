@@ -18,6 +18,7 @@ INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,17})")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 TRUE, FALSE = frozenset({"true", "yes"}), frozenset({"false", "no"})
 CSV_FIELD_MOST = 1_000_000
+SYSTEM = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})  # columns that every table has already
 
 
 @dataclass
@@ -34,7 +35,7 @@ def column_name(key: str, taken: Iterable[str]) -> str:
     plain = re.sub(r"[^a-z0-9_]+", "_", key.strip().lower()).strip("_")[:56] or "column"
     plain = plain if NAME.fullmatch(plain) else f"_{plain}"
     name, number = plain, 2
-    while name in taken:
+    while name in taken or name in SYSTEM:
         name, number = f"{plain}_{number}", number + 1
     return name
 
@@ -150,7 +151,10 @@ def csv_rows(text: io.TextIOBase, field: str = "file") -> Iterator[dict[str, str
     csv.field_size_limit(CSV_FIELD_MOST)
     first = text.readline()
     delimiter = max(",;\t", key=first.count)
-    header = next(csv.reader([first], delimiter=delimiter), [])
+    try:
+        header = next(csv.reader([first], delimiter=delimiter), [])
+    except csv.Error as fault:
+        raise Invalid({field: [f"The first line of the CSV cannot be read: {fault}."]}) from None
     if not any(name.strip() for name in header):
         raise Invalid({field: ["The CSV needs a first line with the names of its columns."]})
     if len(set(header)) < len(header):

@@ -91,7 +91,8 @@ def _make_login(cursor: Any, login: Login, limits: dict[str, str], schema: str) 
         limits = limits | SUPERUSERS_LIMITS
     for name, value in limits.items():
         cursor.execute(sql.SQL("ALTER ROLE {} SET {} = {}").format(role, sql.Identifier(name), sql.Literal(value)))
-    path = sql.SQL(", ").join([sql.Identifier(schema), sql.Identifier(VIEWS)])
+    # The catalogue last, or it would come first by itself and a table could not be told from it.
+    path = sql.SQL(", ").join(sql.Identifier(place) for place in (schema, VIEWS, "pg_catalog"))
     cursor.execute(sql.SQL("ALTER ROLE {} SET search_path = {}").format(role, path))
     for place in (schema, VIEWS):
         cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(place), role))

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import DataError, connection, transaction
-from psycopg import sql
+from django.db import connection, transaction
+from psycopg import DataError, sql
 
 from config.errors import Conflict, Invalid, NotFound
 from memory.datastore.inference import NAME, Column, Guess, columns_of, converted
@@ -49,8 +49,8 @@ def checked_name(name: str) -> str:
     """The name, when a table may have it."""
     if not NAME.fullmatch(name):
         raise Invalid({"name": ["Must match [a-z_][a-z0-9_]{0,62}: small letters, digits and _."]})
-    if name in RESERVED or name == LEDGER:
-        raise Invalid({"name": [f"{name} is the name of one of the platform's own views; choose another."]})
+    if name in RESERVED or name == LEDGER or name.startswith("pg_"):
+        raise Invalid({"name": [f"{name} is a name of the platform's or of PostgreSQL's own; choose another."]})
     return name
 
 

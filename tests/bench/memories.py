@@ -5,9 +5,10 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
 import psycopg
-from psycopg import sql
+from pgvector import HalfVector
+from pgvector.psycopg import register_vector
+from psycopg.types.json import Jsonb
 
 from accounts.models import Tenant
 from memory.embedding import LOCAL_MODEL, LocalEmbedder
@@ -55,6 +56,7 @@ def fill() -> Tenant:
     """The first of the tenants; all their memories are stored."""
     dice, tenants = random.Random(7), [make_tenant() for _ in range(TENANTS)]
     with connect() as connection:
+        register_vector(connection)
         connection.execute("SET synchronous_commit = off")
         connection.execute("DROP INDEX memory_words, chunk_metadata")  # made at the end in one go, as a restore does
         for _ in range(TENANTS * OF_EACH // BATCH):
@@ -67,27 +69,35 @@ def fill() -> Tenant:
 
 
 def _row(dice: random.Random, tenant_id: str) -> dict[str, Any]:
-    metadata = orjson.dumps({"tag": dice.randrange(TAGS)}).decode()
-    return {"id": uuid.uuid4(), "tenant": tenant_id, "content": sentence(dice), "metadata": metadata}
+    return {
+        "id": uuid.uuid4(),
+        "tenant": tenant_id,
+        "content": sentence(dice),
+        "metadata": {"tag": dice.randrange(TAGS)},
+    }
 
 
 COMMON = "tenant_id, type, owner_type, owner_id, visibility, metadata"
+TEXTS = ("varchar",) * 5
+ENTRIES = f"COPY memory_memoryentry (id, content, {COMMON}) FROM STDIN (FORMAT binary)"
+CHUNKS = f"COPY memory_memorychunk (entry_id, position, model, embedding, {COMMON}) FROM STDIN (FORMAT binary)"
 
 
 def _store(connection: psycopg.Connection, rows: list[dict[str, Any]]) -> None:
     vectors = LocalEmbedder().vectors([row["content"] for row in rows])
     with connection.transaction(), connection.cursor() as cursor:
-        with cursor.copy(sql.SQL(f"COPY memory_memoryentry (id, content, {COMMON}) FROM STDIN")) as copy:
+        with cursor.copy(ENTRIES) as copy:
+            copy.set_types(("uuid", "text", *TEXTS, "jsonb"))
             for row in rows:
                 copy.write_row((row["id"], row["content"], *_common(row)))
-        chunks = f"COPY memory_memorychunk (entry_id, position, model, embedding, {COMMON}) FROM STDIN"
-        with cursor.copy(sql.SQL(chunks)) as copy:
+        with cursor.copy(CHUNKS) as copy:
+            copy.set_types(("uuid", "int4", "varchar", "halfvec", *TEXTS, "jsonb"))
             for row, vector in zip(rows, vectors, strict=True):
-                copy.write_row((row["id"], 0, LOCAL_MODEL, str(vector), *_common(row)))
+                copy.write_row((row["id"], 0, LOCAL_MODEL, HalfVector(vector), *_common(row)))
 
 
 def _common(row: dict[str, Any]) -> tuple[Any, ...]:
-    return row["tenant"], "long_term", "tenant", row["tenant"], "org", row["metadata"]
+    return row["tenant"], "long_term", "tenant", row["tenant"], "org", Jsonb(row["metadata"])
 
 
 def questions(count: int) -> Iterator[str]:

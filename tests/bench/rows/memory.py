@@ -24,7 +24,8 @@ def measure(bench: Bench) -> list[Row]:
     """Without a filter, and with one that leaves a hundredth."""
     tenant = memories.fill()
     for key, model, dimension in indexing.missing():
-        indexing.build(key, model, dimension)
+        if key == tenant.pk:  # the others' would take minutes more, and no search of ours looks at them
+            indexing.build(key, model, dimension)
     asked = list(memories.questions(QUESTIONS + WARM))
     rows = []
     for name, what, metadata in (("", "all", {}), ("-filtered", "a hundredth of", {"tag": 7})):
@@ -48,19 +49,26 @@ def _question(text: str, metadata: dict[str, Any]) -> Question:
 
 def _trial(viewer: Viewer, questions: list[Question]) -> tuple[float, float]:
     """(ms of a search, ms of its statements sent directly), each the median of all questions, asked in turns."""
+    recorded = [_statements(viewer, question) for question in questions]  # the pages are warm for both from now on
     ours, theirs = [], []
     with memories.connect() as direct:
-        for number, question in enumerate(questions):
-            statements: list[tuple[str, Any]] = []
+        for number, (question, statements) in enumerate(zip(questions, recorded, strict=True)):
             began = time.perf_counter()
-            with connection.execute_wrapper(_recording(statements)):
-                retrieval.search(viewer, question)
+            retrieval.search(viewer, question)
             took = time.perf_counter() - began
             again = _directly(direct, statements)
             if number >= WARM:
                 ours.append(took * 1000)
                 theirs.append(again * 1000)
     return percentile(ours, 0.5), percentile(theirs, 0.5)
+
+
+def _statements(viewer: Viewer, question: Question) -> list[tuple[str, Any]]:
+    """What a search sends."""
+    statements: list[tuple[str, Any]] = []
+    with connection.execute_wrapper(_recording(statements)):
+        retrieval.search(viewer, question)
+    return statements
 
 
 def _recording(statements: list[tuple[str, Any]]) -> Any:
