@@ -17,6 +17,7 @@ HONEST = (
     "remembers and recalls, reads and writes files, counts and lists rows of tables, and calls tools that a message "
     "names. Set LLM_BASE_URL or a provider's key to use a language model."
 )
+SIGNED = "(offline model)"
 PIECE = re.compile(r"\S+\s*|\s+")  # a word at a time, as language models speak
 REMEMBERED = "What you remember"
 TABLE = re.compile(r"^(\w+)\((.*)\)$", re.MULTILINE)
@@ -94,14 +95,14 @@ def _retold(request: ModelRequest, answer: str) -> str:
         words = plain_requests.told(tool.tool, json.loads(answer)) if tool else ""
     except (ValueError, KeyError, TypeError):
         words = ""
-    return words or f"The offline model called the tool; it answered: {summary(answer, 2_000)}"
+    return f"{words}\n{SIGNED}" if words else f"The offline model called the tool: {summary(answer, 2_000)}"
 
 
 def _recalled(request: ModelRequest) -> str:
     """What the agent was given of its memory, when it was given any."""
     given = [str(m["content"]) for m in request.messages if m["role"] == "system"]
     lines = [text.partition("\n")[2] for text in given if text.startswith(REMEMBERED)]
-    return f"From memory:\n{lines[0]}" if lines else ""
+    return f"From memory:\n{lines[0]}\n{SIGNED}" if lines else ""
 
 
 def _plain(name: str) -> str:

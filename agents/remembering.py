@@ -28,7 +28,7 @@ QUESTION_MOST = 2_000
 
 def viewer_of(run: "RunInfo", agent_id: str = "") -> Viewer:
     """Who asks, when a run does."""
-    return Viewer(run.tenant_id, run.created_by, run.app_id, agent_id, run.id)
+    return Viewer(run.tenant_id, run.created_by, run.app_id, agent_id, run.id, run.on_behalf_of)
 
 
 async def recalled(ctx: "RunContext", agent: AgentSpec, message: str, prefix: str) -> list[dict[str, Any]]:
@@ -51,7 +51,7 @@ async def _look(ctx: "RunContext", agent: AgentSpec, message: str) -> list[dict[
     run, text, model = ctx.run, message[:QUESTION_MOST], embedder()
     (vector,) = await model.embed([text])
     owners = [(Owner.RUN, str(run.id)), (Owner.AGENT, agent.id), (Owner.TENANT, run.tenant_id)]
-    owners += [(Owner.USER, str(run.created_by))] if run.created_by else []
+    owners += [(Owner.USER, run.on_behalf_of or str(run.created_by))] if run.created_by else []
     question = Question(text, vector, model.model, owners=tuple(owners), limit=40, threshold=THRESHOLD, public=False)
     found = await ctx.database(partial(retrieval.search, viewer_of(run, agent.id), question))
     taken: Counter[str] = Counter()

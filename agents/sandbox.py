@@ -6,6 +6,7 @@ Where no sandbox can be made nothing runs at all: `unavailable()` says why.
 import asyncio
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -16,18 +17,19 @@ from pathlib import Path
 
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin")
 CERTAIN_S = 2.0
+NOBODY = 65534
 MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a command may use. Memory is per process, the rest over all of them."""
+    """What a command may use. Memory, time of the processor and file sizes are per process."""
 
     wall_s: float = 10.0
     cpu_s: int = 10
-    memory: int = 512 * MIB
+    memory: int = 256 * MIB
     file_size: int = 64 * MIB
-    processes: int = 64
+    processes: int = 32
     output: int = 1 * MIB
 
 
@@ -50,6 +52,10 @@ for name, most in limits.items():
     hard = r.getrlimit(kind)[1]
     most = most if hard == r.RLIM_INFINITY else min(most, hard)
     r.setrlimit(kind, (most, most))
+if %(user)d:
+    os.setgroups([])
+    os.setresgid(%(user)d, %(user)d, %(user)d)
+    os.setresuid(%(user)d, %(user)d, %(user)d)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
@@ -59,15 +65,32 @@ def python() -> str:
     return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
 
 
+def _isolation() -> tuple[list[str], int]:
+    """(options, the user to become once limits are set). Without root a user namespace stands between us and the
+    command. No number of processes is too many for root, in its namespaces too, so root becomes a user that nobody is,
+    another one each time, as processes are counted by user.
+    """
+    if os.geteuid() != 0:
+        return ["--unshare-all", "--cap-drop", "ALL", "--uid", str(NOBODY), "--gid", str(NOBODY)], 0
+    apart = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    become = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    return apart + become, 2_000_000_000 + secrets.randbelow(100_000_000)
+
+
 def _command(argv: list[str], limits: Limits) -> list[str]:
     binds = [part for folder in SYSTEM if Path(folder).exists() for part in ("--ro-bind", folder, folder)]
     if not sys.base_prefix.startswith("/usr"):
+        for parent in reversed(Path(sys.base_prefix).parents[:-1]):
+            binds += ["--perms", "0755", "--dir", str(parent)]
         binds += ["--ro-bind", sys.base_prefix, sys.base_prefix]
-    limiter = LIMITER % vars(limits)
+    isolation, user = _isolation()
+    limiter = LIMITER % (vars(limits) | {"user": user})
     return [
-        *(shutil.which("bwrap") or "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"),
-        *("--cap-drop", "ALL", "--uid", "65534", "--gid", "65534", "--hostname", "sandbox"),
-        *(*binds, "--proc", "/proc", "--dev", "/dev", "--size", str(limits.file_size), "--tmpfs", "/tmp"),
+        *(shutil.which("bwrap") or "bwrap", "--die-with-parent", "--new-session", "--clearenv"),
+        *(*isolation, "--hostname", "sandbox"),
+        *(*binds, "--proc", "/proc", "--dev", "/dev"),
+        *("--perms", "1777", "--size", str(limits.file_size), "--tmpfs", "/tmp"),
+        *("--remount-ro", "/dev", "--remount-ro", "/"),  # all else that could be written is the machine's memory
         *("--chdir", "/tmp", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "HOME", "/tmp", "--setenv", "LANG"),
         *("C.UTF-8", "--", python(), "-I", "-S", "-c", limiter, *argv),
     ]

@@ -1,11 +1,14 @@
 """A turn as SSE (seed 000 §5, §14): connected, text…, tool_call…, complete or error.
 
 The tables are the truth: tool calls and the end are read from them, and so is whatever of the text was not heard while
-it was said. An `id:` is the seq of the last event that a frame rests on, and behind a dash how many characters of the
-text after it were sent; with that as Last-Event-ID a client that was away goes on where it was.
+it was said. An `id:` is the seq of the last event that a frame rests on, and, behind dashes, how many characters of
+the text after it were sent and their CRC-32; with that as Last-Event-ID a client that was away goes on where it was,
+and is told to discard them when a later try says something else.
 """
 
 import asyncio
+import re
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -13,6 +16,7 @@ from uuid import UUID
 from agents.acting import shown
 from agents.conversation import STEP
 from orchestration.hearing import Ear, Heard, voices
+from orchestration.models import FINAL
 from orchestration.serializers.runs import step_id
 from orchestration.streaming import COMMENT_S, followers
 from orchestration.streaming import frame as sse_frame
@@ -22,6 +26,11 @@ SELECT e.seq, e.kind, e.step, e.payload, s.status, s.input, s.output, s.error
 FROM orchestration_runevent e LEFT JOIN orchestration_step s ON s.run_id = e.run_id AND s.name = e.step
 WHERE e.run_id = %(run)s AND e.seq > %(after)s ORDER BY e.seq LIMIT 500
 """
+STATE = """
+SELECT r.status, r.result, (SELECT max(seq) FROM orchestration_runevent e WHERE e.run_id = r.id) AS seq
+FROM orchestration_run r WHERE r.id = %s
+"""
+PLACE = re.compile(r"(\d{1,10})(?:-(\d{1,9})(?:-(\d{1,10}))?)?", re.ASCII)
 MODEL = f"{STEP}/model-"
 TOOL = f"{STEP}/tool-"
 
@@ -29,10 +38,11 @@ TOOL = f"{STEP}/tool-"
 class Turn:
     """What a client has been told of a run so far."""
 
-    def __init__(self, run_id: UUID, seq: int = 0, offset: int = 0) -> None:
+    def __init__(self, run_id: UUID, seq: int = 0, offset: int = 0, crc: int = 0) -> None:
         self.run_id, self.seq = run_id, seq
-        self.offset = offset  # characters of the step's text that were sent
+        self.offset, self.crc = offset, crc  # of the text under way that was sent: its characters, their CRC-32
         self.step = self.voice = ""
+        self.silenced: set[str] = set()  # voices of tries that came to nothing
         self.recorded: set[str] = set()
         self.called: set[str] = set()  # steps whose tool call was told: each is told once, however often it was tried
         self.ended = False
@@ -69,12 +79,18 @@ class Turn:
             return self._taken_back()
         self.recorded.add(row["step"])
         text = (row["output"] or {}).get("text") or ""
-        rest = text[self.offset :] if self.step in ("", row["step"]) else text
-        self.step, self.voice, self.offset = "", "", 0
-        return [self.frame({"type": "text", "content": rest})] if rest else []
+        frames = [] if self._begins(text) else self._taken_back()
+        rest = text[self.offset :]
+        self.step, self.voice, self.offset, self.crc = "", "", 0, 0
+        return [*frames, self.frame({"type": "text", "content": rest})] if rest else frames
+
+    def _begins(self, text: str) -> bool:
+        """Whether the text begins with what the client was sent."""
+        return len(text) >= self.offset and zlib.crc32(text[: self.offset].encode()) == self.crc
 
     def _taken_back(self) -> list[bytes]:
-        sent, self.step, self.voice, self.offset = self.offset, "", "", 0
+        self.silenced.add(self.voice)
+        sent, self.step, self.voice, self.offset, self.crc = self.offset, "", "", 0, 0
         return [self.frame({"type": "restart", "discard": sent})] if sent else []
 
     def knows(self, piece: Heard) -> bool:
@@ -83,22 +99,22 @@ class Turn:
 
     async def hear(self, piece: Heard) -> list[bytes]:
         """The frames that a piece of text makes: what of it is new, after what was missed before it."""
-        if piece.step in self.recorded or not piece.step.startswith(MODEL):
+        if piece.step in self.recorded or piece.voice in self.silenced or not piece.step.startswith(MODEL):
             return []
         frames: list[bytes] = []
-        if self.step and piece.voice != self.voice and self.voice:
+        start, text = piece.at, piece.text
+        if start > self.offset or (start and piece.voice != self.voice):
+            start, text = 0, await voices.said(piece.voice)
+        if self.offset and piece.voice != self.voice and (self.voice or not self._begins(text)):
             frames = self._taken_back()
         self.step, self.voice = piece.step, piece.voice
-        start, text = piece.at, piece.text
-        if start > self.offset:
-            start, text = 0, await voices.said(piece.voice)
-        new = text[self.offset - start :] if start <= self.offset else ""
-        self.offset += len(new)
-        return [*frames, self.frame({"type": "text", "content": new}, self.offset)] if new else frames
+        new = text[self.offset - start :]
+        self.offset, self.crc = self.offset + len(new), zlib.crc32(new.encode(), self.crc)
+        return [*frames, self.frame({"type": "text", "content": new})] if new else frames
 
-    def frame(self, body: dict[str, Any], offset: int = 0) -> bytes:
+    def frame(self, body: dict[str, Any]) -> bytes:
         """A frame that says where the client is once it has it."""
-        place = f"{self.seq}-{offset}" if offset else str(self.seq)
+        place = f"{self.seq}-{self.offset}-{self.crc}" if self.offset else str(self.seq)
         return b"id: " + place.encode() + b"\n" + sse_frame(body)
 
 
@@ -111,13 +127,11 @@ def _tool_call(row: dict[str, Any]) -> dict[str, Any]:
     return shown(payload["tool_id"], payload.get("tool_name") or payload["tool_id"], row["input"], result)
 
 
-def place_of(last_event_id: str) -> tuple[int, int]:
-    """(seq, characters after it) of a Last-Event-ID; the beginning for one that is none of ours."""
-    seq, _, offset = last_event_id.partition("-")
-    try:
-        return min(int(seq), 2**31 - 1), min(int(offset or 0), 10**9)
-    except ValueError:
-        return 0, 0
+def place_of(last_event_id: str) -> tuple[int, int, int]:
+    """(seq, characters after it, their CRC-32) of a Last-Event-ID; the beginning for one that is none of ours."""
+    found = PLACE.fullmatch(last_event_id)
+    seq, offset, crc = (int(number or 0) for number in found.groups()) if found else (0, 0, 0)
+    return min(seq, 2**31 - 1), offset, crc
 
 
 async def turn_stream(run_id: UUID, conversation_id: str, last_event_id: str = "") -> AsyncIterator[bytes]:
@@ -125,6 +139,8 @@ async def turn_stream(run_id: UUID, conversation_id: str, last_event_id: str = "
     turn = Turn(run_id, *place_of(last_event_id))
     told = {"runId": run_id, "stepId": step_id(run_id, STEP), "conversation_id": conversation_id}
     yield sse_frame({"type": "connected"} | told)
+    if turn.seq:
+        await _place(turn)
     async with voices.follow(run_id) as ear:
         late = await voices.speaking(run_id)
         if late is not None:
@@ -175,8 +191,20 @@ async def _rows(turn: Turn) -> list[bytes]:
     return frames
 
 
+async def _place(turn: Turn) -> None:
+    """Put a client that comes back where there is something to tell: the last frame of a turn that has ended, or the
+    beginning when its place is none of this turn's.
+    """
+    (run,) = await followers.read(STATE, [turn.run_id])
+    last = run["seq"] or 0
+    if turn.seq > last:
+        turn.seq, turn.offset, turn.crc = 0, 0, 0
+    elif turn.seq == last and run["status"] in FINAL:
+        turn.seq = last - 1
+
+
 async def _end(turn: Turn) -> AsyncIterator[bytes]:
     """The frame that closes a completed turn; a failed one has had its error."""
-    (run,) = await followers.read("SELECT status, result FROM orchestration_run WHERE id = %s", [turn.run_id])
+    (run,) = await followers.read(STATE, [turn.run_id])
     if run["status"] == "completed":
         yield turn.frame({"type": "complete", "runId": turn.run_id, "result": run["result"]["text"]})

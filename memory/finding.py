@@ -24,7 +24,8 @@ WORDS_LOOKED_AT = 1_000
 MAX_SCAN = 60_000  # of an HNSW index, until enough neighbours pass the filters
 EF_SEARCH = 200
 PRIVATE = """(
-    {t}.visibility <> 'private' OR {t}.owner_type = 'tenant' OR {t}.created_by = %(user)s
+    {t}.visibility <> 'private' OR {t}.owner_type = 'tenant'
+    OR ({t}.created_by = %(user)s AND (%(end_user)s = '' OR {t}.owner_type <> 'user' OR {t}.owner_id = %(end_user)s))
     OR ({t}.owner_type = 'app' AND {t}.owner_id = %(app)s AND %(app)s <> '')
     OR ({t}.owner_type = 'agent' AND {t}.owner_id = %(agent)s AND %(agent)s <> '')
     OR ({t}.owner_type = 'run' AND {t}.owner_id = %(run)s AND %(run)s <> ''))"""
@@ -41,9 +42,9 @@ def filters(question: "Question", table: str) -> str:
     parts = [ALIVE]
     parts += ["{t}.owner_type = %(owner_type)s"] if question.owner_type else []
     parts += ["{t}.owner_id = %(owner_id)s"] if question.owner_id else []
-    parts += ["({t}.owner_type, {t}.owner_id) IN (SELECT * FROM unnest(%(of)s::text[], %(ids)s::text[]))"] * bool(
-        question.owners
-    )
+    if question.owners:  # a user's are those it made: its id is no secret, and whoever knows it may write it down
+        parts += ["({t}.owner_type, {t}.owner_id) IN (SELECT * FROM unnest(%(of)s::text[], %(ids)s::text[]))"]
+        parts += ["({t}.owner_type <> 'user' OR {t}.created_by = %(user)s)"]
     parts += ["{t}.type = %(type)s"] if question.type else []
     parts += ["{t}.metadata @> %(metadata)s::jsonb"] if question.metadata else []
     return " AND ".join(parts).format(t=table)
@@ -56,6 +57,7 @@ def values(viewer: "Viewer", question: "Question") -> dict[str, Any]:
         "user": viewer.user_id,
         "app": viewer.app_id,
         "agent": viewer.agent_id,
+        "end_user": viewer.end_user,
         "run": str(viewer.run_id or ""),
         "owner_type": question.owner_type,
         "owner_id": question.owner_id,

@@ -98,18 +98,16 @@ class Folder:
         at = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for folder in folders:
-                at = self._down(at, folder, make)
+                above, at = at, self._down(at, folder, make)
+                os.close(above)
             yield at, name
         finally:
             os.close(at)
 
     @staticmethod
     def _down(at: int, folder: str, make: bool) -> int:
-        """The descriptor of a folder in the open one, which is closed; OSError for a link."""
-        try:
-            if make:
-                with suppress(FileExistsError):
-                    os.mkdir(folder, 0o700, dir_fd=at)
-            return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
-        finally:
-            os.close(at)
+        """The descriptor of a folder in the open one; OSError for a link."""
+        if make:
+            with suppress(FileExistsError):
+                os.mkdir(folder, 0o700, dir_fd=at)
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)

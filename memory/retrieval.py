@@ -30,13 +30,16 @@ class MemoryNotFound(NotFound):
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who asks, and where: it decides what is found (RULINGS §8)."""
+    """Who asks, and where: it decides what is found (RULINGS §8). `end_user`: on whose behalf the user asks; of what
+    it keeps for its end users it then sees that one's alone.
+    """
 
     tenant_id: str
     user_id: UUID | None = None
     app_id: str = ""
     agent_id: str = ""
     run_id: UUID | None = None
+    end_user: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Question:
     owner_id: str = ""
     type: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
-    owners: tuple[tuple[str, str], ...] = ()  # any of these (type, id)
+    owners: tuple[tuple[str, str], ...] = ()  # any of these (type, id); a user's only if made by who asks
     public: bool = True  # also what other tenants have made public
     limit: int = 10
     threshold: float = 0.7
@@ -144,12 +147,16 @@ def add_chunks(entry: MemoryEntry, model: str, vectors: list[list[float] | None]
     )
 
 
+def _for_end_user(viewer: Viewer) -> Q:
+    return ~Q(owner_type=Owner.USER) | Q(owner_id=viewer.end_user) if viewer.end_user else Q()
+
+
 def visible(viewer: Viewer) -> QuerySet[MemoryEntry]:
     """The memories that the asker may read: the ORM's form of finding.py's clause."""
     own = Q(tenant_id=viewer.tenant_id) & (
         ~Q(visibility=Visibility.PRIVATE)
         | Q(owner_type=Owner.TENANT)
-        | Q(created_by__isnull=False, created_by=viewer.user_id)
+        | (Q(created_by__isnull=False, created_by=viewer.user_id) & _for_end_user(viewer))
         | Q(owner_type=Owner.APP, owner_id=viewer.app_id or None)
         | Q(owner_type=Owner.AGENT, owner_id=viewer.agent_id or None)
         | Q(owner_type=Owner.RUN, owner_id=str(viewer.run_id) if viewer.run_id else None)
@@ -183,6 +190,7 @@ def delete(viewer: Viewer, memory_id: str, admin: bool = False) -> None:
         (Owner.RUN, str(viewer.run_id or "")),
     }
     own = viewer.user_id is not None and entry.created_by == viewer.user_id
+    own = own and (not viewer.end_user or entry.owner_type != Owner.USER or entry.owner_id == viewer.end_user)
     own = own or (bool(entry.owner_id) and (entry.owner_type, entry.owner_id) in shared)
     if entry.tenant_id != viewer.tenant_id or not (own or admin):
         raise MemoryNotFound(f"There is no memory {memory_id!r} that you may delete.", memory_id=memory_id)

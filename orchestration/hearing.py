@@ -78,8 +78,8 @@ class Voices:
             self.task = asyncio.create_task(self._listen())
         ear, channel = Ear(), f"{TEXT}{run_id}"
         self.ears.setdefault(channel, set()).add(ear)
-        await self._ask("subscribe", channel)
         try:
+            await self._ask("subscribe", channel)
             with followers.follow(run_id, ear):
                 yield ear
         finally:
@@ -95,22 +95,32 @@ class Voices:
                 await getattr(self.line, what)(channel)
 
     async def _listen(self) -> None:
-        while True:
-            try:
-                async with client() as server, server.pubsub(ignore_subscribe_messages=True) as line:
-                    await line.subscribe(HUSH, *self.ears)
-                    self.line, self.hearing = line, True
-                    for ears in self.ears.values():
-                        for ear in ears:
-                            ear.set()
-                    async for message in line.listen():
-                        heard = Heard(**orjson.loads(message["data"]))
-                        for ear in self.ears.get(message["channel"].decode(), ()):
-                            ear.hear(heard)
-            except (redis.RedisError, OSError) as fault:
-                log.warning("what runs say is not heard (%s); their records are read instead", type(fault).__name__)
+        try:
+            while True:
+                await self._hear()
+                await asyncio.sleep(POLL_DEAF_S)
+        finally:
             self.line, self.hearing = None, False
-            await asyncio.sleep(POLL_DEAF_S)
+
+    async def _hear(self) -> None:
+        """Listen until Redis goes away."""
+        try:
+            async with client() as server, server.pubsub(ignore_subscribe_messages=True) as line:
+                await line.subscribe(HUSH)
+                self.line = line  # who comes from here on asks for itself
+                if self.ears:
+                    await line.subscribe(*self.ears)
+                self.hearing = True
+                for ears in self.ears.values():
+                    for ear in ears:
+                        ear.set()
+                async for message in line.listen():
+                    heard = Heard(**orjson.loads(message["data"]))
+                    for ear in self.ears.get(message["channel"].decode(), ()):
+                        ear.hear(heard)
+        except (redis.RedisError, OSError) as fault:
+            log.warning("what runs say is not heard (%s); their records are read instead", type(fault).__name__)
+        self.line, self.hearing = None, False
 
     async def said(self, voice: str) -> str:
         """What this voice has said so far; "" when that is kept no more."""

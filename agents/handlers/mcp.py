@@ -24,7 +24,7 @@ async def call_mcp(call: ToolCall) -> Any:
     try:
         async with http, Client(streamable_http_client(str(config["url"]), http_client=http)) as server:
             answer = await server.call_tool(str(config["tool"]), call.input, read_timeout_seconds=TIMEOUT_S)
-    except* (MCPError, httpx2.HTTPError, OSError, RuntimeError, ExceptionGroup) as group:
+    except* (MCPError, httpx2.HTTPError, OSError, RuntimeError) as group:
         if transport.fault:
             raise transport.fault from None
         raise ToolExecutionError(f"The MCP server failed: {summary(_first(group), 300)}") from None

@@ -4,6 +4,7 @@ import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from rest_framework import serializers
 
@@ -22,6 +23,15 @@ def refuse(sentence: str) -> serializers.ValidationError:
     return serializers.ValidationError(sentence)
 
 
+def origin(config: dict[str, Any]) -> tuple[str, str]:
+    """(scheme, host and port) that the handler calls."""
+    try:
+        parts = urlsplit(str(config.get("url") or ""))
+    except ValueError:
+        return "", ""
+    return parts.scheme.lower(), parts.netloc.lower()
+
+
 def _url(config: dict[str, Any]) -> str:
     try:
         target(config.get("url") or "")
@@ -38,7 +48,7 @@ def _headers(config: dict[str, Any], stored: dict[str, Any]) -> dict[str, str]:
     known = stored.get("headers") or {}
     masked = [name for name, value in given.items() if value == MASK and name not in known]
     if masked:
-        raise refuse(f"headers: {masked[0]} is masked; send its real value.")
+        raise refuse(f"headers: {masked[0]} is masked; send its real value, as nothing is kept of it for this server.")
     headers = {name: known[name] if value == MASK else value for name, value in given.items()}
     try:
         checked_headers(headers)

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from agents.models import HandlerType, RiskLevel, Tool
-from agents.serializers.handlers import checked_config
+from agents.serializers.handlers import checked_config, origin
 from agents.serializers.keys import KEY
 from agents.tools.schema import schema_problems
 from config.fields import BooleanField, CharField, ChoiceField, ObjectField, RegexField, StrictModelSerializer
@@ -53,11 +53,12 @@ class ToolSerializer(StrictModelSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """The config checked for its handler, its secrets sealed."""
         known = self.instance if isinstance(self.instance, Tool) else None
-        if "handler_config" not in attrs and not ("handler_type" in attrs and known):
-            return attrs
         kind = attrs.get("handler_type") or (known.handler_type if known else HandlerType.HTTP)
-        config = attrs.get("handler_config", known.handler_config if known else {})
-        kept = (vault.opened(known.sealed) or {}) if known and known.handler_type == kind else {}
+        if "handler_config" not in attrs and known and known.handler_type == kind:
+            return attrs
+        config = attrs.get("handler_config", {})
+        same = known and known.handler_type == kind and origin(known.handler_config) == origin(config)
+        kept = (vault.opened(known.sealed) or {}) if known and same else {}  # a secret is for one server alone
         try:
             shown, secret = checked_config(kind, config, kept)
         except serializers.ValidationError as fault:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from accounts.models import Membership, Role
+from agents.remembering import viewer_of
 from agents.tools.registry import ToolCall, tool
 from config.errors import Forbidden, Invalid
 from config.fields import iso
@@ -58,25 +59,27 @@ DELETE = {"type": "object", "properties": {"memory_id": {"type": "string"}}, "re
 
 def viewer(call: ToolCall) -> Viewer:
     """Who asks."""
-    run = call.run
-    assert run
-    return Viewer(run.tenant_id, run.created_by, run.app_id, call.agent_id, run.id)
+    assert call.run
+    return viewer_of(call.run, call.agent_id)
 
 
 def owner(call: ToolCall) -> tuple[str, str]:
-    """(type, id) of the owner that the call names; nobody stores for another user, tenant, app, agent or run."""
+    """(type, id) of the owner that the call names; nobody stores for another user, tenant, app, agent or run.
+
+    An end user on whose behalf the call is made is none of ours: its id is what the caller calls it.
+    """
     run, given = call.run, call.input.get("owner_id") or ""
     assert run
     kind = call.input.get("owner_type") or Owner.TENANT
     mine = {
-        Owner.USER: [str(run.created_by) if run.created_by else "", run.on_behalf_of],
+        Owner.USER: [run.on_behalf_of or str(run.created_by or "")],
         Owner.TENANT: [run.tenant_id],
         Owner.APP: [run.app_id],
         Owner.AGENT: [call.agent_id],
         Owner.RUN: [str(run.id)],
     }[Owner(kind)]
     allowed = [id for id in mine if id]
-    if kind == Owner.AGENT and not call.agent_id and given:
+    if kind == Owner.AGENT and run.kind == "workflow" and not call.agent_id and given:
         allowed = [given]  # a developer's workflow writes what one of the tenant's agents is to know
     if not allowed:
         raise Invalid({"owner_type": [f"This call is not made by {'an' if kind[0] in 'au' else 'a'} {kind}."]})

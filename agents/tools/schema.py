@@ -69,15 +69,15 @@ def _slow(pattern: str) -> bool:
 
 
 def _loops(part: Any, inside: bool, count: list[int]) -> bool:
-    """True when a repeat or an alternative stands in an open-ended repeat, or a back reference anywhere."""
+    """True when a repeat stands in another, an alternative in an open-ended one, or a back reference anywhere."""
     for op, argument in part:
         name = str(op)
         if name in ("GROUPREF", "GROUPREF_EXISTS") or (inside and name == "BRANCH"):
             return True
         if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-            open_ended = argument[1] > PATTERN_TEXT_MOST
-            count[0] += open_ended
-            if inside or _loops(argument[2], open_ended, count):
+            many = argument[1] > 1
+            count[0] += many and argument[0] != argument[1]
+            if (inside and many) or _loops(argument[2], inside or many, count):
                 return True
         elif name == "BRANCH":
             if any(_loops(branch, inside, count) for branch in argument[1]):
@@ -109,7 +109,7 @@ def errors_of(schema: dict[str, Any], value: Any) -> dict[str, list[str]]:
                     errors[field].append(sentence)
             if number >= ERRORS_MOST:
                 break
-    except (RecursionError, Unresolvable) as fault:
+    except (RecursionError, Unresolvable, AttributeError, TypeError, ValueError) as fault:  # a $ref to no schema
         raise Invalid({"input_schema": [f"The tool's schema cannot be used: {type(fault).__name__}."]}) from None
     return errors
 

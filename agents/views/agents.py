@@ -1,6 +1,7 @@
 """/api/v1/agents and conversations with them (seed 000 §5)."""
 
 from dataclasses import asdict
+from hashlib import sha256
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -57,11 +58,12 @@ class AgentViewSet(KeyedViewSet):
         leaves; GET with its run_id (or the same POST with its Idempotency-Key) comes back to it, and POST
         /runs/{id}/cancel ends it.
         """
-        agent = find_agent(request.tenant.pk, id)
         if request.method == "GET":
+            find_agent(request.tenant.pk, id)
             return self._stream(self._turn(id), created=True)
         given = self.valid(TurnRequest).validated_data
         tenant_named(request, given["context"])
+        agent = find_agent(request.tenant.pk, id)
         if not agent.is_active:
             raise AgentInactive(agent_id=id)
         run, created = self._start(agent, given)
@@ -93,6 +95,8 @@ class AgentViewSet(KeyedViewSet):
             "trace_id": getattr(request, "trace_id", ""),
             **idempotency(request),
         }
+        if "request_hash" in fields:  # a turn is its user's own, so nobody's key finds another's
+            fields["request_hash"] = sha256(f"{request.user.pk}\n{fields['request_hash']}".encode()).hexdigest()
         del fields["input"]
         new = NewTurn(
             request.tenant.pk,

@@ -141,7 +141,9 @@ def _rendered(tree: exp.Expr, allowed: frozenset[type[exp.Expr]], tables: Collec
     own = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
     for table in list(tree.find_all(exp.Table)):
         if table.name in own:
-            table.set("alias", table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
+            table.set(
+                "alias", table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name, quoted=True))
+            )
             table.set("this", exp.to_identifier(WITH.format(table.name), quoted=True))
     for cte in tree.find_all(exp.CTE):
         cte.args["alias"].set("this", exp.to_identifier(WITH.format(cte.alias_or_name), quoted=True))

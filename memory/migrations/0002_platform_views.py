@@ -1,7 +1,8 @@
 """What tenants may read of the platform's own tables, and functions that no statement of a model's has a use for.
 
 The views show the rows of the tenant whose login asks: `regente_views.tenant()` looks it up by session_user, which no
-statement changes. One set of views serves all tenants, and tells nothing of any of them.
+statement changes. One set of views serves all tenants, and tells nothing of any of them. Conversations are not shown:
+they are their users' own.
 """
 
 from typing import Any
@@ -21,13 +22,15 @@ CREATE OR REPLACE VIEW regente_views.runs WITH (security_barrier) AS
     SELECT id, kind, subject_id AS workflow_id, status, mode, failure_reason, input, result, app_id, app_action_id,
         llm_calls, cost_micro / 10000.0 AS cost_cents, prompt_tokens, completion_tokens, parent_id,
         created_at, started_at, finished_at
-    FROM public.orchestration_run WHERE tenant_id = (SELECT regente_views.tenant());
+    FROM public.orchestration_run WHERE tenant_id = (SELECT regente_views.tenant()) AND kind <> 'conversation';
 CREATE OR REPLACE VIEW regente_views.steps WITH (security_barrier) AS
     SELECT run_id, name, position, node_id, type, status, error, tries, started_at, finished_at
-    FROM public.orchestration_step WHERE tenant_id = (SELECT regente_views.tenant());
+    FROM public.orchestration_step s WHERE tenant_id = (SELECT regente_views.tenant())
+    AND NOT EXISTS (SELECT FROM public.orchestration_run r WHERE r.id = s.run_id AND r.kind = 'conversation');
 CREATE OR REPLACE VIEW regente_views.events WITH (security_barrier) AS
     SELECT run_id, seq, kind, step, payload, ts
-    FROM public.orchestration_runevent WHERE tenant_id = (SELECT regente_views.tenant());
+    FROM public.orchestration_runevent e WHERE tenant_id = (SELECT regente_views.tenant())
+    AND NOT EXISTS (SELECT FROM public.orchestration_run r WHERE r.id = e.run_id AND r.kind = 'conversation');
 REVOKE ALL ON SCHEMA regente_views FROM PUBLIC;
 REVOKE ALL ON FUNCTION regente_views.tenant() FROM PUBLIC;
 """

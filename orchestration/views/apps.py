@@ -69,9 +69,9 @@ class AppViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet
     @action(detail=True, methods=["post"], url_path="actions/(?P<action_id>[^/]+)")
     def run(self, request: Request, id: str, action_id: str) -> Response:
         """Start the action's workflow with the mapped input; the answer comes at once."""
-        app = self.get_object()
         given = self.valid(ActionRequest).validated_data
         tenant_named(request, given["context"])
+        app = self.get_object()
         call = action_call(app, action_id, given["event"], given["context"])
         run, created = start_run(
             tenant_id=request.tenant.pk,

@@ -4,7 +4,7 @@ import functools
 import re
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponseBase, StreamingHttpResponse
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -51,6 +51,11 @@ class RunViewSet(TenantViewSet):
     model = Run
     roles = {"resume": Role.DEVELOPER}
     pagination_class = PagePagination
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """The tenant's; a conversation is its user's own."""
+        me = getattr(self.request.user, "pk", None)
+        return super().get_queryset().filter(~Q(kind="conversation") | Q(created_by=me))
 
     def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Newest first; ids are made in the order of time."""

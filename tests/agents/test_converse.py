@@ -1,6 +1,7 @@
 """A turn with an agent: streamed while it speaks, remembered, ended by the client alone, resumed where it was."""
 
 import json
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -116,9 +117,12 @@ def test_a_client_that_left_reads_the_rest(front: Front, acme: "Tenant", token: 
     whole = frames(front.request("GET", URL, token, params={"run_id": str(run.pk)}))
     assert said(whole) == whole[-1]["result"] == "one two three"
     seq = int(next(frame["id"] for frame in whole if frame["type"] == "text"))
-    for seen, left in ((f"{seq - 1}-4", "two three"), (str(seq), ""), ("nonsense", "one two three")):
+    half, other_half = f"{seq - 1}-4-{zlib.crc32(b'one ')}", f"{seq - 1}-4-{zlib.crc32(b'uno ')}"
+    places = {half: "two three", other_half: "one two three", str(seq): "", whole[-1]["id"]: "", "999": "one two three"}
+    for seen, left in (places | {"nonsense": "one two three"}).items():
         rest = frames(front.request("GET", URL, token, params={"run_id": str(run.pk)}, headers={"Last-Event-ID": seen}))
         assert said(rest) == left and rest[-1]["type"] == "complete"
+        assert ("restart" in [frame["type"] for frame in rest]) == (seen == other_half)
     other = token_of(make_user(acme))
     assert front.request("GET", URL, other, params={"run_id": str(run.pk)}).status_code == 400
 
@@ -207,7 +211,8 @@ def test_a_budget_holds_in_a_turn(front: Front, acme: "Tenant", token: str) -> N
 
 
 @pytest.mark.parametrize(
-    "text,place", [("7", (7, 0)), ("7-120", (7, 120)), ("", (0, 0)), ("x-1", (0, 0)), ("-", (0, 0))]
+    "text,place",
+    [("7", (7, 0, 0)), ("7-120-99", (7, 120, 99)), ("", (0, 0, 0)), ("x-1", (0, 0, 0)), ("0--9", (0, 0, 0))],
 )
-def test_a_place_is_read_from_an_id(text: str, place: tuple[int, int]) -> None:
+def test_a_place_is_read_from_an_id(text: str, place: tuple[int, int, int]) -> None:
     assert place_of(text) == place

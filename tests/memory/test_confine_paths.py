@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -61,11 +62,13 @@ def test_a_folder_that_is_swapped_for_a_link_meanwhile_leads_nowhere(tmp_path: P
     folder, over = Folder(root), threading.Event()
 
     def swap() -> None:
+        number = 0
         while not over.is_set():
-            os.rename(root / "a", root / "b")
-            os.symlink(outside, root / "a")
-            os.unlink(root / "a")
-            os.rename(root / "b", root / "a")
+            number += 1
+            with suppress(OSError):  # the writer makes the folder anew, at any moment
+                os.rename(root / "a", root / f"old-{number}")
+                os.symlink(outside, root / "a")
+                os.unlink(root / "a")
 
     swapper = threading.Thread(target=swap)
     swapper.start()

@@ -148,7 +148,9 @@ def test_a_with_means_itself_alone(store: DataStore) -> None:
     assert both == [{"item": "soap"}, {"item": "towel"}]
     assert read(store, "SELECT s.item FROM (WITH x AS (SELECT item FROM stock) SELECT x.* FROM x) AS s LIMIT 1")
     with pytest.raises(DomainError):
-        read(store, "SELECT rolname FROM pg_roles WHERE EXISTS (WITH pg_roles AS (SELECT 1 AS a) SELECT 1 FROM pg_roles)")
+        read(
+            store, "SELECT rolname FROM pg_roles WHERE EXISTS (WITH pg_roles AS (SELECT 1 AS a) SELECT 1 FROM pg_roles)"
+        )
 
 
 def test_no_table_is_called_as_one_of_the_catalogue(store: DataStore) -> None:
@@ -167,7 +169,9 @@ def test_only_a_table_of_the_tenants_is_written_to(store: DataStore) -> None:
             write(store, sql)
 
 
-@pytest.mark.parametrize("sql", ["SELECT '1e400'::numeric AS x", """SELECT '"\\ud800"'::json AS x""", "SELECT 'a\ud800'"])
+@pytest.mark.parametrize(
+    "sql", ["SELECT '1e400'::numeric AS x", """SELECT '"\\ud800"'::json AS x""", "SELECT 'a\ud800'"]
+)
 def test_what_json_cannot_tell_is_a_failed_statement(store: DataStore, sql: str) -> None:
     with pytest.raises(DomainError):
         read(store, sql)
