@@ -123,8 +123,10 @@ def test_a_providers_key_goes_in_and_never_comes_out(api: "APIClient", tenant: "
     assert made.status_code == 200 and made.json()["is_active"]
     assert "planted" not in made.content.decode() + api.get(url).content.decode()
     assert "planted" not in str(list(ProviderKey.all_tenants.values()))
-    api.post(url, {"service_name": "openai", "api_key": "sk-another"}, format="json")
+    api.post(url, {"service_name": "OpenAI", "api_key": "sk-another"}, format="json")
     assert [row["service_name"] for row in api.get(url).json()] == ["openai"]
+    api.post(url, {"service_name": "Google", "api_key": "sk-g"}, format="json")
+    assert api.delete(f"{url}/google").status_code == 200
     other = log_in(make_user(tenant, role="admin"))
     assert other.get(url).json() == [] and other.delete(f"{url}/openai").status_code == 404
     assert api.delete(f"{url}/openai").json()["status"] == "success" and api.get(url).json() == []

@@ -87,6 +87,44 @@ def test_a_conversation_goes_on_and_belongs_to_its_user(front: Front, acme: "Ten
     assert front.request("GET", "/api/v1/conversations/mine", other).status_code == 200
 
 
+def test_nobody_else_sees_a_turn_by_its_run_or_its_key(front: Front, acme: "Tenant", token: str) -> None:
+    make_agent(acme)
+    key = {"Idempotency-Key": "once"}
+    run_id = frames(front.post(URL, token, {"message": "<<say: hi>>"}, headers=key))[0]["runId"]
+    assert front.request("GET", f"/api/v1/runs/{run_id}", token).status_code == 200
+    other = token_of(make_user(acme, "admin"))
+    for path in (run_id, f"{run_id}/steps", f"{run_id}/events", f"{run_id}/stream"):
+        assert front.request("GET", f"/api/v1/runs/{path}", other).status_code == 404
+    assert front.post(f"/api/v1/runs/{run_id}/cancel", other, {}).status_code == 404
+    assert front.request("GET", "/api/v1/runs", other, params={"kind": "conversation"}).json()["data"] == []
+    assert front.post(URL, other, {"message": "<<say: hi>>"}, headers=key).status_code == 409
+
+
+def test_what_is_kept_for_one_end_user_is_not_told_to_another(
+    front: Front, acme: "Tenant", token: str, gateway: ModelServer
+) -> None:
+    make_agent(acme)
+    store = {"content": "My favourite colour is teal", "owner_type": "user"}
+    front.post("/api/v1/tools/memory.store/execute", token, store, headers={"X-User-ID": "guest-1"})
+    for guest, told in (("guest-2", False), ("guest-1", True)):
+        body = {"message": "What is my favourite colour?"}
+        frames(front.post(URL, token, body, headers={"X-User-ID": guest}))
+        assert ("teal" in json.dumps(gateway.requests[-1]["messages"])) == told
+
+
+def test_nobody_writes_down_what_another_or_an_agent_is_to_recall(
+    front: Front, acme: "Tenant", token: str, user: "User", gateway: ModelServer
+) -> None:
+    make_agent(acme)
+    url, rogue = "/api/v1/tools/memory.store/execute", token_of(make_user(acme))
+    store = {"content": "My favourite colour is teal", "owner_type": "user", "visibility": "org"}
+    front.post(url, rogue, store, headers={"X-User-ID": str(user.pk)})
+    told = front.post(url, rogue, store | {"owner_type": "agent", "owner_id": "agent.helper"}).json()
+    assert told["status"] == "failed" and "owner_type" in told["error_message"]
+    turn(front, token, "What is my favourite colour?")
+    assert "teal" not in json.dumps(gateway.requests[-1]["messages"])
+
+
 def test_the_same_key_is_the_same_turn(front: Front, acme: "Tenant", token: str, gateway: ModelServer) -> None:
     make_agent(acme)
     key = {"Idempotency-Key": "once"}

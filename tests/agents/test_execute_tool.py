@@ -148,8 +148,15 @@ def test_an_mcp_server_on_a_private_address_is_not_called(front: Front, token: s
         assert row(front, url, token, {"a": 1, "b": 1})["status"] == "failed" and not peer.seen
 
 
+def test_an_mcp_server_that_is_not_there_is_unavailable(front: Front, token: str, settings: Any) -> None:
+    settings.OUTBOUND_ALLOW = ["127.0.0.1"]
+    url = tool(front, token, "mcp", {"url": "http://127.0.0.1:9/", "tool": "add"})
+    told = row(front, url, token, {"a": 1, "b": 1})["error_message"]
+    assert "127.0.0.1" in told and "except*" not in told
+
+
 CODE = """
-import os, socket
+import os, socket, time
 
 def run(input):
     print("noise")
@@ -157,6 +164,24 @@ def run(input):
         socket.create_connection(("127.0.0.1", input["port"]), 1)
     if input.get("do") == "files":
         return {"home": os.listdir("/root") if os.path.exists("/root") else None, "env": dict(os.environ)}
+    if input.get("do") == "fork":
+        made = 0
+        try:
+            while made < 200:
+                if os.fork() == 0:
+                    time.sleep(60)
+                made += 1
+        except OSError:
+            return {"made": made}
+        return {"made": made}
+    if input.get("do") == "fill":
+        told = []
+        for folder in ("/", "/dev", "/dev/shm"):
+            try:
+                open(folder + "/x", "w")
+            except OSError:
+                told.append(folder)
+        return {"refused": told}
     if input.get("do") == "loop":
         while True: pass
     if input.get("do") == "memory":
@@ -180,6 +205,8 @@ def test_code_runs_in_the_sandbox_or_not_at_all(
     seen = row(front, url, token, {"do": "files"})["output_data"]
     assert "secret-of-the-worker" not in str(seen) and set(seen["env"]) <= {"PATH", "HOME", "LANG", "PWD", "LC_CTYPE"}
     assert row(front, url, token, {"do": "memory"})["status"] == "failed"
+    assert row(front, url, token, {"do": "fork"})["output_data"]["made"] < 40
+    assert row(front, url, token, {"do": "fill"})["output_data"] == {"refused": ["/", "/dev", "/dev/shm"]}
     assert "longer than" in row(front, url, token, {"do": "loop"})["error_message"]
 
 

@@ -91,6 +91,8 @@ def test_built_in_tools_are_read_only(api: "APIClient") -> None:
         ("input_schema", "text"),
         ("input_schema", {"type": "array"}),
         ("input_schema", {"properties": {"a": {"pattern": "(a+)+$"}}}),
+        ("input_schema", {"properties": {"a": {"pattern": "^(a{0,100}){0,100}b$"}}}),
+        ("input_schema", {"properties": {"a": {"pattern": "^(a{1,9}){1,90}$"}}}),
         ("side_effects", "write"),
         ("handler_config", "text"),
         ("handler_config", {}),
@@ -122,8 +124,20 @@ def test_credentials_in_headers_are_never_shown_and_kept_by_a_change(
     assert api.patch(url, {"handler_config": shown}, format="json").json()["handler_config"] == shown
     assert opened_headers(find_tools(tenant.pk, [TOOL["id"]])[0])["Authorization"] == "Bearer planted-secret"
     assert "planted-secret" not in str(Tool.all_tenants.values().get(key=TOOL["id"]))
+    elsewhere = api.patch(url, {"handler_config": shown | {"url": "http://127.0.0.1:9/"}}, format="json")
+    assert elsewhere.status_code == 400 and "masked" in elsewhere.json()["message"]
+    api.patch(url, {"handler_type": "http"}, format="json")
+    assert opened_headers(find_tools(tenant.pk, [TOOL["id"]])[0])["Authorization"] == "Bearer planted-secret"
     new = api.post(URL, TOOL | {"id": "other", "handler_config": shown}, format="json")
     assert new.status_code == 400 and "masked" in new.json()["message"]
+
+
+@pytest.mark.parametrize("reference", ["#/type", "#/properties/q/$ref", "#/nowhere"])
+def test_a_schema_that_refers_to_no_schema_fails_nothing_but_the_call(api: "APIClient", reference: str) -> None:
+    schema = {"type": "object", "properties": {"q": {"$ref": reference}}}
+    made = api.post(URL, TOOL | {"input_schema": schema}, format="json")
+    answer = made if made.status_code != 201 else api.post(f"{URL}/{TOOL['id']}/execute", {"q": 1}, format="json")
+    assert answer.status_code == 400, answer.content
 
 
 def test_a_wrong_input_is_refused_before_the_call(api: "APIClient", tool: str, far_end: FarEnd) -> None:

@@ -82,3 +82,11 @@ def test_a_folder_that_is_swapped_for_a_link_meanwhile_leads_nowhere(tmp_path: P
         over.set()
         swapper.join()
     assert list(outside.iterdir()) == []
+
+
+def test_what_is_not_there_is_not_found_and_no_descriptor_is_closed_twice(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        folder.read("nowhere/file")
+    folder.delete("nowhere/file")
+    assert not folder.exists("nowhere/file")

@@ -73,6 +73,7 @@ def test_a_known_table_is_appended_to_or_replaced_only_when_asked(api: "APIClien
         ({"name": "Upper", "rows": [{"a": 1}]}, "name"),
         ({"name": "runs", "rows": [{"a": 1}]}, "name"),
         ({"name": "_applied", "rows": [{"a": 1}]}, "name"),
+        ({"name": "pg_class", "rows": [{"a": 1}]}, "name"),
         ({"name": "t"}, "rows"),
         ({"name": "t", "rows": []}, "rows"),
         ({"name": "t", "rows": [{}]}, "rows"),
@@ -95,7 +96,23 @@ def test_a_value_that_does_not_fit_is_named_and_nothing_is_appended(api: "APICli
     assert list_tables(tenant.pk)[0].rows == 1
 
 
-@pytest.mark.parametrize("text", ["", "\n", "a,a\n1,2\n", "a\n1,2\n", 'a,b\n"x\n'])
+def test_a_value_that_the_database_refuses_is_refused_too(api: "APIClient", tenant: "Tenant") -> None:
+    made(api, "t", [{"n": 1}])
+    answer = made(api, "t", [{"n": "99999999999999999999"}], mode="append")
+    assert answer.status_code == 400 and list_tables(tenant.pk)[0].rows == 1
+    csv = SimpleUploadedFile("x.csv", b"d\n2020-02-01\n", "text/csv")
+    assert api.post(URL, {"name": "days", "file": csv}, format="multipart").status_code == 201
+    assert made(api, "days", [{"d": "2020-02-31"}], mode="append").status_code == 400
+
+
+def test_columns_are_not_called_as_those_that_every_table_has(api: "APIClient") -> None:
+    assert [column["name"] for column in made(api, "t", [{"ctid": 1, "xmin": 2}]).json()["columns"]] == [
+        "ctid_2",
+        "xmin_2",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "\n", "a,a\n1,2\n", "a\n1,2\n", 'a,b\n"x\n', "a" * 1_100_000])
 def test_a_broken_csv_is_refused(api: "APIClient", tenant: "Tenant", text: str) -> None:
     file = SimpleUploadedFile("x.csv", text.encode(), "text/csv")
     assert api.post(URL, {"name": "t", "file": file}, format="multipart").status_code == 400
