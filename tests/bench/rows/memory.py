@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 from pgvector import HalfVector
+from psycopg.pq import TransactionStatus
 
 from accounts.models import Tenant
 from memory import finding, indexing, retrieval
@@ -80,14 +81,17 @@ def _recording(statements: list[tuple[str, Any]]) -> Any:
 
 
 def _directly(direct: psycopg.Connection, statements: list[tuple[str, Any]]) -> float:
-    """Seconds that these statements take on a bare connection, in one transaction."""
+    """Seconds that these statements take on a bare connection; a setting is for the one statement after it."""
     with psycopg.ClientCursor(direct) as cursor:  # as Django does: values are put in by the client
         began = time.perf_counter()
-        with direct.transaction():
-            for sql, params in statements:
-                cursor.execute(sql, params)
-                if cursor.description:
-                    cursor.fetchall()
+        for sql, params in statements:
+            if sql.startswith("SET LOCAL"):
+                cursor.execute("BEGIN")
+            cursor.execute(sql, params)
+            if cursor.description:
+                cursor.fetchall()
+            if direct.info.transaction_status == TransactionStatus.INTRANS and not sql.startswith("SET LOCAL"):
+                cursor.execute("COMMIT")
         return time.perf_counter() - began
 
 
