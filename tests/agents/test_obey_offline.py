@@ -57,7 +57,7 @@ def test_it_recalls_by_itself(say: object) -> None:
 
 def test_it_writes_reads_and_lists_files(say: object) -> None:
     assert say("Create a file notes/todo.txt with the content: buy towels")[1] == ["files.write"]
-    assert say("Read the file notes/todo.txt")[0] == "buy towels"
+    assert say("Read the file notes/todo.txt")[0] == "buy towels\n(offline model)"
     assert "notes/todo.txt" in say("List the files")[0]
 
 
