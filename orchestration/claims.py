@@ -58,7 +58,8 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
 ), picked AS (
     SELECT r.id, r.status, r.poked FROM orchestration_run r JOIN fair USING (id)
     -- Asked again of the row as it is once we have its lock: it may have been cancelled since the queue was looked at.
-    WHERE r.owner IS NULL AND r.due_at <= now() FOR NO KEY UPDATE OF r SKIP LOCKED
+    -- IS TRUE keeps the planner from the queue's index: it would walk the whole queue once for each row.
+    WHERE (r.owner IS NULL AND r.due_at <= now()) IS TRUE FOR NO KEY UPDATE OF r SKIP LOCKED
 )
 UPDATE orchestration_run r
 SET owner = %(owner)s, attempt = r.attempt + 1, status = 'running', poked = false, updated_at = now(),
