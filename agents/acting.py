@@ -11,9 +11,10 @@ import orjson
 
 from agents.chat import FunctionCall
 from agents.excerpts import excerpt
-from agents.tools.calls import run_tool
+from agents.tools.calls import permitted, run_tool
 from agents.tools.registry import ToolCall, ToolSpec
 from config.errors import DomainError, Invalid
+from orchestration import writes
 from orchestration.retry import ONCE, Retry, StepFailed, Transient, describe
 
 if TYPE_CHECKING:
@@ -68,13 +69,14 @@ async def _use(ctx: "RunContext", call: ToolCall, arguments: str) -> Any:
 
 async def use_tool(ctx: "RunContext", call: ToolCall) -> Any:
     """The tool's output, told as a tool_call event whether it worked or not."""
+    call, got = await permitted(call)
     began = time.perf_counter()
     told = {
         "tool_id": call.tool.id,
         "tool_name": call.tool.name,
         "input": excerpt(call.input),
         "risk_level": call.tool.risk_level,
-    }
+    } | ({"approval_id": got.approval_id} if got.approval_id else {})
     try:
         output = await run_tool(call)
     except (DomainError, Transient) as fault:
@@ -83,6 +85,8 @@ async def use_tool(ctx: "RunContext", call: ToolCall) -> Any:
         ctx.emit("tool_call", told | failed, call.step)
         raise
     ctx.emit("tool_call", told | {"output": excerpt(output), "duration_ms": _since(began)}, call.step)
+    if got.approval:
+        ctx.pen.entry().add(writes.EXECUTED, step=got.approval)
     return output
 
 

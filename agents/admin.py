@@ -7,7 +7,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from agents.models import Agent, Conversation, ConversationTurn, Tool
-from orchestration.admin import ReadOnlyAdmin
+from governance.admin import ReadOnlyAdmin
 
 
 class KeyedAdmin(admin.ModelAdmin):

@@ -15,6 +15,7 @@ from agents.lookup import AgentSpec, find_agent
 from agents.remembering import recalled, remember
 from agents.tools.calls import find_tools
 from agents.tools.registry import ToolSpec
+from orchestration.governing import Act, permit
 from orchestration.retry import StepFailed
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ async def run_agent(ctx: "RunContext", agent: AgentSpec, ask: Ask, *, prefix: st
 
     Raises AgentExecutionError when it comes to no answer within its turns, or to none that fits the schema.
     """
+    await permit(ctx, _call(ctx, agent, ask, prefix))
     schema = ask.answer_schema or agent.output_schema
     tools = acting.functions(await _tools(ctx, agent))
     messages = [*await _system(ctx, agent, ask, prefix), *ask.history, {"role": "user", "content": ask.message}]
@@ -91,6 +93,15 @@ async def run_agent(ctx: "RunContext", agent: AgentSpec, ask: Ask, *, prefix: st
     raise AgentExecutionError(
         f"The agent {agent.id} did not come to an answer within {agent.max_turns} model calls.", agent_id=agent.id
     )
+
+
+def _call(ctx: "RunContext", agent: AgentSpec, ask: Ask, prefix: str) -> Act:
+    """The call of the agent, as policies see it."""
+    about = {
+        "agent_id": agent.id,
+        "agent": {"id": agent.id, "model": agent.profile.model, "provider": agent.profile.provider},
+    }
+    return Act("agent_call", prefix, agent.id, {"message": ask.message}, about)
 
 
 async def _system(ctx: "RunContext", agent: AgentSpec, ask: Ask, prefix: str) -> list[Message]:

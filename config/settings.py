@@ -228,6 +228,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # ---- governance
+APPROVAL_EXPIRES_S = env_float("APPROVAL_EXPIRES_S", 7 * 24 * 3600.0, least=1.0)  # of questions that policies ask
 SECRETS_KEYS = env_list("SECRETS_KEYS")  # Fernet keys, the newest first; empty = one made of SECRET_KEY
 
 # ---- memory: files and vectors

@@ -1,9 +1,11 @@
 """Routes of what is allowed, relative to /api/v1/."""
 
 from config.api import Router
+from governance.views.policies import PolicyViewSet
 from governance.views.provider_keys import ProviderKeyViewSet
 
 router = Router()
+router.register("policies", PolicyViewSet, basename="policy")
 router.register("api-keys", ProviderKeyViewSet, basename="provider-key")
 
 urlpatterns = router.urls

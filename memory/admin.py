@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
+from governance.admin import ReadOnlyAdmin
 from memory.models import DataStore, File, MemoryEntry
-from orchestration.admin import ReadOnlyAdmin
 
 
 @admin.register(MemoryEntry)

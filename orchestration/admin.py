@@ -1,35 +1,9 @@
 """The operator's view of the engine: workflows, and runs with their steps and events, to look at and not to touch."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest
 
+from governance.admin import ReadOnlyAdmin
 from orchestration.models import App, Approval, Engine, Run, Workflow, WorkflowVersion
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Shows rows; what changes them is the API, which checks and records what it does."""
-
-    show_full_result_count = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """The rows of all tenants: the admin is the platform operator's."""
-        manager = getattr(self.model, "all_tenants", None) or self.model._default_manager
-        return manager.get_queryset()
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """No."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """No."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """No."""
-        return False
 
 
 @admin.register(Workflow)

@@ -13,10 +13,11 @@ DEEPEST = 10
 # A child draws from its parent's budgets, and acts for whom its parent acts.
 INSERT = """
 INSERT INTO orchestration_run (id, tenant_id, kind, subject_id, subject_version, mode, input, created_by, on_behalf_of,
-    app_id, app_action_id, trigger, trace_id, parent_id, parent_step, depth, priority, due_at, budget_ids)
+    app_id, app_action_id, trigger, policy, trace_id, parent_id, parent_step, depth, priority,
+    due_at, budget_ids)
 SELECT %(id)s, p.tenant_id, %(kind)s, %(subject)s, %(version)s, %(mode)s, %(input)s::jsonb, p.created_by,
-    p.on_behalf_of, p.app_id, p.app_action_id, p.trigger, p.trace_id, p.id, %(step)s, p.depth + 1, p.priority, now(),
-    p.budget_ids
+    p.on_behalf_of, p.app_id, p.app_action_id, p.trigger, %(policy)s::jsonb, p.trace_id, p.id, %(step)s,
+    p.depth + 1, p.priority, now(), p.budget_ids
 FROM orchestration_run p WHERE p.id = %(parent)s AND p.owner = %(owner)s AND p.attempt = %(attempt)s FOR NO KEY UPDATE
 ON CONFLICT (parent_id, parent_step) WHERE parent_id IS NOT NULL DO NOTHING
 """
@@ -32,7 +33,8 @@ async def insert(
     subject_id: str,
     subject_version: int | None,
     input: Any,
-    mode: str | None,
+    mode: str,
+    policy: dict[str, Any] | None,
 ) -> None:
     """Insert the child, or find that it is there already; LeaseLost when the parent is somebody else's by now."""
     if parent.depth >= DEEPEST:
@@ -42,7 +44,8 @@ async def insert(
         "kind": kind,
         "subject": subject_id,
         "version": subject_version,
-        "mode": mode or parent.mode,
+        "mode": mode,
+        "policy": None if policy is None else orjson.dumps(policy).decode(),
         "input": orjson.dumps(input).decode(),
         "step": step,
         "parent": parent.id,

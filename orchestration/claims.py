@@ -67,8 +67,9 @@ SET owner = %(owner)s, attempt = r.attempt + 1, status = 'running', poked = fals
     deadline_at = coalesce(r.deadline_at, now() + r.latency_limit_ms * interval '1 millisecond')
 FROM picked WHERE r.id = picked.id
 RETURNING r.id, r.tenant_id, r.kind, r.subject_id, r.subject_version, r.mode, r.input, r.created_by, r.on_behalf_of,
-    r.app_id, r.app_action_id, r.trigger, r.trace_id, r.parent_id, r.depth, r.attempt, r.deaths, r.cancel_requested,
-    r.deadline_at, r.budget_ids, r.created_at, picked.status AS status_before, picked.poked AS poked_before
+    r.app_id, r.app_action_id, r.trigger, r.policy, r.trace_id, r.parent_id, r.depth, r.attempt, r.deaths,
+    r.cancel_requested, r.deadline_at, r.budget_ids, r.created_at, picked.status AS status_before,
+    picked.poked AS poked_before
 """
 STEPS = """
 SELECT run_id, name, position, status, output, error, tries, retry_at
@@ -82,7 +83,8 @@ SIGNALS = (
     "SELECT id, run_id, name, payload FROM orchestration_signal WHERE run_id = ANY(%s) AND taken_by = '' ORDER BY id"
 )
 APPROVALS = """
-SELECT run_id, step, approved, comment, decided_by::text, expires_at FROM orchestration_approval WHERE run_id = ANY(%s)
+SELECT run_id, id::text, step, approved, comment, edited, decided_by::text, told, expires_at
+FROM orchestration_approval WHERE run_id = ANY(%s)
 """
 CHILDREN = """
 SELECT id, parent_id, parent_step, status, result, failure_reason FROM orchestration_run
@@ -140,6 +142,12 @@ WHERE r.owner = %(owner)s AND NOT EXISTS (
     SELECT FROM json_to_recordset(%(held)s::json) AS x(id uuid, attempt int)
     WHERE x.id = r.id AND x.attempt = r.attempt)
 """
+# We are alive: whoever took our runs because our connection had broken counted a death that was none.
+ALIVE = """
+UPDATE orchestration_run r SET deaths = r.deaths - 1
+FROM json_to_recordset(%(held)s::json) AS x(id uuid, attempt int)
+WHERE r.id = x.id AND r.owner IS DISTINCT FROM %(owner)s AND r.deaths > 0
+"""
 # It may have been a poke's too: look at everything that we hold once more.
 REPOKE = "UPDATE orchestration_run SET poked = true WHERE owner = %s"
 BROKEN = """
@@ -185,6 +193,7 @@ class RunInfo:
     app_id: str
     app_action_id: str
     trigger: dict[str, Any] | None
+    policy: dict[str, Any] | None
     trace_id: str
     parent_id: UUID | None
     depth: int

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,11 +16,13 @@ import orjson
 
 from governance.budgets import Bill, BudgetExceeded
 from orchestration import writes
+from orchestration.approvals import Question, answer_to
 from orchestration.claims import Inbox, Recorded, RunInfo
 from orchestration.fragments import fragment, recordable
+from orchestration.governing import child_start
 from orchestration.pen import EVENT_OUTPUT_MOST, Pen, shortened
 from orchestration.retry import ONCE, Retry, StepFailed, describe, is_final
-from orchestration.waits import CHILD_NET_S, Branches, Wait, now
+from orchestration.waits import CHILD_NET_S, Branches, Wait, clocked, now
 
 if TYPE_CHECKING:
     from orchestration.worker import Engine
@@ -28,13 +30,6 @@ if TYPE_CHECKING:
 
 # Set within a later try of a step: what failed inside its earlier try is then no answer, and is done again.
 trying_again: ContextVar[bool] = ContextVar("trying_again", default=False)
-
-
-class Rejected(BaseException):
-    """A person said no (the decision has ended the run already), or the time to say yes is over.
-
-    No program catches it.
-    """
 
 
 class RunContext:
@@ -76,7 +71,7 @@ class RunContext:
             if not trying_again.get():
                 raise _failure(name, before)
             before.tries = 0
-        row = self._row(name, before, node_id, type, input)
+        row = self.row(name, before, node_id, type, input)
         told = None if silent else {"node_id": row["node_id"], "node_type": type}
         if told and name not in self.run.told:
             self.emit("step_started", told, name)
@@ -89,7 +84,7 @@ class RunContext:
             inside = trying_again.set(trying_again.get() or row["tries"] > 1)
             try:
                 await self.engine.known_alive()
-                async with asyncio.timeout(timeout_s):
+                async with clocked(timeout_s):
                     output = await self._call(fn, args, pure)
                 written = recordable(output)
             except Exception as fault:
@@ -98,10 +93,11 @@ class RunContext:
             finally:
                 trying_again.reset(inside)
             self.run.recorded[name] = Recorded("completed", output)
-            await self._record(row, told, began, written, wait=not pure)
+            await self.record(row, told, began, written, wait=not pure)
             return output
 
-    def _row(self, name: str, before: Recorded | None, node_id: str | None, type: str, input: Any) -> dict[str, Any]:
+    def row(self, name: str, before: Recorded | None, node_id: str | None, type: str, input: Any) -> dict[str, Any]:
+        """A step's row as it begins."""
         if before:
             position = before.position
         else:
@@ -125,7 +121,7 @@ class RunContext:
             result = await self.engine.in_thread(fn, *args)
         return await result if inspect.isawaitable(result) else result
 
-    async def _record(
+    async def record(
         self, row: dict[str, Any], told: dict[str, Any] | None, began: float, output: bytes, wait: bool
     ) -> None:
         """Write the finished step with its event; a stale engine gets LeaseLost here."""
@@ -220,13 +216,13 @@ class RunContext:
         if before and before.status == "completed":
             return
         until = before.retry_at if before and before.retry_at else now() + timedelta(seconds=seconds)
-        row = self._row(name, before, None, "timer", None)
+        row = self.row(name, before, None, "timer", None)
         if before is None:
-            await self._write_wait(row, until)
+            await self.write_wait(row, until)
         await self._nap(name, until)
-        await self._record(row, None, time.perf_counter(), recordable(None), wait=False)
+        await self.record(row, None, time.perf_counter(), recordable(None), wait=False)
 
-    async def _write_wait(self, row: dict[str, Any], until: datetime | None) -> None:
+    async def write_wait(self, row: dict[str, Any], until: datetime | None) -> None:
         """A wait's row stands while it waits, so that a replay knows when it began."""
         at = until.timestamp() if until else None
         self.pen.entry().add(writes.STEPS, **row, status="running", retry_at=at)
@@ -243,9 +239,9 @@ class RunContext:
         if before and before.status == "failed":
             raise _failure(name, before)
         until = before.retry_at if before else (now() + timedelta(seconds=timeout_s) if timeout_s else None)
-        row = self._row(name, before, None, "event", {"event": event})
+        row = self.row(name, before, None, "event", {"event": event})
         if before is None:
-            await self._write_wait(row, until)
+            await self.write_wait(row, until)
         signal = self._take(event)
         if signal is None:
             wait = Wait(name, "event", until, asyncio.get_running_loop().create_future(), event=event)
@@ -256,7 +252,7 @@ class RunContext:
                 await self._write_try(row | {"tries": 1}, "failed", error, kind, None)
                 raise StepFailed(name, error, kind) from None
         self.pen.entry().add(writes.TAKEN, signal=signal["id"], step=name)
-        await self._record(row, None, time.perf_counter(), recordable(signal["payload"]), wait=True)
+        await self.record(row, None, time.perf_counter(), recordable(signal["payload"]), wait=True)
         return signal["payload"]
 
     def _take(self, event: str) -> dict[str, Any] | None:
@@ -267,44 +263,9 @@ class RunContext:
             self.taken.add(found["id"])
         return found
 
-    async def approval(
-        self,
-        name: str,
-        *,
-        node_id: str,
-        message: str = "",
-        role: str = "developer",
-        expires_s: float | None = None,
-        details: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """The decision {approved: True, comment, decided_by}. The run is paused meanwhile; a rejection ends it."""
-        before = self.run.recorded.get(name)
-        if before and before.status == "completed":
-            return before.output
-        row = self._row(name, before, node_id, "approval", None)
-        asked = self.run.inbox.approvals.get(name)
-        if asked is None:
-            until = now() + timedelta(seconds=expires_s) if expires_s else None
-            at = until.timestamp() if until else None
-            self.pen.entry().add(
-                writes.APPROVALS, step=name, node_id=node_id, message=message, role=role, expires_at=at
-            )
-            told = {"node_id": node_id, "message": message, "role": role, "step_id": name} | (details or {})
-            self.emit("approval_requested", told | {"expires_at": until.isoformat() if until else None}, name)
-            await self._write_wait(row, until)
-            asked = {"approved": None, "expires_at": until}
-        if asked["approved"] is None:
-            expires = asked["expires_at"]
-            if expires is None or expires > now():
-                wait = Wait(name, "approval", expires, asyncio.get_running_loop().create_future())
-                with suppress(TimeoutError):
-                    await self.branches.park(wait)
-            raise Rejected("Nobody decided in time.")
-        if not asked["approved"]:
-            raise Rejected("A person said no.")
-        decision = {"approved": True, "comment": asked["comment"], "decided_by": asked["decided_by"]}
-        await self._record(row, None, time.perf_counter(), recordable(decision), wait=True)
-        return decision
+    async def approval(self, name: str, question: Question) -> dict[str, Any]:
+        """The decision {approved: True, comment, decided_by, …}. The run is paused meanwhile; a no ends it."""
+        return await answer_to(self, name, question)
 
     async def child(
         self,
@@ -322,10 +283,11 @@ class RunContext:
             return before.output
         if before and before.status == "failed":
             raise _failure(name, before)
-        row = self._row(name, before, None, "child", input)
+        row = self.row(name, before, None, "child", input)
         if before is None:
-            await self.engine.start_child(self.run, name, kind, subject_id, subject_version, input, mode)
-            await self._write_wait(row, None)
+            own, policy = await child_start(self, name, kind, subject_id, input, mode or self.run.mode)
+            await self.engine.start_child(self.run, name, kind, subject_id, subject_version, input, own, policy)
+            await self.write_wait(row, None)
         ended = self.run.inbox.children.get(name)
         while ended is None:
             until = now() + timedelta(seconds=CHILD_NET_S)
@@ -342,7 +304,7 @@ class RunContext:
             if ended["failure_reason"] == "budget_exceeded":
                 raise BudgetExceeded(error)
             raise StepFailed(name, error, error_type)
-        await self._record(row, None, time.perf_counter(), recordable(ended["result"]), wait=True)
+        await self.record(row, None, time.perf_counter(), recordable(ended["result"]), wait=True)
         return ended["result"]
 
     def deliver(self, inbox: Inbox) -> None:
@@ -355,6 +317,10 @@ class RunContext:
                 wait.future.set_result(signal)
             elif wait.kind == "child" and (ended := inbox.children.get(wait.step)):
                 wait.future.set_result(ended)
+            elif wait.kind == "approval":
+                asked = inbox.approvals.get(wait.step)
+                if asked and asked["approved"] is not None:
+                    wait.future.set_result(asked)
 
     # ---- money, shared reads
 

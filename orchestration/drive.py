@@ -9,7 +9,10 @@ from django.conf import settings
 
 from config.errors import DomainError
 from governance.budgets import BudgetExceeded
-from orchestration.context import Rejected, RunContext
+from governance.policies import PolicyDenied
+from orchestration.approvals import Rejected
+from orchestration.context import RunContext
+from orchestration.governing import start_approved
 from orchestration.pen import shortened
 from orchestration.programs import PROGRAMS
 from orchestration.retry import LeaseLost, StepFailed, describe
@@ -61,20 +64,29 @@ async def _run(held: "Held") -> None:
     ctx, run = held.ctx, held.run
     if run.status_before == "pending":
         ctx.emit("run_started", {"kind": run.kind, "subject_id": run.subject_id, "mode": run.mode})
+        if run.policy:
+            ctx.emit("policy_eval", run.policy["event"])
     left = (run.deadline_at - now()).total_seconds() if run.deadline_at else None
     limit = asyncio.timeout(left)
     try:
         async with limit:
+            await start_approved(ctx)
             result = await PROGRAMS[run.kind](ctx)
     except LeaseLost:
         raise
     except Rejected as refusal:
+        if refusal.verdict:
+            await _end(ctx, "cancelled", {"rejected": True, "comment": refusal.verdict["comment"]}, "rejected")
+            return
         told = {"error": str(refusal), "error_type": "ApprovalExpired"}
         await _end(ctx, "failed", told, "approval_expired")
     except Exception as fault:
         await _fail(held, fault, out_of_time=limit.expired())
     else:
         await _end(ctx, "completed", result)
+
+
+REASONS = {"TimeoutError": "timeout", "EventTimeout": "timeout", PolicyDenied.code: "policy_denied"}
 
 
 async def _fail(held: "Held", fault: Exception, out_of_time: bool) -> None:
@@ -86,9 +98,9 @@ async def _fail(held: "Held", fault: Exception, out_of_time: bool) -> None:
     if isinstance(fault, BudgetExceeded):
         reason = "budget_exceeded"
     elif isinstance(fault, StepFailed):
-        reason = "timeout" if fault.error_type in ("TimeoutError", "EventTimeout") else "error"
+        reason = REASONS.get(fault.error_type, "error")
     elif isinstance(fault, DomainError):
-        reason = "error"
+        reason = REASONS.get(fault.code, "error")
     else:
         reason = "error"
         log.error("run %s failed outside its steps", held.run.id, exc_info=fault)

@@ -1,4 +1,5 @@
-"""start, resume, cancel, send: what a request may do to a run. With journal.py the only writers of Run.status.
+"""start, cancel, send: what a request may do to a run. With journal.py and deciding.py the only
+writers of Run.status.
 
 A run that an engine holds is only poked: its owner does the rest. A run that nobody holds is moved here, under its
 row's lock.
@@ -7,7 +8,6 @@ row's lock.
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,27 +18,35 @@ from django.db.models import Max
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from accounts.models import Role
 from config import prepared
-from config.errors import Conflict, DomainError, Forbidden, IdempotencyConflict
+from config.errors import Conflict, IdempotencyConflict
 from governance.budgets import open_run_budget
-from orchestration import claims, writes
-from orchestration.models import FINAL, Approval, Run, RunEvent, Signal, Status
+from governance.policies import Decision, PolicyDenied
+from orchestration import claims, governing, writes
+from orchestration.models import FINAL, Run, RunEvent, Signal, Status
 from orchestration.queue import wake
 
-RANK = {role: rank for rank, role in enumerate((Role.USER, Role.DEVELOPER, Role.ADMIN))}
 SIGNALS_MOST = 1_000
 # The ORM would write all forty columns, and take longer to say so than PostgreSQL to do it; the rest have defaults.
 INSERTED = (
     *("id", "tenant_id", "kind", "subject_id", "subject_version", "mode", "input", "created_by", "on_behalf_of"),
-    *("app_id", "app_action_id", "trigger", "trace_id", "idempotency_key", "request_hash", "priority", "due_at"),
+    *(
+        "app_id",
+        "app_action_id",
+        "trigger",
+        "trace_id",
+        "idempotency_key",
+        "request_hash",
+        "priority",
+        "due_at",
+        "policy",
+    ),
     *("budget_ids", "cost_limit_micro", "calls_limit", "latency_limit_ms", "created_at", "updated_at"),
 )
-INSERT = f"INSERT INTO orchestration_run ({', '.join(INSERTED)}) VALUES ({', '.join(['%s'] * len(INSERTED))})"
-
-
-class NotPaused(DomainError):
-    """The run is not paused, so there is nothing to approve."""
+INSERT = f"""
+WITH decided AS ({governing.DECIDED})
+INSERT INTO orchestration_run ({", ".join(INSERTED)}) VALUES ({", ".join(["%s"] * len(INSERTED))})
+"""
 
 
 @dataclass(frozen=True)
@@ -60,12 +68,14 @@ def start_run(
     request_hash: str = "",
     cost_limit_micro: int | None = None,
     calls_limit: int | None = None,
+    role: str = "",
     **more: Any,
 ) -> tuple[Run, bool]:
     """(run, True), or (the run that this idempotency key has started before, False); rings the engines.
 
-    `more`: mode, created_by, on_behalf_of, app_id, app_action_id, trigger, trace_id, latency_limit_ms, priority.
-    Raises IdempotencyConflict when the key came with another request.
+    `role`: the caller's, for conditions of policies. `more`: mode, created_by, on_behalf_of, app_id, app_action_id,
+    trigger, trace_id, latency_limit_ms, priority. Raises IdempotencyConflict when the key came with another request,
+    PolicyDenied when a policy forbids the run.
     """
     if key is not None and (earlier := _started_before(tenant_id, kind, key, request_hash)):
         return earlier, False
@@ -75,8 +85,11 @@ def start_run(
     run.created_at = run.updated_at = run.due_at = timezone.now()
     for name, value in more.items():
         setattr(run, name, value)
+    decision = governing.check_start(run, role)
+    if decision.effect == "deny":
+        raise denied(tenant_id, decision)
     try:
-        _insert(run)
+        _insert(run, decision)
     except IntegrityError:  # the same key at the same time: the constraint decides, we ask
         earlier = _started_before(tenant_id, kind, key or "", request_hash)
         if earlier is None:
@@ -86,17 +99,24 @@ def start_run(
     return run, True
 
 
-def _insert(run: Run) -> None:
+def denied(tenant_id: str, decision: Decision) -> PolicyDenied:
+    """The refusal of a start, put on record; within a transaction that it will undo, its caller does that."""
+    if not connection.in_atomic_block:
+        governing.keep_refusal(tenant_id, decision)
+    return decision.refusal()
+
+
+def _insert(run: Run, decision: Decision) -> None:
     """One statement for a run without limits of its own: the hot path, and a transaction only where it needs one."""
     limited = run.cost_limit_micro is not None or run.calls_limit is not None
     with transaction.atomic() if limited or connection.in_atomic_block else nullcontext():
         if limited:
             run.budget_ids = open_run_budget(run.tenant_id, run.id, run.cost_limit_micro, run.calls_limit)
         values = [getattr(run, name) for name in INSERTED]
-        for name in ("input", "trigger"):
+        for name in ("input", "trigger", "policy"):
             given = getattr(run, name)
             values[INSERTED.index(name)] = None if given is None else orjson.dumps(given).decode()
-        prepared.execute(INSERT, values)
+        prepared.execute(INSERT, [*governing.decision_values(run.tenant_id, run.id, decision), *values])
 
 
 def _started_before(tenant_id: str, kind: str, key: str, request_hash: str) -> Run | None:
@@ -112,63 +132,18 @@ def cancel_run(run_id: UUID, tenant_id: str, actor: Actor | None = None) -> Run:
     A finished run stays as it ended.
     """
     with transaction.atomic():
-        run = _locked(run_id, tenant_id)
+        run = locked(run_id, tenant_id)
         if run.status in FINAL:
             return run
         if run.owner is None:
-            _finish(run, Status.CANCELLED, {"cancelled": True})
-            _append(run, [("run_cancelled", {"by": str(actor.user_id) if actor else None})])
-            _abandon_children([run.id])
+            finish(run, Status.CANCELLED, {"cancelled": True})
+            append(run, [("run_cancelled", {"by": str(actor.user_id) if actor else None})])
+            abandon_children([run.id])
         else:
             run.cancel_requested = run.poked = True
             run.save(update_fields=["cancel_requested", "poked"])
         transaction.on_commit(lambda: wake(poke=True))
     return run
-
-
-def resume_run(run_id: UUID, tenant_id: str, actor: Actor, approved: bool, comment: str) -> Run:
-    """The run, running again after a yes, cancelled after a no.
-
-    Raises NotPaused, or Forbidden when the approval asks for a higher role than the actor's.
-    """
-    with transaction.atomic():
-        run = _locked(run_id, tenant_id)
-        if run.status != Status.PAUSED:
-            raise NotPaused(f"The run is {run.status}, not paused, so there is nothing to approve.")
-        asked = _pending_approval(run)
-        if RANK[Role(actor.role)] < RANK[Role(asked.role)]:
-            raise Forbidden(f"This approval needs the role {asked.role}.")
-        asked.approved, asked.comment, asked.decided_by = approved, comment, actor.user_id
-        asked.decided_at = timezone.now()
-        asked.save()
-        told = {"approved": approved, "comment": comment, "decided_by": str(actor.user_id), "step_id": asked.step}
-        if approved:
-            _resume(run)
-            _append(run, [("approval_decided", told), ("run_resumed", {"step_id": asked.step})])
-        else:
-            result = {"rejected": True, "comment": comment}
-            _finish(run, Status.CANCELLED, result, "rejected")
-            _append(run, [("approval_decided", told), ("run_cancelled", result)])
-            _abandon_children([run.id])
-        transaction.on_commit(lambda: wake(poke=True))
-    return run
-
-
-def _pending_approval(run: Run) -> Approval:
-    open_ones = Approval.objects.for_tenant(run.tenant_id).filter(run_id=run.id, approved__isnull=True)
-    asked = open_ones.select_for_update().order_by("created_at", "step").first()
-    if asked is None or (asked.expires_at and asked.expires_at <= timezone.now()):
-        raise NotPaused("The approval has expired.")
-    return asked
-
-
-def _resume(run: Run) -> None:
-    """Back to the queue; the time that a person took does not count towards the run's latency."""
-    now = timezone.now()
-    if run.deadline_at:
-        run.deadline_at += now - run.updated_at if now > run.updated_at else timedelta(0)
-    run.status, run.due_at, run.updated_at = Status.RUNNING, now, now
-    run.save(update_fields=["status", "due_at", "updated_at", "deadline_at"])
 
 
 def send_event(run_id: UUID, tenant_id: str, name: str, payload: Any) -> Signal:
@@ -177,7 +152,7 @@ def send_event(run_id: UUID, tenant_id: str, name: str, payload: Any) -> Signal:
     Raises Conflict when the run is over, or has too many unread.
     """
     with transaction.atomic():
-        run = _locked(run_id, tenant_id)
+        run = locked(run_id, tenant_id)
         if run.status in FINAL:
             raise Conflict(f"The run is {run.status}; it takes no more events.")
         unread = Signal.objects.for_tenant(tenant_id).filter(run_id=run.id, taken_by="")
@@ -200,17 +175,19 @@ def sweep() -> int:
         return len(cursor.fetchall())
 
 
-def _locked(run_id: UUID, tenant_id: str) -> Run:
+def locked(run_id: UUID, tenant_id: str) -> Run:
+    """The run's row, under its lock."""
     return Run.objects.for_tenant(tenant_id).select_for_update(no_key=True).get(pk=run_id)
 
 
-def _finish(run: Run, status: Status, result: Any, reason: str = "") -> None:
+def finish(run: Run, status: Status, result: Any, reason: str = "") -> None:
+    """End a run that nobody holds, under its lock."""
     run.status, run.result, run.failure_reason, run.due_at = status, result, reason, None
     run.finished_at = run.updated_at = timezone.now()
     run.save(update_fields=["status", "result", "failure_reason", "due_at", "finished_at", "updated_at"])
 
 
-def _append(run: Run, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
+def append(run: Run, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
     """More events of a run whose row we have locked and that nobody holds, so that no seq can be taken twice."""
     last = RunEvent.objects.for_tenant(run.tenant_id).filter(run_id=run.id).aggregate(last=Max("seq"))["last"] or 0
     rows = [
@@ -221,6 +198,7 @@ def _append(run: Run, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
     transaction.on_commit(lambda: wake(changed=run.id))
 
 
-def _abandon_children(parents: list[UUID]) -> None:
+def abandon_children(parents: list[UUID]) -> None:
+    """Cancel the children of these runs, which have nobody to work for any more."""
     with connection.cursor() as cursor:
         cursor.execute(writes.ABANDON, [parents])

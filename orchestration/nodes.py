@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from config.errors import DomainError
+from orchestration.approvals import Question
 from orchestration.context import RunContext
 from orchestration.definition import templates
 from orchestration.definition.graph import Node
@@ -45,13 +46,13 @@ async def answer(ctx: RunContext, call: NodeCall) -> Any:
 async def ask_a_person(ctx: RunContext, call: NodeCall) -> dict[str, Any]:
     """The decision, once a person has said yes; a no ends the run."""
     role = call.config.get("role") or "developer"
-    return await ctx.approval(
-        f"{call.name}#approval",
+    question = Question(
         node_id=call.node_id,
         message=str(call.config.get("message") or ""),
         role="user" if role == "viewer" else role,
         expires_s=call.config.get("expires_s"),
     )
+    return await ctx.approval(f"{call.name}#approval", question)
 
 
 @node("wait")

@@ -80,3 +80,18 @@ def answers_questions(function: Ask) -> Ask:
 async def ask(ctx: "RunContext", name: str, agent_id: str, message: str) -> str:
     """An agent's plain answer to one message, as a journalled step of this name: for routers and edge conditions."""
     return await _asking[0](ctx, name, agent_id, message)
+
+
+CheckArguments = Callable[[str, str, dict[str, Any]], dict[str, Any]]
+_checking: list[CheckArguments] = []
+
+
+def checks_arguments(function: CheckArguments) -> CheckArguments:
+    """Register the function behind `check_arguments`; the agents app does."""
+    _checking[:] = [function]
+    return function
+
+
+def check_arguments(tenant_id: str, tool_id: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments, fit for the tool; Invalid naming what does not fit."""
+    return _checking[0](tenant_id, tool_id, arguments)

@@ -1,6 +1,7 @@
 """The engine's part of /api/v1: workflows, runs, apps."""
 
 from config.api import Router
+from orchestration.views.approvals import ApprovalViewSet
 from orchestration.views.apps import AppViewSet
 from orchestration.views.runs import RunViewSet
 from orchestration.views.workflows import WorkflowViewSet
@@ -8,5 +9,6 @@ from orchestration.views.workflows import WorkflowViewSet
 router = Router()
 router.register("workflows", WorkflowViewSet, basename="workflow")
 router.register("apps", AppViewSet, basename="app")
+router.register("approvals", ApprovalViewSet, basename="approval")
 router.register("runs", RunViewSet, basename="run")
 urlpatterns = router.urls

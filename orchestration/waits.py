@@ -4,6 +4,9 @@ A wait holds no thread and no connection; when a run only waits, it is soon put 
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -11,6 +14,38 @@ from typing import Any, Literal
 Kind = Literal["timer", "event", "approval", "child"]
 LINGER_S = 1.0  # how long a run that only waits stays in memory: shorter waits end without a new claim
 CHILD_NET_S = 30.0  # a parent looks at its children at least this often, whatever becomes of the poke
+
+
+# The timeouts of the steps that we are in, the innermost last: they do not run while a person is asked.
+_clocks: ContextVar[tuple[asyncio.Timeout, ...]] = ContextVar("clocks", default=())
+
+
+@asynccontextmanager
+async def clocked(seconds: float | None) -> AsyncIterator[None]:
+    """What is inside has so much time; TimeoutError after that."""
+    async with asyncio.timeout(seconds) as clock:
+        token = _clocks.set((*_clocks.get(), clock))
+        try:
+            yield
+        finally:
+            _clocks.reset(token)
+
+
+@contextmanager
+def clocks_stopped() -> Iterator[None]:
+    """The time of the steps around stands still inside."""
+    began = asyncio.get_running_loop().time()
+    running = [(clock, clock.when()) for clock in _clocks.get()]
+    for clock, when in running:
+        if when is not None:
+            clock.reschedule(None)
+    try:
+        yield
+    finally:
+        passed = asyncio.get_running_loop().time() - began
+        for clock, when in running:
+            if when is not None and not clock.expired():
+                clock.reschedule(when + passed)
 
 
 @dataclass(slots=True)

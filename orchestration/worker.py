@@ -77,6 +77,7 @@ class Engine:
         self.draining = False
         self.poked = False
         self.broken: list[uuid.UUID] = []
+        self.taken: list[dict[str, Any]] = []  # runs that others took from us since we last registered
         self.turns = 0  # how often the loop has gone round: the host's watchdog looks whether it still does
         self.claimed_at = self.looked_at = 0.0
         self.registered_with: AsyncConnection | None = None
@@ -186,6 +187,7 @@ class Engine:
         """
         if held := self.held.get(run_id):
             held.stop("lost")
+            self.taken += [] if broken else [{"id": str(run_id), "attempt": held.run.attempt}]
         if broken:
             self.broken.append(run_id)
 
@@ -209,6 +211,8 @@ class Engine:
         sent_at = time.monotonic()
         await connection.execute(claims.REGISTER, who | more)
         held = [{"id": str(held.run.id), "attempt": held.run.attempt} for held in self.held.values()]
+        taken, self.taken = self.taken, []
+        await connection.execute(claims.ALIVE, {"owner": self.name, "held": orjson.dumps(held + taken).decode()})
         await connection.execute(claims.RECONCILE, {"owner": self.name, "held": orjson.dumps(held).decode()})
         await connection.execute(claims.REPOKE, [self.name])
         self.poked = True

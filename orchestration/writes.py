@@ -62,12 +62,33 @@ FROM (SELECT run_id, attempt, sum(micro) AS micro, sum(calls) AS calls, sum(prom
 WHERE t.id = r.id
 """
 APPROVALS = f"""
-INSERT INTO orchestration_approval (id, run_id, tenant_id, step, node_id, message, role, expires_at, comment)
-SELECT gen_random_uuid(), x.run_id, r.tenant_id, x.step, x.node_id, x.message, x.role, to_timestamp(x.expires_at), ''
+INSERT INTO orchestration_approval (id, run_id, tenant_id, step, node_id, message, role, expires_at, comment, kind,
+    tool_id, arguments, digest, policy_id, four_eyes)
+SELECT gen_random_uuid(), x.run_id, r.tenant_id, x.step, x.node_id, x.message, x.role, to_timestamp(x.expires_at), '',
+    x.kind, x.tool_id, x.arguments, x.digest, x.policy_id, x.four_eyes
 FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, step text, node_id text, message text, role text,
-    expires_at float8)
+    expires_at float8, kind text, tool_id text, arguments jsonb, digest text, policy_id uuid, four_eyes boolean)
 {_HELD}
 ON CONFLICT (run_id, step) DO NOTHING
+"""
+TOLD = f"""
+UPDATE orchestration_approval a SET told = true
+FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, step text) {_HELD}
+WHERE a.run_id = r.id AND a.step = x.step
+"""
+EXECUTED = f"""
+UPDATE orchestration_approval a SET executed_at = now()
+FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, step text) {_HELD}
+WHERE a.run_id = r.id AND a.step = x.step AND a.executed_at IS NULL
+"""
+DECISIONS = f"""
+INSERT INTO governance_policydecision (tenant_id, action, run_id, step, result, policy_id, explanation, matched,
+    shadowed, modified, context)
+SELECT r.tenant_id, x.action, r.id, x.step, x.result, x.policy_id, x.explanation, x.matched, x.shadowed, x.modified,
+    x.context
+FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, action text, step text, result text,
+    policy_id uuid, explanation text, matched jsonb, shadowed jsonb, modified jsonb, context jsonb)
+{_HELD}
 """
 TAKEN = f"""
 UPDATE orchestration_signal s SET taken_by = x.step
@@ -134,7 +155,7 @@ class Entry:
         self.tables.setdefault(statement, []).append(row)
 
 
-ORDER = (STEPS, USAGE, EVENTS, PROGRESS, APPROVALS, TAKEN)
+ORDER = (STEPS, USAGE, EVENTS, PROGRESS, APPROVALS, TOLD, EXECUTED, DECISIONS, TAKEN)
 NEW = {STEPS: NEW_STEPS, EVENTS: NEW_EVENTS}
 
 

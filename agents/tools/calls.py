@@ -1,11 +1,13 @@
-"""A tool call: the tool exists, it may be called, the input fits its schema, it does its work."""
+"""A tool call: the tool exists, the policies and its app's scopes let it be called, the input fits its schema, it does
+its work (RULINGS §8).
+"""
 
 import asyncio
 import inspect
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agents.errors import DraftRefused, ToolExecutionError, ToolUnavailable
 from agents.excerpts import summary
@@ -18,10 +20,9 @@ from agents.tools.registry import BUILT_IN, Handler, ToolCall, ToolSpec
 from agents.tools.schema import checked
 from config.errors import ScopeDenied, ToolNotFound
 from governance.outbound import OutboundRefused, Unreachable
+from orchestration.governing import Act, Permit, permit
 from orchestration.models import App
-
-if TYPE_CHECKING:
-    pass
+from orchestration.programs import checks_arguments
 
 
 def find_tool(tenant_id: str, tool_id: str) -> ToolSpec:
@@ -65,13 +66,42 @@ def spec(row: Tool) -> ToolSpec:
     )
 
 
+async def permitted(call: ToolCall) -> tuple[ToolCall, Permit]:
+    """(the call as the policies let it be made, their permit), after a person's yes where they want one.
+
+    Raises PolicyDenied.
+    """
+    tool = call.tool
+    assert call.ctx
+    about: dict[str, Any] = {
+        "tool_id": tool.id,
+        "risk_level": tool.risk_level,
+        "tool": {
+            "id": tool.id,
+            "name": tool.name,
+            "risk_level": tool.risk_level,
+            "side_effects": list(tool.side_effects),
+            "handler_type": tool.handler_type,
+        },
+    }
+    if call.agent_id:
+        about |= {"agent_id": call.agent_id, "agent": {"id": call.agent_id}}
+    got = await permit(call.ctx, Act("tool_call", call.step, tool.id, call.input, about, tool.id))
+    return replace(call, input=got.input, mode="draft" if got.draft else call.mode), got
+
+
+@checks_arguments
+def check_arguments(tenant_id: str, tool_id: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments, fit for the tool; Invalid naming what does not fit."""
+    return checked(find_tool(tenant_id, tool_id).input_schema, arguments)
+
+
 async def run_tool(call: ToolCall) -> Any:
     """The call's output.
 
     Raises Invalid naming wrong fields, ScopeDenied, DraftRefused, ToolUnavailable if another try may help, else
     ToolExecutionError.
     """
-    # Policies are decided here, before anything looks at the input.
     await _check_scope(call)
     call = replace(call, input=checked(call.tool.input_schema, call.input))
     if call.mode == "draft" and call.tool.acts(call.input) and not (_converses(call) and call.tool.remembers):

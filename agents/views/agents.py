@@ -91,6 +91,7 @@ class AgentViewSet(KeyedViewSet):
         )
         fields = limits | {
             "mode": mode,
+            "role": request.role,
             "on_behalf_of": getattr(request, "on_behalf_of", ""),
             "trace_id": getattr(request, "trace_id", ""),
             **idempotency(request),

@@ -72,6 +72,7 @@ class ToolViewSet(KeyedViewSet):
             input=self._checked_input(id),
             mode=Mode.AUTO,
             created_by=request.user.pk,
+            role=request.role,
             on_behalf_of=getattr(request, "on_behalf_of", ""),
             trace_id=getattr(request, "trace_id", ""),
             **idempotency(request),

@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from config.fields import BooleanField, CharField
+from config.fields import BooleanField, CharField, ObjectField
 from orchestration.models import Mode, Status
 
 
@@ -11,6 +11,7 @@ class ApprovalInput(serializers.Serializer):
 
     approved = BooleanField()
     comment = CharField(required=False, allow_blank=True, default="", max_length=2000)
+    arguments = ObjectField(required=False, allow_null=True, default=None, help_text="Approve this call instead.")
 
 
 class ResumeRequest(serializers.Serializer):
@@ -34,3 +35,10 @@ class RunQuery(serializers.Serializer):
     mode = serializers.ChoiceField(Mode.choices, required=False)
     kind = CharField(required=False, max_length=32)
     app_id = CharField(required=False, max_length=128)
+
+
+class ApprovalQuery(serializers.Serializer):
+    """The filters of GET /approvals."""
+
+    filter = serializers.ChoiceField(("pending", "mine", "all"), required=False, default="pending")
+    run_id = serializers.UUIDField(required=False)

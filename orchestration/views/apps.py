@@ -84,6 +84,7 @@ class AppViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet
             app_id=app.key,
             app_action_id=action_id,
             created_by=request.user.pk,
+            role=request.role,
             on_behalf_of=getattr(request, "on_behalf_of", ""),
             trace_id=getattr(request, "trace_id", ""),
             **idempotency(request),

@@ -88,6 +88,7 @@ class WorkflowViewSet(ResourceViewSet):
             subject_id=workflow_id,
             subject_version=revision,
             created_by=request.user.pk,
+            role=request.role,
             on_behalf_of=getattr(request, "on_behalf_of", ""),
             trace_id=getattr(request, "trace_id", ""),
             **idempotency(request),

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from governance.budgets import Bill, BudgetExceeded
+from governance.policies import Ruleset
 from orchestration.retry import ONCE, Retry, StepFailed, describe, is_final
 
 
@@ -27,6 +28,7 @@ class MemoryContext:
     said: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.pen = SimpleNamespace(entry=lambda: SimpleNamespace(add=lambda statement, **row: None))
         self.run = SimpleNamespace(
             id=uuid.uuid4(),
             tenant_id=self.tenant_id,
@@ -35,6 +37,9 @@ class MemoryContext:
             subject_id="flow",
             created_by=None,
             app_id="",
+            app_action_id="",
+            on_behalf_of="",
+            depth=0,
             budget_ids=[],
         )
 
@@ -84,5 +89,7 @@ class MemoryContext:
         return self.said.setdefault(step, []).append
 
     async def shared(self, key: tuple[Any, ...], loader: Callable[[], Any]) -> Any:
-        """What the loader gives; there are no memories here, and no keys but the operator's."""
+        """What the loader gives; there are no memories here, no policies, and no keys but the operator's."""
+        if key[1] == "rules":
+            return Ruleset("", ()), "developer"
         return None if key[1] in ("has memories", "provider key") else loader()

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from accounts.models import Tenant
+from orchestration.deciding import Verdict, resume_run
 from orchestration.definition.saving import create_workflow, update_workflow
-from orchestration.engine import Actor, resume_run, send_event
+from orchestration.engine import Actor, send_event
 from orchestration.models import Run, RunEvent
 from orchestration.programs import NODES, NodeCall
 from orchestration.programs import node as node_type
@@ -109,7 +110,7 @@ def test_a_gate_pauses_until_a_person_decides(
     reached(run, "paused")
     asked = RunEvent.all_tenants.get(run_id=run.id, kind="approval_requested").payload
     assert (asked["message"], asked["node_id"]) == ("Ship it?", "gate")
-    resume_run(run.id, acme.id, Actor(run.id, "developer"), approved, "c")
+    resume_run(run.id, acme.id, Actor(run.id, "developer"), Verdict(approved, "c"))
     finished = ended(run)
     assert (finished.status, finished.result) == (status, result)
     assert kinds(finished).count("step_started") == (2 if approved else 1)
@@ -121,7 +122,7 @@ def test_a_started_run_keeps_its_version(engine: EngineThread, acme: Tenant) -> 
     run = start(acme, "workflow", subject_id=str(flow.id), subject_version=1)
     reached(run, "paused")
     update_workflow(acme.id, flow.id, {"definition": graph(node("gate", "human_gate"), static("end", version="new"))})
-    resume_run(run.id, acme.id, Actor(run.id, "developer"), True, "")
+    resume_run(run.id, acme.id, Actor(run.id, "developer"), Verdict(True, ""))
     assert ended(run).result == {"version": "old"}
 
 

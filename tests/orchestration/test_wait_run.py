@@ -7,9 +7,11 @@ from django.db import transaction
 
 from accounts.models import Tenant
 from config.errors import Conflict, Forbidden
+from orchestration.approvals import Question
 from orchestration.context import RunContext
-from orchestration.engine import Actor, NotPaused, cancel_run, resume_run, send_event
-from orchestration.models import Run, Signal
+from orchestration.deciding import NotPaused, Verdict, resume_run
+from orchestration.engine import Actor, cancel_run, send_event
+from orchestration.models import Approval, Run, Signal
 from orchestration.programs import program
 from tests.orchestration.running import EngineThread, ended, kinds, reached, start, steps, until
 
@@ -98,14 +100,15 @@ async def gate(ctx: RunContext) -> dict:
     """Asks a person."""
     role = ctx.run.input.get("role", "developer")
     expires = ctx.run.input.get("expires_s")
-    return await ctx.approval("gate", node_id="gate", message="Really?", role=role, expires_s=expires)
+    return await ctx.approval("gate", Question("gate", "Really?", role, expires))
 
 
 def test_a_yes_lets_the_run_go_on(engine: EngineThread, acme: Tenant) -> None:
     run = start(acme, "test.gate")
     reached(run, "paused")
-    resume_run(run.id, acme.id, DEVELOPER, approved=True, comment="looks good")
-    assert ended(run).result == {"approved": True, "comment": "looks good", "decided_by": str(DEVELOPER.user_id)}
+    resume_run(run.id, acme.id, DEVELOPER, Verdict(True, "looks good"))
+    told = {"approved": True, "comment": "looks good", "decided_by": str(DEVELOPER.user_id)}
+    assert ended(run).result == told | {"approval_id": str(Approval.all_tenants.get(run_id=run.id).pk)}
     middle = ["approval_requested", "run_paused", "approval_decided", "run_resumed"]
     assert kinds(run) == ["run_started", *middle, "run_completed"]
 
@@ -113,7 +116,7 @@ def test_a_yes_lets_the_run_go_on(engine: EngineThread, acme: Tenant) -> None:
 def test_a_no_cancels_the_run(engine: EngineThread, acme: Tenant) -> None:
     run = start(acme, "test.gate")
     reached(run, "paused")
-    resume_run(run.id, acme.id, DEVELOPER, approved=False, comment="no")
+    resume_run(run.id, acme.id, DEVELOPER, Verdict(False, "no"))
     run = ended(run)
     assert (run.status, run.failure_reason, run.result) == (
         "cancelled",
@@ -126,14 +129,14 @@ def test_a_gate_asks_for_its_role(engine: EngineThread, acme: Tenant) -> None:
     run = start(acme, "test.gate", {"role": "admin"})
     reached(run, "paused")
     with pytest.raises(Forbidden):
-        resume_run(run.id, acme.id, DEVELOPER, approved=True, comment="")
+        resume_run(run.id, acme.id, DEVELOPER, Verdict(True, ""))
     assert Run.all_tenants.get(pk=run.pk).status == "paused"
 
 
 def test_only_a_paused_run_is_resumed(engine: EngineThread, acme: Tenant) -> None:
     run = ended(start(acme, "test.timer", {"seconds": 0}))
     with pytest.raises(NotPaused):
-        resume_run(run.id, acme.id, DEVELOPER, approved=True, comment="")
+        resume_run(run.id, acme.id, DEVELOPER, Verdict(True, ""))
 
 
 def test_an_expired_gate_fails_the_run(engine: EngineThread, acme: Tenant) -> None:

@@ -1,0 +1,1 @@
+"""What governance takes and tells over REST."""

@@ -1,0 +1,127 @@
+"""/api/v1/policies: rules as data, what they decided, and what a candidate would have changed (seed 000 §9)."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import Role
+from config.api import ArrayPagination, ResourceViewSet, body_object
+from config.errors import Forbidden, NotFound
+from governance.backtest import backtest
+from governance.models import Policy, PolicyDecision, Scope
+from governance.serializers.policies import (
+    BacktestRequest,
+    BacktestShape,
+    DecisionQuery,
+    DecisionSerializer,
+    PolicySerializer,
+)
+
+
+class PolicyNotFound(NotFound):
+    """There is no such policy."""
+
+
+class PolicyFilter(filters.FilterSet):
+    """GET /policies?scope=&scope_id=&enabled="""
+
+    class Meta:
+        model = Policy
+        fields = ("scope", "scope_id", "enabled", "shadow")
+
+
+class PolicyViewSet(ResourceViewSet):
+    """Policies: the tenant's own, and the platform's (scope global), which operators alone write."""
+
+    model, not_found = Policy, PolicyNotFound
+    serializer_class = PolicySerializer
+    pagination_class = ArrayPagination
+    filterset_class = PolicyFilter
+    deleted_status = 204
+    roles = {"read": Role.USER, "write": Role.DEVELOPER, "decisions": Role.DEVELOPER}
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """The tenant's, and the global ones."""
+        tenant = getattr(self.request, "tenant", None)
+        rows = Policy.all_tenants.filter(Q(tenant=tenant) | Q(tenant=None, scope=Scope.GLOBAL))
+        return rows.order_by("priority", "-created_at", "id")
+
+    @extend_schema(responses={201: PolicySerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """201 and the new policy; it holds from the next action on."""
+        made = self._made(self.valid().validated_data)
+        made.save(force_insert=True)
+        return Response(self.get_serializer(made).data, status=201)
+
+    def _made(self, fields: dict[str, Any]) -> Policy:
+        """A policy that is not saved yet."""
+        is_global = fields["scope"] == Scope.GLOBAL
+        self._may_write(is_global)
+        made = Policy(**fields, created_by=self.request.user.pk)
+        made.tenant = None if is_global else self.request.tenant
+        return made
+
+    def _may_write(self, is_global: bool) -> None:
+        if is_global and not self.request.user.is_staff:
+            raise Forbidden("Global policies are written by the platform's operators only; use the scope tenant.")
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The policy with the body's fields changed, as its next version."""
+        with transaction.atomic():
+            # Locked, so that no two changes make the same version of it.
+            changed = self._changed(Policy.all_tenants.select_for_update().get(pk=self.get_object().pk))
+            changed.save()
+            Policy.all_tenants.filter(pk=changed.pk).update(version=F("version") + 1, updated_at=timezone.now())
+            changed.refresh_from_db()
+        return Response(self.get_serializer(changed).data)
+
+    def _changed(self, found: Policy) -> Policy:
+        """The policy with the body's fields, not saved yet."""
+        fields = self.valid(instance=found, partial=True).validated_data
+        self._may_write(Scope.GLOBAL in (found.scope, fields.get("scope")))
+        for name, value in fields.items():
+            setattr(found, name, value)
+        found.tenant = None if found.scope == Scope.GLOBAL else found.tenant or self.request.tenant
+        return found
+
+    def perform_destroy(self, row: Policy) -> None:
+        """It no longer applies from the next action on."""
+        self._may_write(row.scope == Scope.GLOBAL)
+        row.delete()
+
+    @extend_schema(parameters=[DecisionQuery], responses=DecisionSerializer(many=True))
+    @action(detail=False, filterset_class=None)
+    def decisions(self, request: Request) -> Response:
+        """What the policies decided for this tenant, and why; the newest first."""
+        query = DecisionQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        rows = PolicyDecision.objects.for_tenant(request.tenant).filter(**query.validated_data).order_by("-id")
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(DecisionSerializer(page, many=True).data)
+
+    @extend_schema(request=BacktestRequest, responses=BacktestShape)
+    @action(detail=True, methods=["post"], url_path="backtest")
+    def backtest_saved(self, request: Request, pk: str) -> Response:
+        """What this policy, with the fields of the body changed, would have flipped; nothing is saved."""
+        found = self.get_object()
+        return self._backtest(self._changed(found) if set(body_object(request)) - {"decisions"} else found)
+
+    @extend_schema(request=PolicySerializer, responses=BacktestShape)
+    @action(detail=False, methods=["post"], url_path="backtest")
+    def backtest_unsaved(self, request: Request) -> Response:
+        """What a policy with this body would have flipped; nothing is saved."""
+        return self._backtest(self._made(self.valid().validated_data))
+
+    def _backtest(self, candidate: Policy) -> Response:
+        """A global policy is asked about all tenants' decisions, so that only operators may."""
+        self._may_write(candidate.scope == Scope.GLOBAL)
+        asked = BacktestRequest(data={name: v for name, v in body_object(self.request).items() if name == "decisions"})
+        asked.is_valid(raise_exception=True)
+        return Response(backtest(candidate, asked.validated_data["decisions"]))
