@@ -5,12 +5,14 @@ import json
 import re
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from agents.chat import FunctionCall
 from agents.excerpts import excerpt
+from agents.ledger import once
 from agents.tools.calls import permitted, run_tool
 from agents.tools.registry import ToolCall, ToolSpec
 from config.errors import DomainError, Invalid
@@ -78,7 +80,7 @@ async def use_tool(ctx: "RunContext", call: ToolCall) -> Any:
         "risk_level": call.tool.risk_level,
     } | ({"approval_id": got.approval_id} if got.approval_id else {})
     try:
-        output = await run_tool(call)
+        output = await once(ctx, call, partial(run_tool, call))
     except (DomainError, Transient) as fault:
         error, error_type = describe(fault)
         failed = {"error": excerpt(error), "error_type": error_type, "duration_ms": _since(began)}

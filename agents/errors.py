@@ -24,12 +24,6 @@ class ToolExecutionError(DomainError):
     status, code = 424, "TOOL_EXECUTION_ERROR"
 
 
-class DraftRefused(DomainError):
-    """This tool has side effects, and staging is not available: start the run in mode auto to let it act."""
-
-    code = "DRAFT_REFUSED"
-
-
 class BuiltInReadOnly(DomainError):
     """Built-in agents and tools are shared by all and cannot be changed; choose another id."""
 

@@ -32,6 +32,7 @@ class Writer:
     run_id: UUID | None = None
     app_id: str = ""
     effect_key: str | None = None
+    file_id: UUID | None = None  # of a file that is to be made
 
 
 def mime_of(path: str, given: str = "") -> str:
@@ -47,6 +48,7 @@ def create_file(writer: Writer, path: str, content: bytes, mime_type: str = "") 
     fields: dict[str, Any] = _described(content) | {"mime_type": mime_of(path, mime_type)}
     file = File(tenant_id=writer.tenant_id, path=path, run_id=writer.run_id, app_id=writer.app_id, **fields)
     file.created_by = writer.user_id
+    file.pk = writer.file_id or file.pk
     return _stored(file, writer, content, fields)
 
 

@@ -76,6 +76,11 @@ def search(viewer: Viewer, question: Question) -> list[dict[str, Any]]:
     return told[: question.limit]
 
 
+def told(entry: MemoryEntry, question: Question, cosine: float | None) -> dict[str, Any]:
+    """A memory that is not saved yet, as a search would tell it."""
+    return _told(entry, question, telling(question.text), cosine)
+
+
 def _told(entry: MemoryEntry, question: Question, wanted: list[str], cosine: float | None) -> dict[str, Any]:
     by_meaning = similarity(cosine, question.model) if cosine is not None else 0.0
     by_words = WORDS_WORTH * coverage(wanted, entry.content) ** 2 if enough(wanted) else 0.0
@@ -119,6 +124,7 @@ class NewMemory:
     metadata: dict[str, Any] = field(default_factory=dict)
     expires_at: datetime | None = None
     effect_key: str | None = None
+    id: UUID | None = None
 
 
 def store(tenant_id: str, user_id: UUID | None, new: NewMemory) -> MemoryEntry:
@@ -128,6 +134,7 @@ def store(tenant_id: str, user_id: UUID | None, new: NewMemory) -> MemoryEntry:
         with transaction.atomic():
             entry = MemoryEntry(content=new.content, effect_key=new.effect_key, created_at=timezone.now(), **fields)
             entry.tenant_id, entry.created_by = tenant_id, user_id
+            entry.id = new.id or entry.id
             entry.save(force_insert=True)
             add_chunks(entry, new.model, new.vectors)
     except IntegrityError:
@@ -181,8 +188,8 @@ def listed(viewer: Viewer, owner_type: str, owner_id: str, limit: int) -> list[M
     return list(rows.order_by("-created_at")[:limit])
 
 
-def delete(viewer: Viewer, memory_id: str, admin: bool = False) -> None:
-    """Delete a memory: its owner may, and an administrator of the tenant; to all others it is not there."""
+def deletable(viewer: Viewer, memory_id: str, admin: bool = False) -> MemoryEntry:
+    """The memory, if the asker may delete it: its owner may, and the tenant's admins; to all others it is not there."""
     entry = retrieve(viewer, memory_id)
     shared = {
         (Owner.APP, viewer.app_id),
@@ -194,7 +201,7 @@ def delete(viewer: Viewer, memory_id: str, admin: bool = False) -> None:
     own = own or (bool(entry.owner_id) and (entry.owner_type, entry.owner_id) in shared)
     if entry.tenant_id != viewer.tenant_id or not (own or admin):
         raise MemoryNotFound(f"There is no memory {memory_id!r} that you may delete.", memory_id=memory_id)
-    entry.delete()
+    return entry
 
 
 def purge_expired(most: int = PURGE_MOST) -> int:

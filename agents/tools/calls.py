@@ -4,12 +4,13 @@ its work (RULINGS §8).
 
 import asyncio
 import inspect
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from agents.errors import DraftRefused, ToolExecutionError, ToolUnavailable
+from agents.drafts.staging import stage_call
+from agents.errors import ToolExecutionError, ToolUnavailable
 from agents.excerpts import summary
 from agents.handlers.code import run_code
 from agents.handlers.http import call_url
@@ -66,7 +67,7 @@ def spec(row: Tool) -> ToolSpec:
     )
 
 
-async def permitted(call: ToolCall) -> tuple[ToolCall, Permit]:
+async def permitted(call: ToolCall, action: str = "tool_call") -> tuple[ToolCall, Permit]:
     """(the call as the policies let it be made, their permit), after a person's yes where they want one.
 
     Raises PolicyDenied.
@@ -86,7 +87,7 @@ async def permitted(call: ToolCall) -> tuple[ToolCall, Permit]:
     }
     if call.agent_id:
         about |= {"agent_id": call.agent_id, "agent": {"id": call.agent_id}}
-    got = await permit(call.ctx, Act("tool_call", call.step, tool.id, call.input, about, tool.id))
+    got = await permit(call.ctx, Act(action, call.step, tool.id, call.input, about, tool.id))
     return replace(call, input=got.input, mode="draft" if got.draft else call.mode), got
 
 
@@ -99,19 +100,20 @@ def check_arguments(tenant_id: str, tool_id: str, arguments: dict[str, Any]) -> 
 async def run_tool(call: ToolCall) -> Any:
     """The call's output.
 
-    Raises Invalid naming wrong fields, ScopeDenied, DraftRefused, ToolUnavailable if another try may help, else
-    ToolExecutionError.
+    In a draft a call with side effects is staged, and answered with a preview. Raises Invalid naming wrong fields,
+    ScopeDenied, ToolUnavailable if another try may help, else ToolExecutionError.
     """
     await _check_scope(call)
     call = replace(call, input=checked(call.tool.input_schema, call.input))
     if call.mode == "draft" and call.tool.acts(call.input) and not (_converses(call) and call.tool.remembers):
-        raise DraftRefused(
-            f"The tool {call.tool.id} has side effects ({', '.join(call.tool.side_effects)}) and this run is a draft. "
-            "Staging is not available: start the run in mode auto to let it act.",
-            tool_id=call.tool.id,
-        )
+        return await _told(call, stage_call(call))
+    return await _told(call, handled(call))
+
+
+async def _told(call: ToolCall, work: Awaitable[Any]) -> Any:
+    """The work's output; its faults as the contract's sentence."""
     try:
-        return await _handled(call)
+        return await work
     except Unreachable as fault:
         raise ToolUnavailable(_sentence(call, str(fault)), context=_context(call, fault)) from None
     except OutboundRefused as fault:
@@ -148,7 +150,8 @@ def scopes_of(tenant_id: str, app_id: str) -> frozenset[tuple[str, str]]:
     return frozenset((scope["type"], scope["value"]) for scope in app.scopes) if app else frozenset()
 
 
-async def _handled(call: ToolCall) -> Any:
+async def handled(call: ToolCall) -> Any:
+    """What the tool's function answers."""
     handler = call.tool.handler
     if inspect.iscoroutinefunction(handler):
         return await handler(call)

@@ -1,11 +1,11 @@
 """files.read, files.write, files.list: the tenant's files (seed 000 §7), as agents see them."""
 
 import base64
-import binascii
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+from agents.drafts import files as drafts
 from agents.tools.registry import ToolCall, tool
 from config.errors import Invalid
 from memory import files
@@ -77,20 +77,23 @@ async def read(call: ToolCall) -> dict[str, Any]:
     if not given.get("path") and not given.get("file_id"):
         raise Invalid({"path": ["Give the path or the file_id."]})
 
-    def load() -> tuple[File, bytes]:
-        file = _found(call.tenant_id, run.id, given.get("path") or "", given.get("file_id") or "")
-        return file, files.read_content(file)
+    def load() -> tuple[dict[str, Any], bytes]:
+        named = given.get("path") or "", given.get("file_id") or ""
+        if call.mode == "draft" and (staged := drafts.found(call, *named)):
+            return staged
+        file = _found(call.tenant_id, run.id, *named)
+        return described(file), files.read_content(file)
 
     file, content = await call.database(load)
     if given.get("as") == "base64":
         if len(content) > BASE64_MOST:
             raise Invalid({"as": [f"The file has {len(content)} bytes; base64 is for at most {BASE64_MOST}."]})
-        return described(file) | {"content": base64.b64encode(content).decode(), "encoding": "base64"}
-    text = await call.in_thread(partial(extracted, content, file.mime_type))
+        return file | {"content": base64.b64encode(content).decode(), "encoding": "base64"}
+    text = await call.in_thread(partial(extracted, content, file["mime_type"]))
     start = given.get("offset", 0)
     end = start + READ_MOST
     body = {"content": text[start:end], "encoding": "text", "offset": start, "total": len(text)}
-    return described(file) | body | ({"next_offset": end} if end < len(text) else {})
+    return file | body | ({"next_offset": end} if end < len(text) else {})
 
 
 @tool(
@@ -99,32 +102,23 @@ async def read(call: ToolCall) -> dict[str, Any]:
     "Writes a text file; what was there before stays as an earlier version.",
     WRITE,
     side_effects=("file_write",),
+    staging=drafts.STAGING,
 )
 async def write(call: ToolCall) -> dict[str, Any]:
     """The file, {file_id, path, size, version, …}."""
     given, run = call.input, call.run
     assert run
-    content = _bytes(given)
-    writer = Writer(call.tenant_id, run.created_by, run.id, run.app_id, call.key)
+    content = drafts.content_of(given)
+    writer = Writer(call.tenant_id, run.created_by, run.id, run.app_id, call.key, call.effect_id)
 
     def save() -> File:
         path = checked_path(given["path"])
-        rows = File.objects.for_tenant(call.tenant_id).filter(path=path, run_id=run.id)
-        known = rows.order_by("-created_at").first()
+        known = drafts.written_to(call.tenant_id, run.id, path)
         if known is None:
             return files.create_file(writer, path, content, given.get("mime_type") or "")
         return files.replace_content(known, writer, content, given.get("mime_type") or "")
 
     return described(await call.database(save))
-
-
-def _bytes(given: dict[str, Any]) -> bytes:
-    if given.get("encoding") != "base64":
-        return str(given["content"]).encode()
-    try:
-        return base64.b64decode(given["content"], validate=True)
-    except (binascii.Error, ValueError):
-        raise Invalid({"content": ["Must be base64 (RFC 4648)."]}) from None
 
 
 @tool("files.list", "List Files", "Lists the tenant's files by path.", LIST, side_effects=("file_read",))
@@ -139,7 +133,13 @@ async def list_files(call: ToolCall) -> dict[str, Any]:
 
     def load() -> dict[str, Any]:
         rows = files.listed(call.tenant_id, **filters)
-        return {"files": [described(row) for row in rows[:LIST_MOST]], "total": rows.count()}
+        told, total = [described(row) for row in rows[:LIST_MOST]], rows.count()
+        run = call.run
+        if call.mode == "draft" and run and filters.get("run_id", run.id) == run.id:
+            known = len(told)
+            told = drafts.listed(call, call.input.get("prefix") or "", told)[:LIST_MOST]
+            total += max(len(told) - known, 0)
+        return {"files": told, "total": total}
 
     found: dict[str, Any] = await call.database(load)
     return found

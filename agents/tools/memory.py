@@ -5,16 +5,20 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from accounts.models import Membership, Role
+from agents.drafts import memory as drafts
 from agents.remembering import viewer_of
-from agents.tools.registry import ToolCall, tool
+from agents.tools.registry import Staging, ToolCall, tool
 from config.errors import Forbidden, Invalid
 from config.fields import iso
 from memory import retrieval
 from memory.embedding import embedder
-from memory.models import MemoryType, Owner, Visibility
-from memory.retrieval import NewMemory, Question, Viewer
+from memory.models import MemoryEntry, MemoryType, Owner, Visibility
+from memory.retrieval import MemoryNotFound, NewMemory, Question, Viewer
 from memory.words import pieces
+from orchestration.effects import Staged
 
 CONTENT_MOST = 200_000
 OWNER: dict[str, Any] = {
@@ -88,19 +92,11 @@ def owner(call: ToolCall) -> tuple[str, str]:
     return kind, given or allowed[0]
 
 
-@tool(
-    "memory.store",
-    "Store Memory",
-    "Remembers a text, to be found again by its meaning.",
-    STORE,
-    side_effects=("memory_write",),
-    remembers=True,
-)
-async def store(call: ToolCall) -> dict[str, Any]:
-    """{memory_id, stored_at}."""
+async def _new(call: ToolCall) -> NewMemory:
+    """What a call of memory.store wants remembered."""
     given, model = call.input, embedder()
     kind, id = owner(call)
-    new = NewMemory(
+    return NewMemory(
         content=given["content"],
         type=given.get("type", MemoryType.LONG_TERM),
         owner_type=kind,
@@ -111,7 +107,26 @@ async def store(call: ToolCall) -> dict[str, Any]:
         metadata=given.get("metadata") or {},
         expires_at=_moment(given.get("ttl")),
         effect_key=call.key,
+        id=call.effect_id,
     )
+
+
+async def _stage_store(call: ToolCall) -> Staged:
+    return drafts.stored(call, await _new(call), iso(timezone.now()) or "")
+
+
+@tool(
+    "memory.store",
+    "Store Memory",
+    "Remembers a text, to be found again by its meaning.",
+    STORE,
+    side_effects=("memory_write",),
+    remembers=True,
+    staging=Staging(_stage_store),
+)
+async def store(call: ToolCall) -> dict[str, Any]:
+    """{memory_id, stored_at}."""
+    new = await _new(call)
     entry = await call.database(partial(retrieval.store, call.tenant_id, viewer(call).user_id, new))
     return {"memory_id": str(entry.pk), "stored_at": iso(entry.created_at)}
 
@@ -150,6 +165,9 @@ async def search(call: ToolCall) -> list[dict[str, Any]]:
         threshold=given.get("threshold", 0.7),
     )
     found: list[dict[str, Any]] = await call.database(partial(retrieval.search, viewer(call), question))
+    if call.mode == "draft":
+        new, gone = await call.database(partial(drafts.changes_of, call))
+        return await drafts.overlaid(question, found, new, gone, model)
     return found
 
 
@@ -158,11 +176,28 @@ async def retrieve(call: ToolCall) -> dict[str, Any]:
     """The memory; without an id {memories} of the owner."""
     given = call.input
     if memory_id := given.get("memory_id"):
+        if call.mode == "draft":
+            new, gone = await call.database(partial(drafts.changes_of, call))
+            if memory_id in new:
+                return retrieval.described(drafts.entry_of(new[memory_id]))
+            if memory_id in gone:
+                raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
         return retrieval.described(await call.database(partial(retrieval.retrieve, viewer(call), memory_id)))
     kind, id = owner(call)
     limit = min(given.get("limit", 50), 100)
     rows = await call.database(partial(retrieval.listed, viewer(call), kind, id, limit))
     return {"memories": [retrieval.described(row) for row in rows]}
+
+
+async def _stage_delete(call: ToolCall) -> Staged:
+    memory_id = call.input["memory_id"]
+    new, gone = await call.database(partial(drafts.changes_of, call))
+    if memory_id in new:
+        return drafts.deleted(memory_id, new[memory_id].after, staged_here=True)
+    if memory_id in gone:
+        raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
+    entry = await call.database(partial(_deletable, viewer(call), memory_id))
+    return drafts.deleted(memory_id, retrieval.described(entry), staged_here=False)
 
 
 @tool(
@@ -172,16 +207,17 @@ async def retrieve(call: ToolCall) -> dict[str, Any]:
     DELETE,
     side_effects=("memory_write",),
     remembers=True,
+    staging=Staging(_stage_delete, drafts.moved),
 )
 async def delete(call: ToolCall) -> dict[str, Any]:
     """{deleted: true, memory_id}."""
     memory_id = call.input["memory_id"]
-    await call.database(partial(_delete, viewer(call), memory_id))
+    await call.database(lambda: _deletable(viewer(call), memory_id).delete())
     return {"deleted": True, "memory_id": memory_id}
 
 
-def _delete(asked_by: Viewer, memory_id: str) -> None:
-    retrieval.delete(asked_by, memory_id, admin=_is_admin(asked_by.tenant_id, asked_by.user_id))
+def _deletable(asked_by: Viewer, memory_id: str) -> MemoryEntry:
+    return retrieval.deletable(asked_by, memory_id, admin=_is_admin(asked_by.tenant_id, asked_by.user_id))
 
 
 def _is_admin(tenant_id: str, user_id: UUID | None) -> bool:

@@ -3,20 +3,23 @@
 The model writes SQL; memory/datastore has the layers that what it writes goes through (RULINGS §8).
 """
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.asking import answer_of
 from agents.chat import ModelRequest
+from agents.drafts import database as drafts
 from agents.errors import ToolExecutionError
 from agents.serving import default_model
-from agents.tools.registry import ToolCall, tool
+from agents.tools.registry import Staging, ToolCall, tool
 from config.errors import Invalid
 from memory.datastore import execution
 from memory.datastore.execution import SQLFailed
 from memory.datastore.roles import ensure_store
 from memory.datastore.tables import RESERVED, described
 from memory.models import DataStore
+from orchestration.effects import Staged
 
 if TYPE_CHECKING:
     from memory.datastore.gate import Write
@@ -66,7 +69,7 @@ async def read(call: ToolCall) -> dict[str, Any]:
     text = await _sql(call, READ_PROMPT, tables, call.input["query"])
     try:
         statement = gate.read_statement(text, tables)
-        answer = await execution.read(store, statement.sql)
+        answer = await execution.read(store, statement.sql, await _staged(call, statement.sql))
     except (gate.SQLRefused, SQLFailed) as fault:
         raise ToolExecutionError(f"{fault.message} The model's SQL was: {text[:500]}") from None
     return {
@@ -79,18 +82,16 @@ async def read(call: ToolCall) -> dict[str, Any]:
     }
 
 
-@tool(
-    "natural_language_db_write",
-    "Natural Language DB Write",
-    "Insert or update rows of the tenant's own tables using natural language.",
-    WRITE,
-    risk_level="high",
-    side_effects=("database_write", "data_modification"),
-    needs_scope=True,
-    acts_on=lambda input: not input.get("dryRun"),
-)
-async def write(call: ToolCall) -> dict[str, Any]:
-    """{operation: write, sql, results, rowCount, message}; with dryRun {operation: preview, proposedSQL, …}."""
+async def _staged(call: ToolCall, sql: str) -> list[str]:
+    """The writes that a read of a draft sees; the platform's views know none, and only the reader may look at them."""
+    if call.mode != "draft" or any(re.search(rf"\b{name}\b", sql) for name in RESERVED):
+        return []
+    found: list[str] = await call.database(partial(drafts.statements, call))
+    return found
+
+
+async def _statement(call: ToolCall) -> "tuple[DataStore, Write]":
+    """The model's INSERT or UPDATE, past the gate."""
     from memory.datastore import gate
 
     asked = call.input.get("query") or call.input.get("instruction")
@@ -100,12 +101,40 @@ async def write(call: ToolCall) -> dict[str, Any]:
     own = {name: columns for name, columns in tables.items() if name not in RESERVED}
     text = await _sql(call, WRITE_PROMPT, own, asked)
     try:
-        statement = gate.write_statement(text, own)
-        if call.input.get("dryRun"):
-            return _preview(statement)
-        answer = await execution.write(store, statement.sql, call.key)
-    except (gate.SQLRefused, SQLFailed) as fault:
+        return store, gate.write_statement(text, own)
+    except gate.SQLRefused as fault:
         raise ToolExecutionError(f"{fault.message} The model's SQL was: {text[:500]}") from None
+
+
+async def _stage(call: ToolCall) -> Staged:
+    store, statement = await _statement(call)
+    earlier = await call.database(partial(drafts.statements, call))
+    try:
+        return await drafts.staged(store, statement.sql, statement.rows_sql, statement.table, earlier)
+    except SQLFailed as fault:
+        raise ToolExecutionError(f"{fault.message} The model's SQL was: {statement.sql[:500]}") from None
+
+
+@tool(
+    "natural_language_db_write",
+    "Natural Language DB Write",
+    "Insert or update rows of the tenant's own tables using natural language.",
+    WRITE,
+    risk_level="high",
+    side_effects=("database_write", "data_modification"),
+    needs_scope=True,
+    acts_on=lambda input: not input.get("dryRun"),
+    staging=Staging(_stage, drafts.moved, drafts.apply),
+)
+async def write(call: ToolCall) -> dict[str, Any]:
+    """{operation: write, sql, results, rowCount, message}; with dryRun {operation: preview, proposedSQL, …}."""
+    store, statement = await _statement(call)
+    if call.input.get("dryRun"):
+        return _preview(statement)
+    try:
+        answer = await execution.write(store, statement.sql, call.key)
+    except SQLFailed as fault:
+        raise ToolExecutionError(f"{fault.message} The model's SQL was: {statement.sql[:500]}") from None
     return {
         "operation": "write",
         "sql": statement.sql,

@@ -1,14 +1,29 @@
 """@tool registers a built-in tool; ToolSpec is what any tool is known by, ToolCall what its function gets."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from orchestration.effects import Staged, effect_id
 
 if TYPE_CHECKING:
     from orchestration.claims import RunInfo
     from orchestration.context import RunContext
+    from orchestration.models import Change
 
 Handler = Callable[["ToolCall"], Any]  # sync functions run in a thread, async ones on the loop
+
+
+@dataclass(frozen=True)
+class Staging:
+    """How a tool's calls are staged in a draft. `moved` says why a change no longer fits what is there ("" when it
+    does; `earlier` are those applied before it), `apply` makes it happen; without it the handler is called.
+    """
+
+    stage: Callable[["ToolCall"], Awaitable[Staged]]
+    moved: Callable[["Change", list["Change"]], str] | None = None
+    apply: Callable[["ToolCall", "Change"], Awaitable[Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -28,6 +43,7 @@ class ToolSpec:
     acts_on: Callable[[dict[str, Any]], bool] | None = None
     needs_scope: bool = False  # only apps that name it in their scopes may call it
     remembers: bool = False  # it acts in a conversation's turn although that is a draft (RULINGS §7)
+    staging: Staging | None = None
     sealed: str = ""  # a tenant's tool: its secrets, encrypted (governance/vault.py)
 
     def acts(self, input: dict[str, Any]) -> bool:
@@ -53,6 +69,11 @@ class ToolCall:
     def key(self) -> str:
         """What the receiver may recognise a repeated call by; empty outside of runs."""
         return f"{self.run.id}:{self.step}" if self.run else ""
+
+    @property
+    def effect_id(self) -> UUID | None:
+        """The id of what the call makes: the same when it is staged, applied or done again."""
+        return effect_id(self.run.id, self.step) if self.run else None
 
     async def database(self, work: Callable[[], Any]) -> Any:
         """What the sync `work` gives, which may use the ORM; it may be done again (RunContext.database)."""
@@ -80,6 +101,7 @@ def tool(
     acts_on: Callable[[dict[str, Any]], bool] | None = None,
     needs_scope: bool = False,
     remembers: bool = False,
+    staging: Staging | None = None,
 ) -> Callable[[Handler], Handler]:
     """Register the function behind a built-in tool; `acts_on` tells which inputs have the side effects, if not all."""
 
@@ -96,6 +118,7 @@ def tool(
             acts_on=acts_on,
             needs_scope=needs_scope,
             remembers=remembers,
+            staging=staging,
         )
         return function
 

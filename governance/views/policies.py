@@ -106,14 +106,14 @@ class PolicyViewSet(ResourceViewSet):
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(DecisionSerializer(page, many=True).data)
 
-    @extend_schema(request=BacktestRequest, responses=BacktestShape)
+    @extend_schema(operation_id="policies_backtest", request=BacktestRequest, responses=BacktestShape)
     @action(detail=True, methods=["post"], url_path="backtest")
     def backtest_saved(self, request: Request, pk: str) -> Response:
         """What this policy, with the fields of the body changed, would have flipped; nothing is saved."""
         found = self.get_object()
         return self._backtest(self._changed(found) if set(body_object(request)) - {"decisions"} else found)
 
-    @extend_schema(request=PolicySerializer, responses=BacktestShape)
+    @extend_schema(operation_id="policies_backtest_unsaved", request=PolicySerializer, responses=BacktestShape)
     @action(detail=False, methods=["post"], url_path="backtest")
     def backtest_unsaved(self, request: Request) -> Response:
         """What a policy with this body would have flipped; nothing is saved."""

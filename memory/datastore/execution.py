@@ -6,7 +6,7 @@ statement_timeout is no wall clock, so a watchdog of ours cancels what it does n
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -36,6 +36,10 @@ class SQLFailed(DomainError):
     status, code = 424, "SQL_FAILED"
 
 
+class RowsMoved(SQLFailed):
+    """The rows that the statement changes are not those any more that were reviewed."""
+
+
 @dataclass(frozen=True)
 class Rows:
     """What a statement answered; `truncated` when there was more than may be told."""
@@ -51,15 +55,23 @@ def _gate() -> asyncio.Semaphore:
     return _gates.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(SESSIONS))
 
 
-async def read(store: DataStore, statement: str) -> Rows:
-    """The rows of a SELECT, as objects; SQLFailed with PostgreSQL's reason."""
+async def read(store: DataStore, statement: str, staged: Sequence[str] = ()) -> Rows:
+    """The rows of a SELECT, as objects; SQLFailed with PostgreSQL's reason.
+
+    With `staged` writes it sees what they would change: they are made by the writer in a transaction that is then
+    read-only and never committed.
+    """
     wrapped = (
         "SELECT CASE WHEN octet_length(s.told) <= %d THEN s.told END FROM (SELECT row_to_json(q)::text AS told"
         " FROM (\n%s\n) AS q) AS s"
     )
     declared = "DECLARE answer NO SCROLL CURSOR FOR " + wrapped % (ROW_BYTES, statement)
-    async with _session(store, "reader") as connection:
-        await connection.execute("BEGIN TRANSACTION READ ONLY")
+    async with _session(store, "writer" if staged else "reader") as connection:
+        await connection.execute("BEGIN" if staged else "BEGIN TRANSACTION READ ONLY")
+        for write_ in staged:
+            await connection.execute(write_.encode(), prepare=True)
+        if staged:
+            await connection.execute("SET TRANSACTION READ ONLY")
         await connection.execute(declared.encode(), prepare=True)
         return await _fetched(connection)
 
@@ -81,23 +93,55 @@ async def _fetched(connection: AsyncConnection) -> Rows:
     return Rows(rows)
 
 
-async def write(store: DataStore, statement: str, key: str | None) -> Rows:
+async def rehearse(
+    store: DataStore, statement: str, rows_sql: str | None, earlier: Sequence[str] = ()
+) -> tuple[Rows | None, Rows]:
+    """(the rows that an UPDATE would change, as they are; the rows as it would make them), after the `earlier` writes.
+
+    `rows_sql` selects them; without it (an INSERT) there are none before. Nothing stays.
+    """
+    async with _session(store, "writer") as connection:
+        await connection.execute("BEGIN")
+        for write_ in earlier:
+            await connection.execute(write_.encode(), prepare=True)
+        before = await _made(connection, rows_sql) if rows_sql else None
+        return before, await _made(connection, statement)
+
+
+async def write(
+    store: DataStore, statement: str, key: str | None, expected: tuple[str, list[dict[str, Any]]] | None = None
+) -> Rows:
     """The rows that an INSERT or UPDATE … RETURNING * made. With a key it is made once, however often it is asked for:
-    the key is recorded in the same transaction.
+    the key is recorded in the same transaction. `expected`: (a SELECT, the rows it must still find), or RowsMoved.
     """
     async with _session(store, "writer") as connection:
         await connection.execute("BEGIN")
         if key is not None and (before := await _applied(connection, key)) is not None:
             return before
-        cursor = await connection.execute(statement.encode(), prepare=True)
-        names = [column.name for column in cursor.description or ()]
-        rows = [dict(zip(names, _plain(row), strict=True)) for row in await cursor.fetchmany(ROWS_MOST)]
-        made = Rows(rows, truncated=cursor.rowcount > len(rows))
+        if expected is not None:
+            found = await _made(connection, expected[0] + " FOR UPDATE")
+            if not same_rows(found.rows, expected[1]):
+                raise RowsMoved
+        made = await _made(connection, statement)
         if key is not None:
-            told = orjson.dumps({"rows": rows, "truncated": made.truncated}, default=str).decode()
+            told = orjson.dumps({"rows": made.rows, "truncated": made.truncated}).decode()
             await connection.execute("UPDATE _applied SET answer = %s WHERE key = %s", [told, key])
         await connection.execute("COMMIT")
-        return Rows(orjson.loads(orjson.dumps(rows, default=str)), made.truncated)
+        return made
+
+
+def same_rows(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> bool:
+    """Whether these are the same rows; their order means nothing."""
+    one, other = (sorted(orjson.dumps(row, option=orjson.OPT_SORT_KEYS) for row in rows) for rows in (left, right))
+    return one == other
+
+
+async def _made(connection: AsyncConnection, statement: str) -> Rows:
+    """What a statement answers, as JSON has it."""
+    cursor = await connection.execute(statement.encode(), prepare=True)
+    names = [column.name for column in cursor.description or ()]
+    rows = [dict(zip(names, _plain(row), strict=True)) for row in await cursor.fetchmany(ROWS_MOST)]
+    return Rows(orjson.loads(orjson.dumps(rows, default=str)), truncated=cursor.rowcount > len(rows))
 
 
 async def _applied(connection: AsyncConnection, key: str) -> Rows | None:

@@ -90,6 +90,7 @@ class Write:
     sql: str
     table: str
     kind: str  # insert, update
+    rows_sql: str | None = None  # of an update: the rows that it changes, as they are
 
 
 def write_statement(text: str, tables: Collection[str]) -> Write:
@@ -102,8 +103,21 @@ def write_statement(text: str, tables: Collection[str]) -> Write:
     if not isinstance(target, exp.Table) or target.name not in tables:
         raise SQLRefused(f"The statement must write to one of the tables {', '.join(sorted(tables)) or '(none)'}.")
     tree.set("returning", exp.Returning(expressions=[exp.Star()]))
-    kind = "insert" if isinstance(tree, exp.Insert) else "update"
-    return Write(_rendered(tree, ALLOWED | WRITING, tables), target.name, kind)
+    if isinstance(tree, exp.Insert):
+        return Write(_rendered(tree, ALLOWED | WRITING, tables), target.name, "insert")
+    return Write(_rendered(tree, ALLOWED | WRITING, tables), target.name, "update", _rows_of(tree, target, tables))
+
+
+def _rows_of(tree: exp.Expr, target: exp.Table, tables: Collection[str]) -> str:
+    """The SELECT of the rows that an UPDATE changes, in a fixed order."""
+    name = target.alias_or_name
+    star = exp.Column(this=exp.Star(), table=exp.to_identifier(name))
+    select = exp.select(star).from_(target.copy())
+    if others := tree.args.get("from_") or tree.args.get("from"):
+        select = select.join(others.this.copy(), join_type="cross")
+    if where := tree.args.get("where"):
+        select = select.where(where.this.copy())
+    return _rendered(select, ALLOWED | WRITING, tables)
 
 
 def _parsed(text: str, longest: int = LONGEST) -> exp.Expr:

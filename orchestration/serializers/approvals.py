@@ -58,7 +58,7 @@ class ApprovalShape(serializers.Serializer):
     run_id = serializers.UUIDField()
     step_id = serializers.UUIDField()
     node_id = serializers.CharField()
-    kind = serializers.ChoiceField(("gate", "run_start", "agent_call", "tool_call", "in_doubt"))
+    kind = serializers.ChoiceField(("gate", "run_start", "agent_call", "tool_call", "apply", "in_doubt"))
     status = serializers.ChoiceField(STATUSES)
     message = serializers.CharField()
     tool_id = serializers.CharField(allow_null=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents.errors import DraftRefused, ToolExecutionError, ToolUnavailable
+from agents.errors import ToolExecutionError, ToolUnavailable
 from agents.handlers.http import call_url
 from agents.tools.calls import run_tool
 from agents.tools.registry import BUILT_IN, ToolCall, ToolSpec
@@ -214,14 +214,9 @@ def test_a_secret_in_the_input_is_masked_in_the_error(far_end: FarEnd) -> None:
     assert "planted-secret" not in str(fault.value.context) and len(fault.value.context["input_summary"]) <= 201
 
 
-def test_a_draft_refuses_effects_and_allows_reading(far_end: FarEnd) -> None:
-    for effects, refused in ((("external_write",), True), (("database_read",), False), ((), False)):
-        tool = http_tool(far_end.url, side_effects=effects)
-        if refused:
-            with pytest.raises(DraftRefused, match="external_write.*mode auto"):
-                call(tool, {}, mode="draft")
-        else:
-            assert call(tool, {}, mode="draft") == {"ok": True}
+def test_a_draft_allows_reading(far_end: FarEnd) -> None:
+    for effects in (("database_read",), ()):
+        assert call(http_tool(far_end.url, side_effects=effects), {}, mode="draft") == {"ok": True}
     assert len(far_end.hits) == 2
 
 

@@ -181,15 +181,6 @@ def test_a_call_beyond_the_budget_is_not_made(gateway: ModelServer) -> None:
     assert len(gateway.requests) == 1
 
 
-def test_a_draft_refuses_a_tool_with_side_effects_and_says_what_to_do(gateway: ModelServer, far_end: FarEnd) -> None:
-    arguments = json.dumps({"url": far_end.url, "method": "POST"})
-    message = f"Post <<call: http_request {arguments}>> <<say: refused>>"
-    turn = run(MemoryContext(mode="draft"), agent(tools=("http.request",)), message)
-    assert far_end.hits == [] and turn.text == "refused"
-    assert turn.tool_calls[0]["result"]["error_type"] == "DRAFT_REFUSED"
-    assert "mode auto" in turn.tool_calls[0]["result"]["error"]
-
-
 def test_a_draft_may_read(gateway: ModelServer, far_end: FarEnd) -> None:
     message = f"Get <<call: http_request {json.dumps({'url': far_end.url})}>> <<say: read>>"
     turn = run(MemoryContext(mode="draft"), agent(tools=("http.request",)), message)

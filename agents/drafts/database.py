@@ -1,0 +1,65 @@
+"""natural_language_db_write in a draft: the model's statement is rehearsed and kept; reads see what was staged."""
+
+from typing import Any
+
+from asgiref.sync import async_to_sync
+
+from agents.errors import ToolExecutionError
+from agents.tools.registry import ToolCall
+from config.errors import Conflict
+from memory.datastore import execution
+from memory.datastore.execution import Rows, SQLFailed
+from memory.datastore.roles import find_store
+from memory.models import DataStore
+from orchestration.effects import Staged, staged_by
+from orchestration.models import Change
+
+KIND = "database"
+
+
+def statements(call: ToolCall) -> list[str]:
+    """The statements that the run has staged, in their order."""
+    assert call.run
+    return [change.base["sql"] for change in staged_by(call.tenant_id, call.run.id, KIND)]
+
+
+async def staged(store: DataStore, sql: str, rows_sql: str | None, table: str, earlier: list[str]) -> Staged:
+    """The rows that the statement changes, before and after, as the run sees them."""
+    before, after = await execution.rehearse(store, sql, rows_sql, earlier)
+    base = {"sql": sql, "rows_sql": rows_sql}
+    answer = {"operation": "write", "sql": sql, "results": after.rows, "rowCount": len(after.rows)}
+    told = before.rows if before is not None else None
+    return Staged(KIND, table, told, after.rows, base, answer | {"truncated": after.truncated})
+
+
+def moved(change: Change, earlier: list[Change]) -> str:
+    """Whether the rows that the statement changes are others by now than those that were reviewed."""
+    store = find_store(change.tenant_id)
+    if store is None:
+        return "The tenant's tables are gone."
+    before = [one.base["sql"] for one in earlier if one.kind == KIND]
+    try:
+        rows, _ = async_to_sync(execution.rehearse)(store, change.base["sql"], change.base["rows_sql"], before)
+    except SQLFailed as fault:
+        return f"The statement cannot be run any more: {fault.message}"
+    return "" if _same(rows, change) else f"Rows of {change.target} have changed since."
+
+
+def _same(rows: Rows | None, change: Change) -> bool:
+    return rows is None or execution.same_rows(rows.rows, change.before or [])
+
+
+async def apply(call: ToolCall, change: Change) -> dict[str, Any]:
+    """What the tool would have answered; the reviewed statement is run, and no model asked again."""
+    store = await call.database(lambda: find_store(call.tenant_id))
+    if store is None:
+        raise ToolExecutionError("The tenant's tables are gone.")
+    expected = (change.base["rows_sql"], change.before or []) if change.base["rows_sql"] else None
+    try:
+        answer = await execution.write(store, change.base["sql"], call.key, expected)
+    except execution.RowsMoved as fault:
+        raise Conflict(fault.message) from None
+    except SQLFailed as fault:
+        raise ToolExecutionError(fault.message) from None
+    told = {"operation": "write", "sql": change.base["sql"], "results": answer.rows, "rowCount": len(answer.rows)}
+    return told | {"truncated": answer.truncated}

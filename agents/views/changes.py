@@ -1,0 +1,79 @@
+"""/api/v1/runs/{id}/changes, /apply, /discard: what a draft run has staged (RULINGS §7)."""
+
+import functools
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import Role
+from agents.drafts.applying import Asked, changes_of, discard, start_apply
+from agents.errors import ToolExecutionError
+from agents.serializers.changes import ChangeShape, ChangesRequest, SettledShape, change_json
+from config.api import ArrayPagination
+from config.errors import Conflict
+from governance.policies import PolicyDenied
+from orchestration.models import FINAL, Change, Run, Status
+from orchestration.streaming import ended
+from orchestration.views.runs import RunViewSet, actor_of
+
+WAIT_S = 60.0  # an apply that takes longer, or waits for a person, is answered as applying
+
+
+class ChangeViewSet(RunViewSet):
+    """The changes of one run."""
+
+    roles = {"apply": Role.DEVELOPER, "discard": Role.DEVELOPER}
+
+    @extend_schema(operation_id="runs_changes", responses=ChangeShape(many=True))
+    def changes(self, request: Request, pk: str) -> Response:
+        """What the run has staged, applied and discarded, in the order of its calls."""
+        pages = ArrayPagination()
+        page = pages.paginate_queryset(changes_of(self.get_object()), request, self)
+        return pages.get_paginated_response([change_json(change) for change in page])
+
+    @extend_schema(operation_id="runs_apply", request=ChangesRequest, responses=SettledShape)
+    def apply(self, request: Request, pk: str) -> Response:
+        """Apply all staged changes, or those named; 409 and nothing is applied when what one rests on has moved."""
+        run = self.get_object()
+        waited = getattr(request._request, "waited", None)
+        if isinstance(waited, UUID):
+            return self._applied(run, Run.objects.for_tenant(run.tenant_id).get(pk=waited))
+        made = start_apply(self._asked(run))
+        if made is None:
+            return self._settled(run, None, "applied")
+        response = self._settled(run, made, "applying")
+        response.wait = functools.partial(ended, made.pk, WAIT_S)
+        return response
+
+    @extend_schema(operation_id="runs_discard", request=ChangesRequest, responses=SettledShape)
+    def discard(self, request: Request, pk: str) -> Response:
+        """Drop all staged changes, or those named, for good."""
+        run = self.get_object()
+        discard(self._asked(run))
+        return self._settled(run, None, "discarded")
+
+    def _asked(self, run: Run) -> Asked:
+        named = self.valid(ChangesRequest).validated_data.get("change_ids")
+        trace = getattr(self.request, "trace_id", "")
+        return Asked(run.pk, run.tenant_id, actor_of(self.request), named, trace)
+
+    def _applied(self, run: Run, apply: Run) -> Response:
+        """The answer once the apply has ended, or its error."""
+        if apply.status not in FINAL:
+            return self._settled(run, apply, "applying")
+        if apply.status == Status.COMPLETED:
+            return self._settled(run, apply, "applied")
+        told = apply.result if isinstance(apply.result, dict) else {}
+        landed = Change.objects.for_tenant(run.tenant_id).filter(apply_run_id=apply.pk, status="applied").count()
+        error = told.get("error") or f"The apply was {apply.status}."
+        message = f"{landed} of {len(apply.input['change_ids'])} changes were applied, the rest stays staged: {error}"
+        kinds: dict[str, type[Any]] = {PolicyDenied.code: PolicyDenied, ToolExecutionError.code: ToolExecutionError}
+        raise kinds.get(str(told.get("error_type")), Conflict)(message, apply_run_id=str(apply.pk), applied=landed)
+
+    def _settled(self, run: Run, apply: Run | None, status: str) -> Response:
+        changes = [change_json(change) for change in changes_of(run)]
+        made = str(apply.pk) if apply else None
+        return Response({"run_id": str(run.pk), "apply_run_id": made, "status": status, "changes": changes})
