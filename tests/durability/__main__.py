@@ -22,6 +22,7 @@ from tests.durability.break_wire import break_wire
 from tests.durability.cancel_runs import cancel_runs
 from tests.durability.fuzz_states import fuzz_states
 from tests.durability.kill_agents import kill_agents
+from tests.durability.kill_governed import kill_applies, kill_approved, kill_doubtful
 from tests.durability.kill_workers import kill_workers
 from tests.durability.lose_broker import freeze_broker, lose_broker
 from tests.durability.repeat_keys import repeat_keys
@@ -62,6 +63,13 @@ def kills(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
 def loops(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
     """R1c."""
     return [kill_agents(stand, dice, *((6, 3) if small else (40, 12)))]
+
+
+@standing
+def governed(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
+    """R1d, R1e, R1f."""
+    size = (3, 3) if small else (20, 12)
+    return [kill_approved(stand, dice, *size), kill_applies(stand, dice, *size), kill_doubtful(stand, dice)]
 
 
 @standing
@@ -109,6 +117,7 @@ def cancels(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
 SCENARIOS = (
     Scenario(("R1", "R2"), kills),
     Scenario(("R1c",), loops),
+    Scenario(("R1d", "R1e", "R1f"), governed),
     Scenario(("R3", "R3b"), broker),
     Scenario(("R4",), database),
     Scenario(("R4b",), wire),

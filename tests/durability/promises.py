@@ -20,7 +20,8 @@ GROUP BY run_id HAVING min(seq) <> 1 OR max(seq) <> count(*)
 ENDS = """
 SELECT r.id::text AS run, r.status, r.finished_at, e.kind AS last, ends.number AS ends
 FROM orchestration_run r
-LEFT JOIN LATERAL (SELECT kind FROM orchestration_runevent WHERE run_id = r.id ORDER BY seq DESC LIMIT 1) e ON true
+LEFT JOIN LATERAL (SELECT kind FROM orchestration_runevent WHERE run_id = r.id AND kind <> 'effect_applied'
+    ORDER BY seq DESC LIMIT 1) e ON true
 CROSS JOIN LATERAL (SELECT count(*) AS number FROM orchestration_runevent
     WHERE run_id = r.id AND kind IN ('run_completed', 'run_failed', 'run_cancelled')) ends
 WHERE NOT CASE
@@ -111,7 +112,7 @@ def check_effects(
     again = [(calls, number) for calls in seen.values() for number in range(len(calls) - 1)]
     report.figures["raw repeats"] = len(again)
     report.none(
-        "repeats that no kill explains", [c[n : n + 2] for c, n in again if not _in_flight(c[n], c[n + 1], kills)]
+        "repeats that no kill explains", [c[n : n + 2] for c, n in again if not in_flight(c[n], c[n + 1], kills)]
     )
     report.none("steps recording another's answer", _foreign_answers(recorded, seen))
 
@@ -128,7 +129,7 @@ def _redone(calls: list[Effect], row: dict[str, Any] | None, thaws: Sequence[flo
     return f"{late[0].key} came {late[0].arrived - row['finished']:.3f} s after it was recorded" if late else ""
 
 
-def _in_flight(call: Effect, after: Effect, kills: list[Kill]) -> bool:
+def in_flight(call: Effect, after: Effect, kills: list[Kill]) -> bool:
     """True when the engine that made the call ended before it could record the answer."""
     done = (call.answered or call.arrived) + RECORD_S
     return any(
