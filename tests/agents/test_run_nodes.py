@@ -128,7 +128,7 @@ def test_a_draft_run_does_not_let_a_writing_tool_act(acme: "Tenant", far_end: Fa
     effects = {"side_effects": ["external_write"], "input_schema": {"type": "object"}}
     Tool.all_tenants.create(tenant=acme, key="post", name="Post", handler_config=config, **effects)
     done = run(acme, node("tool", tool_id="post", input={}), mode="draft")
-    assert (done.status, done.result["error_type"], far_end.hits) == (Status.FAILED, "DRAFT_REFUSED", [])
+    assert (done.status, done.result["preview"], far_end.hits) == (Status.COMPLETED, True, [])
 
 
 @pytest.mark.parametrize(

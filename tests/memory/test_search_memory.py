@@ -120,8 +120,8 @@ def test_visibility_decides_who_finds_and_reads_it(
     deletable = {"me"} | ({owner_type} & {"agent", "run", "app"})
     for name in sorted(viewers.keys() - deletable):
         with pytest.raises(MemoryNotFound):
-            retrieval.delete(viewers[name], id)
-    retrieval.delete(viewers[sorted(deletable)[0]], id)
+            retrieval.deletable(viewers[name], id)
+    retrieval.deletable(viewers[sorted(deletable)[0]], id).delete()
     assert not MemoryEntry.all_tenants.exists()
 
 
