@@ -171,7 +171,10 @@ async def _land(ctx: "RunContext", change: Change, draft: Run, tool: ToolSpec) -
     asked = ToolCall(
         change.tenant_id, tool, change.arguments, ctx.run, f"apply {change.position}", "auto", ctx, change.agent_id
     )
-    allowed, _ = await permitted(asked, "apply")
+    of_draft = (
+        {"workflow_id": draft.subject_id, "workflow": {"id": draft.subject_id}} if draft.kind == "workflow" else {}
+    )
+    allowed, _ = await permitted(asked, "apply", **of_draft)
     own = ToolCall(change.tenant_id, tool, allowed.input, draft, change.step, "auto", ctx, change.agent_id)  # type: ignore[arg-type]
     if tool.staging and tool.staging.apply:
         output = await tool.staging.apply(own, change)

@@ -67,8 +67,9 @@ def spec(row: Tool) -> ToolSpec:
     )
 
 
-async def permitted(call: ToolCall, action: str = "tool_call") -> tuple[ToolCall, Permit]:
-    """(the call as the policies let it be made, their permit), after a person's yes where they want one.
+async def permitted(call: ToolCall, action: str = "tool_call", **more: Any) -> tuple[ToolCall, Permit]:
+    """(the call as the policies let it be made, their permit), after a person's yes where they want one. `more` is what
+    else conditions and scopes know of it.
 
     Raises PolicyDenied.
     """
@@ -87,7 +88,7 @@ async def permitted(call: ToolCall, action: str = "tool_call") -> tuple[ToolCall
     }
     if call.agent_id:
         about |= {"agent_id": call.agent_id, "agent": {"id": call.agent_id}}
-    got = await permit(call.ctx, Act(action, call.step, tool.id, call.input, about, tool.id))
+    got = await permit(call.ctx, Act(action, call.step, tool.id, call.input, about | more, tool.id))
     return replace(call, input=got.input, mode="draft" if got.draft else call.mode), got
 
 

@@ -132,12 +132,14 @@ def test_a_discarded_change_is_never_applied(
     assert [json.loads(hit.body)["q"] for hit in far_end.hits] == [2]
 
 
+@pytest.mark.parametrize("scope", ["tool", "workflow"])
 def test_an_apply_may_need_a_persons_yes(
-    acme: Tenant, tool: Tool, far_end: FarEnd, front: Front, token: str, engine: EngineThread
+    acme: Tenant, tool: Tool, far_end: FarEnd, front: Front, token: str, engine: EngineThread, scope: str
 ) -> None:
     run = drafted(acme, node("a", "send", q=1))
     rule = {"condition": {"mode": "auto", "action": "apply"}, "effect": "require_approval"}
-    Policy.all_tenants.create(tenant=acme, name="p", scope="tool", scope_id="send", rule_expr=rule)
+    about = {"tool": "send", "workflow": run.subject_id}[scope]
+    Policy.all_tenants.create(tenant=acme, name="p", scope=scope, scope_id=about, rule_expr=rule)
     answers: list[Any] = []
 
     asking = threading.Thread(target=lambda: answers.append(settle(front, run, token)))
