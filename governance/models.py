@@ -50,7 +50,10 @@ class PolicyDecision(TenantModel):
     """What the policies said of one action, why, and on which values; what a backtest asks a candidate about."""
 
     id = models.BigAutoField(primary_key=True)
-    tenant = models.ForeignKey("accounts.Tenant", models.DO_NOTHING, related_name="+", db_constraint=False)
+    # Hot table: a row per start and per call; the index below begins with the tenant.
+    tenant = models.ForeignKey(
+        "accounts.Tenant", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
     action = models.CharField(max_length=16, help_text="run_start, agent_call, tool_call or apply.")
     run_id = models.UUIDField(null=True, db_index=True)
     step = models.CharField(max_length=255, blank=True, default="", db_default="")
