@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from accounts.models import KeyPermission, Tenant, User
 from accounts.tokens import claims_of, digest
-from config import prepared
+from config import origin, prepared
 from config.errors import Forbidden, Unauthorized
 
 COOKIE = "access_token"
@@ -82,6 +82,7 @@ def authenticate_token(token: str) -> Identity:
 def establish(request: HttpRequest, identity: Identity) -> None:
     """Note who is asking on Django's request, where views and middleware see it."""
     request.identity = identity
+    origin.current().key_id = identity.key_id
     request.user, request.tenant = identity.user, identity.tenant
     request.role, request.permissions = identity.role, identity.permissions
     request.on_behalf_of = ""

@@ -80,6 +80,7 @@ async def remember(ctx: "RunContext", agent: AgentSpec, answer: str, prefix: str
             vectors=await model.embed(pieces(answer)),
             metadata={"agent_id": agent.id, "kind": run.kind},
             effect_key=f"{run.id}:{name}",
+            agent_id=agent.id,
         )
         return str((await ctx.database(partial(retrieval.store, run.tenant_id, run.created_by, new))).pk)
 

@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 WRITES = frozenset({"POST", "PUT", "PATCH"})
+CHANGES = frozenset({"update", "partial_update", "destroy"})
 ON_BEHALF_MOST = 128
 
 
@@ -152,7 +153,15 @@ class TenantViewSet(GenericViewSet):
     def get_object(self) -> Any:
         """The row of the URL's id."""
         name = self.lookup_url_kwarg or self.lookup_field
-        return self.find(self.filter_queryset(self.get_queryset()), **{self.lookup_field: self.kwargs[name]})
+        found = self.find(self.filter_queryset(self.get_queryset()), **{self.lookup_field: self.kwargs[name]})
+        if self.action in CHANGES and self.serializer_class is not None:
+            self.note_before(found)
+        return found
+
+    def note_before(self, row: Any, action: str = "") -> None:
+        """Keep the row as it is now for the audit entry of what is about to be done to it."""
+        noted = {"before": self.get_serializer(row).data} | ({"action": action} if action else {})
+        self.request._request.audit = noted
 
     def find(self, rows: QuerySet[Any], **key: Any) -> Any:
         """The one row with this key; the resource's own 404 when there is none, or the key is malformed."""

@@ -83,6 +83,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.middleware.TraceIdMiddleware",
+    "governance.middleware.AuditMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -185,7 +186,8 @@ SIMPLE_JWT = {
 }
 COOKIE_SECURE = env_bool("COOKIE_SECURE", default=False)
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")  # front-ends elsewhere that may write with the cookie
-if env_bool("BEHIND_TLS_PROXY", default=False):
+BEHIND_TLS_PROXY = env_bool("BEHIND_TLS_PROXY", default=False)
+if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # ---- orchestration: the engine (orchestration/worker.py says what each one does)
@@ -224,6 +226,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "orchestration.sweep_leases", "schedule": 5.0, "options": {"expires": 5}},
     "forget": {"task": "memory.purge_expired", "schedule": 60.0, "options": {"expires": 60}},
+    "seal": {"task": "governance.seal_audit", "schedule": 5.0, "options": {"expires": 5}},
     "index": {"task": "memory.index", "schedule": 600.0, "options": {"expires": 600}},
 }
 

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from governance.models import Budget, Policy, PolicyDecision
+from governance.models import AuditEntry, Budget, Policy, PolicyDecision
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -48,6 +48,15 @@ class PolicyDecisionAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "tenant", "action", "result", "explanation"]
     list_filter = ["action", "result"]
     search_fields = ["run_id", "explanation"]
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """Who did what."""
+
+    list_display = ["created_at", "tenant", "action", "resource_type", "resource_id", "user_id", "ip_address"]
+    list_filter = ["action", "resource_type"]
+    search_fields = ["resource_id", "user_id"]
 
 
 @admin.register(Budget)

@@ -228,10 +228,14 @@ WHERE (tenant_id = %s OR tenant_id IS NULL) AND enabled
 _known: dict[str, Ruleset] = {}
 
 
-def rules_of(tenant_id: str) -> Ruleset:
-    """The enabled policies, global ones included, as the database has them now; compiled once per change."""
-    row = prepared.execute(STAMP, [tenant_id])
-    stamp = str(row[0]) if row else ""
+def rules_of(tenant_id: str, stamp: str | None = None) -> Ruleset:
+    """The enabled policies, global ones included, as the database has them now; compiled once per change.
+
+    `stamp`: their STAMP, when the caller has asked for it just now.
+    """
+    if stamp is None:
+        row = prepared.execute(STAMP, [tenant_id])
+        stamp = str(row[0]) if row else ""
     known = _known.get(tenant_id)
     if known is not None and known.stamp == stamp:
         return known

@@ -14,6 +14,7 @@ from django.utils import timezone
 from pgvector import HalfVector
 
 from config.errors import NotFound
+from governance.audit import Deed, record
 from memory import finding
 from memory.embedding import similarity
 from memory.models import MemoryChunk, MemoryEntry, Owner, Visibility
@@ -125,6 +126,7 @@ class NewMemory:
     expires_at: datetime | None = None
     effect_key: str | None = None
     id: UUID | None = None
+    agent_id: str = ""  # who remembers, for the record
 
 
 def store(tenant_id: str, user_id: UUID | None, new: NewMemory) -> MemoryEntry:
@@ -137,12 +139,28 @@ def store(tenant_id: str, user_id: UUID | None, new: NewMemory) -> MemoryEntry:
             entry.id = new.id or entry.id
             entry.save(force_insert=True)
             add_chunks(entry, new.model, new.vectors)
+            _record("memory.stored", entry, user_id, new.agent_id)
     except IntegrityError:
         earlier = MemoryEntry.objects.for_tenant(tenant_id).filter(effect_key=new.effect_key).first()
         if new.effect_key is None or earlier is None:
             raise
         return earlier
     return entry
+
+
+def forget(entry: MemoryEntry, viewer: Viewer) -> None:
+    """Delete the memory."""
+    id = entry.pk
+    with transaction.atomic():
+        entry.delete()
+        entry.pk = id
+        _record("memory.deleted", entry, viewer.user_id, viewer.agent_id)
+
+
+def _record(action: str, entry: MemoryEntry, user_id: UUID | None, agent_id: str) -> None:
+    told = {name: getattr(entry, name) for name in ("type", "owner_type", "owner_id", "visibility")}
+    before, after = (None, told) if action == "memory.stored" else (told, None)
+    record(Deed(entry.tenant_id, action, "memory", str(entry.pk), user_id, "", agent_id, before, after))
 
 
 def add_chunks(entry: MemoryEntry, model: str, vectors: list[list[float] | None]) -> None:

@@ -67,7 +67,7 @@ SET owner = %(owner)s, attempt = r.attempt + 1, status = 'running', poked = fals
     deadline_at = coalesce(r.deadline_at, now() + r.latency_limit_ms * interval '1 millisecond')
 FROM picked WHERE r.id = picked.id
 RETURNING r.id, r.tenant_id, r.kind, r.subject_id, r.subject_version, r.mode, r.input, r.created_by, r.on_behalf_of,
-    r.app_id, r.app_action_id, r.trigger, r.policy, r.trace_id, r.parent_id, r.depth, r.attempt, r.deaths,
+    r.app_id, r.app_action_id, r.trigger, r.origin, r.policy, r.trace_id, r.parent_id, r.depth, r.attempt, r.deaths,
     r.cancel_requested, r.deadline_at, r.budget_ids, r.created_at, picked.status AS status_before,
     picked.poked AS poked_before
 """
@@ -193,6 +193,7 @@ class RunInfo:
     app_id: str
     app_action_id: str
     trigger: dict[str, Any] | None
+    origin: dict[str, Any] | None
     policy: dict[str, Any] | None
     trace_id: str
     parent_id: UUID | None

@@ -12,7 +12,7 @@ from governance.budgets import BudgetExceeded
 from governance.policies import PolicyDenied
 from orchestration.approvals import Rejected
 from orchestration.context import RunContext
-from orchestration.governing import start_approved
+from orchestration.governing import note_start, start_approved
 from orchestration.pen import shortened
 from orchestration.programs import PROGRAMS
 from orchestration.retry import LeaseLost, StepFailed, describe
@@ -30,6 +30,8 @@ async def drive(held: "Held") -> None:
     ctx, run = held.ctx, held.run
     try:
         try:
+            if run.status_before == "pending":
+                note_start(ctx)
             if not await _refused(held):
                 await _run(held)
         except asyncio.CancelledError:

@@ -18,8 +18,9 @@ from django.db.models import Max
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from config import prepared
+from config import origin, prepared
 from config.errors import Conflict, IdempotencyConflict
+from governance import audit
 from governance.budgets import open_run_budget
 from governance.policies import Decision, PolicyDenied
 from orchestration import claims, governing, writes
@@ -39,14 +40,13 @@ INSERTED = (
         "request_hash",
         "priority",
         "due_at",
+        "origin",
         "policy",
     ),
     *("budget_ids", "cost_limit_micro", "calls_limit", "latency_limit_ms", "created_at", "updated_at"),
 )
-INSERT = f"""
-WITH decided AS ({governing.DECIDED})
-INSERT INTO orchestration_run ({", ".join(INSERTED)}) VALUES ({", ".join(["%s"] * len(INSERTED))})
-"""
+INSERT = f"INSERT INTO orchestration_run ({', '.join(INSERTED)}) VALUES ({', '.join(['%s'] * len(INSERTED))})"
+DECIDED_AND_INSERT = f"WITH decided AS ({governing.DECIDED}) {INSERT}"
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,14 @@ def start_run(
     cost_limit_micro: int | None = None,
     calls_limit: int | None = None,
     role: str = "",
+    rules_stamp: str | None = None,
     **more: Any,
 ) -> tuple[Run, bool]:
     """(run, True), or (the run that this idempotency key has started before, False); rings the engines.
 
-    `role`: the caller's, for conditions of policies. `more`: mode, created_by, on_behalf_of, app_id, app_action_id,
-    trigger, trace_id, latency_limit_ms, priority. Raises IdempotencyConflict when the key came with another request,
-    PolicyDenied when a policy forbids the run.
+    `role`: the caller's, for conditions of policies. `rules_stamp`: see rules_of(). `more`: mode, created_by,
+    on_behalf_of, app_id, app_action_id, trigger, trace_id, latency_limit_ms, priority. Raises IdempotencyConflict when
+    the key came with another request, PolicyDenied when a policy forbids the run.
     """
     if key is not None and (earlier := _started_before(tenant_id, kind, key, request_hash)):
         return earlier, False
@@ -85,7 +86,9 @@ def start_run(
     run.created_at = run.updated_at = run.due_at = timezone.now()
     for name, value in more.items():
         setattr(run, name, value)
-    decision = governing.check_start(run, role)
+    came = origin.current()
+    run.origin = {"role": role, "ip_address": came.ip_address, "user_agent": came.user_agent, "key_id": came.key_id}
+    decision = governing.check_start(run, role, rules_stamp)
     if decision.effect == "deny":
         raise denied(tenant_id, decision)
     try:
@@ -95,6 +98,7 @@ def start_run(
         if earlier is None:
             raise
         return earlier, False
+    came.recorded = True  # with the run itself: its first write puts the start on record
     transaction.on_commit(wake)
     return run, True
 
@@ -113,10 +117,14 @@ def _insert(run: Run, decision: Decision) -> None:
         if limited:
             run.budget_ids = open_run_budget(run.tenant_id, run.id, run.cost_limit_micro, run.calls_limit)
         values = [getattr(run, name) for name in INSERTED]
-        for name in ("input", "trigger", "policy"):
+        for name in ("input", "trigger", "origin", "policy"):
             given = getattr(run, name)
-            values[INSERTED.index(name)] = None if given is None else orjson.dumps(given).decode()
-        prepared.execute(INSERT, [*governing.decision_values(run.tenant_id, run.id, decision), *values])
+            values[INSERTED.index(name)] = None if given is None else orjson.dumps(given, default=str).decode()
+        if decision.noteworthy:
+            decided = governing.decision_values(run.tenant_id, run.id, decision)
+            prepared.execute(DECIDED_AND_INSERT, [*decided, *values])
+        else:  # note_start() keeps it
+            prepared.execute(INSERT, values)
 
 
 def _started_before(tenant_id: str, kind: str, key: str, request_hash: str) -> Run | None:
@@ -184,7 +192,14 @@ def finish(run: Run, status: Status, result: Any, reason: str = "") -> None:
     """End a run that nobody holds, under its lock."""
     run.status, run.result, run.failure_reason, run.due_at = status, result, reason, None
     run.finished_at = run.updated_at = timezone.now()
+    if not run.attempt:  # no engine has put its start on record
+        audit.record(_deed(run, "run_start"))
+    audit.record(_deed(run, f"run_{status}"))
     run.save(update_fields=["status", "result", "failure_reason", "due_at", "finished_at", "updated_at"])
+
+
+def _deed(run: Run, action: str) -> audit.Deed:
+    return audit.Deed(run.tenant_id, action, "run", str(run.pk), run.created_by, run.on_behalf_of)
 
 
 def append(run: Run, events: Iterable[tuple[str, dict[str, Any]]]) -> None:

@@ -15,7 +15,7 @@ from django.conf import settings
 from accounts.models import Membership
 from config import prepared
 from governance.budgets import MICRO_PER_CENT
-from governance.policies import Decision, Ruleset, decide, rules_of
+from governance.policies import Decision, Ruleset, decide, kept, rules_of
 from orchestration import writes
 from orchestration.approvals import Question, call_digest
 from orchestration.fragments import fragment
@@ -58,12 +58,17 @@ def context_of(run: "Run | RunInfo", role: str, **about: Any) -> dict[str, Any]:
     return {name: value for name, value in flat.items() if value not in (None, "")} | nested | about
 
 
+NOTHING_SAID = Decision("run_start", {})
+
 # ---- in a request: the start of a run
 
 
-def check_start(run: "Run", role: str) -> Decision:
+def check_start(run: "Run", role: str, stamp: str | None) -> Decision:
     """What the policies say of this start; `run` then has the mode, the limits and the question that they want."""
-    decision = decide(rules_of(run.tenant_id), "run_start", context_of(run, role, input=run.input))
+    rules = rules_of(run.tenant_id, stamp)
+    if not rules.by_scope:
+        return NOTHING_SAID
+    decision = decide(rules, "run_start", context_of(run, role, input=run.input))
     if decision.effect == "deny":
         return decision
     _modify(run, decision.modified)
@@ -89,6 +94,16 @@ def decision_values(tenant_id: str, run_id: UUID | None, decision: Decision) -> 
     """The values of DECIDED."""
     row = decision.row() | {"tenant_id": tenant_id, "run_id": run_id, "step": ""}
     return [orjson.dumps(row[name], default=str).decode() if name in JSON_COLUMNS else row[name] for name in COLUMNS]
+
+
+def note_start(ctx: "RunContext") -> None:
+    """Put the start on record, with the run's first write: batched, where the request would have paid for each row."""
+    run = ctx.run
+    context = None
+    if run.policy is None and run.parent_id is None:  # else the request, or the parent, has kept what was decided
+        role = (run.origin or {}).get("role", "")
+        context = fragment(kept(context_of(run, role, input=run.input, action="run_start")))
+    ctx.pen.entry().add(writes.BEGUN, context=context)
 
 
 def keep_refusal(tenant_id: str, decision: Decision) -> None:

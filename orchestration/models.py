@@ -67,6 +67,7 @@ class Run(TenantModel):
     app_action_id = models.CharField(max_length=128, blank=True, default="", db_default="")
     trigger = models.JSONField(null=True, help_text="{context, event} of the app's action that started it.")
     trace_id = models.CharField(max_length=128, blank=True, default="", db_default="")
+    origin = models.JSONField(null=True, help_text="{role, ip_address, user_agent, key_id}: who asked for it.")
     policy = models.JSONField(null=True, help_text="What the policies said of its start, when they said something.")
     idempotency_key = models.CharField(max_length=255, null=True)
     request_hash = models.CharField(max_length=64, blank=True, default="", db_default="")

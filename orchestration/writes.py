@@ -90,6 +90,35 @@ FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, action tex
     policy_id uuid, explanation text, matched jsonb, shadowed jsonb, modified jsonb, context jsonb)
 {_HELD}
 """
+# The record of a start: who asked for it, and, where no policy had anything to say, that (the request that started it
+# has kept what the others said). Before the events, by which it shows that it was written.
+BEGUN = f"""
+WITH begun AS (
+    SELECT r.*, x.context FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, context jsonb) {_HELD}
+    WHERE NOT EXISTS (SELECT FROM orchestration_runevent e WHERE e.run_id = r.id)
+), decided AS (
+    INSERT INTO governance_policydecision (tenant_id, action, run_id, step, result, explanation, matched, shadowed,
+        modified, context)
+    SELECT tenant_id, 'run_start', id, '', 'allowed', 'No policy applies.', '[]', '[]', '{{}}', context
+    FROM begun WHERE context IS NOT NULL
+)
+INSERT INTO governance_auditentry (tenant_id, user_id, on_behalf_of, agent_id, key_id, action, resource_type,
+    resource_id, ip_address, user_agent, trace_id)
+SELECT tenant_id, created_by, on_behalf_of, CASE WHEN kind = 'conversation' THEN subject_id ELSE '' END,
+    (origin ->> 'key_id')::uuid, 'run_start', 'run', id, coalesce(origin ->> 'ip_address', ''),
+    coalesce(origin ->> 'user_agent', ''), trace_id
+FROM begun
+"""
+ENDED = f"""
+INSERT INTO governance_auditentry (tenant_id, user_id, on_behalf_of, agent_id, key_id, action, resource_type,
+    resource_id, after, trace_id)
+SELECT r.tenant_id, r.created_by, r.on_behalf_of, CASE WHEN r.kind = 'conversation' THEN r.subject_id ELSE '' END,
+    (r.origin ->> 'key_id')::uuid, CASE x.status WHEN 'completed' THEN 'run_complete' ELSE 'run_' || x.status END,
+    'run', r.id,
+    jsonb_strip_nulls(jsonb_build_object('status', x.status, 'failure_reason', nullif(x.failure_reason, ''))),
+    r.trace_id
+FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, status text, failure_reason text) {_HELD}
+"""
 TAKEN = f"""
 UPDATE orchestration_signal s SET taken_by = x.step
 FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, signal bigint, step text) {_HELD}
@@ -155,7 +184,8 @@ class Entry:
         self.tables.setdefault(statement, []).append(row)
 
 
-ORDER = (STEPS, USAGE, EVENTS, PROGRESS, APPROVALS, TOLD, EXECUTED, DECISIONS, TAKEN)
+ORDER = (BEGUN, STEPS, USAGE, EVENTS, PROGRESS, APPROVALS, TOLD, EXECUTED, DECISIONS, TAKEN)
+TOLD_OF_ENDS = ("run_id", "attempt", "status", "failure_reason")
 NEW = {STEPS: NEW_STEPS, EVENTS: NEW_EVENTS}
 
 
@@ -189,6 +219,8 @@ def _endings(batch: list[Entry], owner: str) -> list[tuple[str, Any]]:
     closes = [entry.close for entry in batch if entry.close]
     if ended := [close for close in closes if close["final"] and close["limited"]]:
         found.append((RELEASE, {"rows": _json(ended), "owner": owner}))
+    if final := [{name: close[name] for name in TOLD_OF_ENDS} for close in closes if close["final"]]:
+        found.append((ENDED, {"rows": _json(final), "owner": owner}))
     if closes:
         found.append((CLOSE, {"rows": _json(closes), "owner": owner}))
         abandoned = [c["run_id"] for c in closes if c["status"] in ("failed", "cancelled")]

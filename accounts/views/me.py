@@ -18,6 +18,8 @@ from config.errors import Invalid
 class MeView(APIView):
     """Who the credentials belong to."""
 
+    audit_action = "update"
+
     @extend_schema(responses=UserSerializer)
     def get(self, request: Request) -> Response:
         """The caller."""
@@ -42,6 +44,8 @@ class MeView(APIView):
 
 class PasswordView(APIView):
     """The caller's password."""
+
+    audit_action = "change_password"
 
     @extend_schema(request=PasswordSerializer, responses=SessionSerializer)
     def post(self, request: Request) -> Response:

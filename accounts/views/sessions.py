@@ -43,6 +43,7 @@ def set_cookie(response: Response, token: str) -> Response:
 class RegisterView(APIView):
     """A new user, in a new tenant or in one that lets them in."""
 
+    audit_action = "register"
     authentication_classes = ()
     permission_classes = ()
 
@@ -63,6 +64,7 @@ class RegisterView(APIView):
 class LoginView(APIView):
     """A session for an e-mail address and its password."""
 
+    audit_action = "login"
     authentication_classes = ()
     permission_classes = ()
 
@@ -70,12 +72,14 @@ class LoginView(APIView):
     def post(self, request: Request) -> Response:
         """Log in."""
         given = valid(LoginSerializer, request).validated_data
+        request._request.failed_login = given["email"]  # for the record, if it comes to that
         return session_response(request, tokens.open_session(members.log_in(given["email"], given["password"])))
 
 
 class RefreshView(APIView):
     """The next pair of tokens."""
 
+    audit_action = "refresh"
     authentication_classes = ()
     permission_classes = ()
 
@@ -88,6 +92,8 @@ class RefreshView(APIView):
 
 class LogoutView(APIView):
     """The end of a session."""
+
+    audit_action = "logout"
 
     @extend_schema(request=RefreshSerializer, responses=MessageSerializer)
     def post(self, request: Request) -> Response:

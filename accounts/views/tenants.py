@@ -51,6 +51,7 @@ class UserViewSet(mixins.ListModelMixin, TenantViewSet):
     def partial_update(self, request: Request, id: str) -> Response:
         """Change role, name or is_active; a deactivated user's sessions and keys end at once."""
         changes = self.valid(MemberSerializer, partial=True).validated_data
+        self.note_before(members.find_member(request.tenant, id))
         return Response(UserSerializer(members.change_member(request.tenant, id, **changes)).data)
 
     @extend_schema(request=MemberSerializer, responses=UserSerializer)
@@ -65,6 +66,7 @@ class InvitationViewSet(mixins.ListModelMixin, TenantViewSet):
     model = Invitation
     serializer_class = InvitationSerializer
     roles = ADMINS
+    audit_hidden = frozenset({"code"})
 
     @extend_schema(request=InvitationSerializer, responses={201: NewInvitationSerializer})
     def create(self, request: Request) -> Response:
@@ -81,6 +83,7 @@ class TenantView(TenantViewSet):
 
     queryset = Tenant.objects.none()
     serializer_class = TenantSerializer
+    audit_type = "tenant"
     roles = ADMINS
 
     def retrieve(self, request: Request) -> Response:
@@ -89,6 +92,7 @@ class TenantView(TenantViewSet):
 
     def partial_update(self, request: Request) -> Response:
         """Change name or open_registration."""
+        self.note_before(request.tenant)
         changed = self.valid(instance=request.tenant, partial=True)
         changed.save()
         return Response(changed.data)

@@ -108,6 +108,7 @@ async def _new(call: ToolCall) -> NewMemory:
         expires_at=_moment(given.get("ttl")),
         effect_key=call.key,
         id=call.effect_id,
+        agent_id=call.agent_id,
     )
 
 
@@ -212,7 +213,7 @@ async def _stage_delete(call: ToolCall) -> Staged:
 async def delete(call: ToolCall) -> dict[str, Any]:
     """{deleted: true, memory_id}."""
     memory_id = call.input["memory_id"]
-    await call.database(lambda: _deletable(viewer(call), memory_id).delete())
+    await call.database(lambda: retrieval.forget(_deletable(viewer(call), memory_id), viewer(call)))
     return {"deleted": True, "memory_id": memory_id}
 
 

@@ -56,5 +56,7 @@ class KeyedViewSet(ResourceViewSet):
             raise BuiltInReadOnly(id=key)
         made = fields | {"created_by": request.user.pk}
         rows: QuerySet[Any] = self.model.objects.for_tenant(request.tenant)
+        if earlier := rows.filter(key=key).first():
+            self.note_before(earlier, "update")
         row, _ = rows.update_or_create(tenant=request.tenant, key=key, defaults=fields, create_defaults=made)
         return Response(self.get_serializer(row).data, status=201)

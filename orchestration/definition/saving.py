@@ -8,23 +8,28 @@ from django.db import transaction
 
 from config import prepared
 from config.errors import WorkflowInvalid, WorkflowNotFound
+from governance import policies
 from orchestration.definition.reading import check_definition, read_graph
 from orchestration.models import Workflow, WorkflowVersion
 
 # By hand, since every start of a run asks it: the ORM needs six times as long to say the same.
-CURRENT = "SELECT revision FROM orchestration_workflow WHERE id = %s AND tenant_id = %s"
+CURRENT = f"""
+SELECT revision, ({policies.STAMP}) FROM orchestration_workflow WHERE id = %s AND tenant_id = %s
+"""
 
 
-def current_version(tenant_id: str, workflow_id: str) -> tuple[str, int]:
-    """(the workflow's id in its plain form, the number of its latest version); WorkflowNotFound without one."""
+def current_version(tenant_id: str, workflow_id: str) -> tuple[str, int, str]:
+    """(the workflow's id in its plain form, the number of its latest version, the stamp of the tenant's policies, which
+    start_run takes); WorkflowNotFound without such a workflow.
+    """
     try:
         known = UUID(workflow_id)
     except ValueError:
         raise WorkflowNotFound(id=workflow_id) from None
-    row = prepared.execute(CURRENT, [known, tenant_id])
+    row = prepared.execute(CURRENT, [tenant_id, known, tenant_id])
     if row is None:
         raise WorkflowNotFound(id=workflow_id)
-    return str(known), row[0]
+    return str(known), row[0], row[1]
 
 
 def create_workflow(tenant_id: str, fields: Mapping[str, Any], user_id: UUID | None = None) -> Workflow:

@@ -63,6 +63,7 @@ class Started:
 
     workflow_id: str
     revision: int
+    rules_stamp: str
     mode: str
     input: dict[str, Any]
     trigger: dict[str, Any]
@@ -77,9 +78,9 @@ def action_call(app: App, action_id: str, event: dict[str, Any], context: dict[s
     mode = context.get("mode") or flow["default_mode"]
     if not isinstance(mode, str) or mode not in Mode:
         raise Invalid({"context.mode": ["Must be draft or auto."]})
-    workflow_id, revision = current_version(app.tenant_id, flow["workflow_id"])
+    workflow_id, revision, stamp = current_version(app.tenant_id, flow["workflow_id"])
     trigger = {"event": event, "context": context}
-    return Started(workflow_id, revision, mode, mapped(action["input_mapping"], trigger), trigger)
+    return Started(workflow_id, revision, stamp, mode, mapped(action["input_mapping"], trigger), trigger)
 
 
 def mapped(mapping: dict[str, Any], trigger: dict[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class WorkflowViewSet(ResourceViewSet):
     def _start(self, pk: str, fields: dict[str, Any]) -> tuple[Run, bool]:
         """(the run, whether it is new): one SELECT and one INSERT."""
         request = self.request
-        workflow_id, revision = current_version(request.tenant.pk, pk)
+        workflow_id, revision, stamp = current_version(request.tenant.pk, pk)
         return start_run(
             tenant_id=request.tenant.pk,
             kind="workflow",
@@ -89,6 +89,7 @@ class WorkflowViewSet(ResourceViewSet):
             subject_version=revision,
             created_by=request.user.pk,
             role=request.role,
+            rules_stamp=stamp,
             on_behalf_of=getattr(request, "on_behalf_of", ""),
             trace_id=getattr(request, "trace_id", ""),
             **idempotency(request),

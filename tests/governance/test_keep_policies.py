@@ -80,11 +80,12 @@ def test_a_wrong_policy_names_the_field(api: "APIClient", body: dict, field: str
 
 def test_every_start_is_on_record_with_its_reason(api: "APIClient", tenant: Tenant) -> None:
     flow = make_workflow(tenant)
+    post(api, "allow", name="Fine")
     start(api, flow, x=1)
     post(api, "require_approval", {"input.x": 1}, name="Ask first")
     start(api, flow, x=1)
     latest, first = api.get(f"{URL}/decisions").json()
-    assert (first["result"], first["matched"]) == ("allowed", [])
+    assert (first["result"], [one["name"] for one in first["matched"]]) == ("allowed", ["Fine"])
     assert latest["result"] == "requires_approval" and "Ask first" in latest["explanation"]
     assert latest["context"]["workflow_id"] == str(flow.pk) and latest["run_id"]
 
@@ -98,7 +99,7 @@ def test_a_run_that_was_refused_is_on_record_too(transactional_db: None) -> None
 
 
 def test_a_backtest_tells_what_would_flip_and_changes_nothing(api: "APIClient", tenant: Tenant) -> None:
-    flow = make_workflow(tenant)
+    flow, there = make_workflow(tenant), post(api, "allow")
     for amount in (10, 60, 90):
         start(api, flow, amount=amount)
     rule = {"condition": {"input.amount": {"gte": 50}}, "effect": "deny"}
@@ -108,11 +109,13 @@ def test_a_backtest_tells_what_would_flip_and_changes_nothing(api: "APIClient", 
     assert told["by_tool"] == {"(run_start)": {"allowed -> denied": 2}}
     assert told["by_tenant"] == {tenant.pk: {"allowed -> denied": 2}}
     assert "input.amount gte 50 (it is 90)" in told["examples"][0]["explanation"]
-    assert api.get(f"{URL}?scope=tenant").json() == [] and start(api, flow, amount=99) == 201
+    assert [one["id"] for one in api.get(f"{URL}?scope=tenant").json()] == [there["id"]]
+    assert start(api, flow, amount=99) == 201
 
 
 def test_a_saved_policy_is_backtested_with_changes(api: "APIClient", tenant: Tenant) -> None:
     flow = make_workflow(tenant)
+    post(api, "allow")
     start(api, flow, amount=60)
     made = post(api, condition={"input.amount": {"gte": 50}}, enabled=False)
     url = f"{URL}/{made['id']}/backtest"

@@ -1,0 +1,83 @@
+"""One audit entry per operation that changes something, derived from the request and its answer."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+
+from accounts.models import Membership
+from config import origin
+from governance.audit import Deed, record
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+VERBS = {"partial_update": "update", "destroy": "delete", "import_manifest": "create"}
+ONLY_ASKS = frozenset({"backtest_saved", "backtest_unsaved"})  # they come as POST and change nothing
+
+
+class AuditMiddleware:
+    """Notes where the request comes from, and records what it has done, unless that is recorded already."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        came = origin.of(request)
+        origin.enter(came)
+        try:
+            response = self.get_response(request)
+            second_look = getattr(request, "waited", False)  # asked again for the end of what it has started
+            if request.method not in SAFE and not came.recorded and not second_look:
+                deed = _deed(request, response)
+                if deed is not None:
+                    record(deed)
+        finally:
+            origin.enter(None)
+        return response
+
+
+def _deed(request: HttpRequest, response: HttpResponseBase) -> Deed | None:
+    """What was done; None for what changed nothing."""
+    view = (getattr(response, "renderer_context", None) or {}).get("view")
+    failed_login = _failed_login(request, response)
+    if failed_login is not None or view is None or response.status_code >= 400:
+        return failed_login
+    name = getattr(view, "audit_action", "") or getattr(view, "action", "") or ""
+    identity = getattr(request, "identity", None)
+    if name in ONLY_ASKS or identity is None:
+        return None
+    told = getattr(response, "data", None)
+    hidden = getattr(view, "audit_hidden", ())
+    told = {name: value for name, value in told.items() if name not in hidden} if isinstance(told, Mapping) else {}
+    noted: dict[str, Any] = getattr(request, "audit", {})
+    action = noted.get("action") or VERBS.get(name, name)
+    return Deed(
+        request.tenant.pk,  # type: ignore[attr-defined]
+        action,
+        _type(view),
+        _id(view, told),
+        identity.user.pk,
+        getattr(request, "on_behalf_of", ""),
+        before=noted.get("before") if action in ("update", "delete") else None,
+        after=told if action in ("create", "update") else None,
+    )
+
+
+def _failed_login(request: HttpRequest, response: HttpResponseBase) -> Deed | None:
+    tried = getattr(request, "failed_login", "")
+    if not tried or response.status_code != 401:
+        return None
+    member = Membership.all_tenants.filter(user__email=tried.strip().lower()).select_related("user").first()
+    user_id = member.user_id if member else None
+    return Deed(member.tenant_id if member else None, "failed_login", "session", "", user_id, after={"email": tried})
+
+
+def _type(view: Any) -> str:
+    named: str = getattr(view, "audit_type", "")
+    model = getattr(view, "model", None)
+    return named or (str(model._meta.verbose_name).replace(" ", "_") if model else "account")
+
+
+def _id(view: Any, told: Mapping[str, Any]) -> str:
+    key = getattr(view, "lookup_url_kwarg", None) or getattr(view, "lookup_field", "pk")
+    named = view.kwargs.get(key) or told.get("id") or told.get("key_id") or told.get("name") or ""
+    return str(named)

@@ -1,0 +1,65 @@
+"""/api/v1/audit: who did what (seed 000 §11); it is read, exported, and never written here."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import Role
+from config.api import TenantViewSet
+from config.paging import MOST, number
+from governance.models import AuditEntry
+from governance.serializers.audit import AuditLogShape, AuditQuery, entry_json
+
+PAGE = [OpenApiParameter("limit", int), OpenApiParameter("offset", int)]
+EXPORT_MOST = 100_000
+
+
+class AuditViewSet(TenantViewSet):
+    """The tenant's audit log."""
+
+    model = AuditEntry
+    roles = {"read": Role.DEVELOPER, "write": Role.DEVELOPER}
+
+    def _rows(self) -> QuerySet[Any]:
+        """What the filters leave, the newest first."""
+        query = AuditQuery(data=self.request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        asked = dict(query.validated_data)
+        for name, lookup in (("start_date", "created_at__gte"), ("end_date", "created_at__lte")):
+            if name in asked:
+                asked[lookup] = asked.pop(name)
+        return self.get_queryset().filter(**asked).order_by("-pk")
+
+    @extend_schema(operation_id="audit_logs", parameters=[AuditQuery, *PAGE], responses=AuditLogShape)
+    @action(detail=False)
+    def logs(self, request: Request) -> Response:
+        """A page of the log."""
+        rows, limit = self._rows(), number(request, "limit", 100, 1, MOST)
+        offset = number(request, "offset", 0, 0, 10**9)
+        told = [entry_json(entry) for entry in rows[offset : offset + limit]]
+        return Response({"logs": told, "total": rows.count(), "limit": limit, "offset": offset})
+
+    @extend_schema(
+        operation_id="audit_export",
+        parameters=[AuditQuery],
+        responses={(200, "application/x-ndjson"): OpenApiTypes.STR},
+    )
+    @action(detail=False)
+    def export(self, request: Request) -> HttpResponse:
+        """The log as JSON lines, the oldest first: at most the 100,000 newest of what the filters leave."""
+
+        def lines() -> Iterator[bytes]:
+            for entry in reversed(self._rows()[:EXPORT_MOST]):
+                yield orjson.dumps(entry_json(entry)) + b"\n"
+
+        response = HttpResponse(b"".join(lines()), content_type="application/x-ndjson")
+        response["Content-Disposition"] = 'attachment; filename="audit.jsonl"'
+        return response
