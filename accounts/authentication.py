@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from accounts.models import KeyPermission, Tenant, User
 from accounts.tokens import claims_of, digest
-from config import origin, prepared
+from config import limits, origin, prepared
 from config.errors import Forbidden, Unauthorized
 
 COOKIE = "access_token"
@@ -88,6 +88,14 @@ def establish(request: HttpRequest, identity: Identity) -> None:
     request.on_behalf_of = ""
 
 
+class Anybody(BaseAuthentication):
+    """For what needs no credentials and heeds none: the way in."""
+
+    def authenticate(self, request: Request) -> None:
+        """Nobody; the request counts for its address."""
+        limits.pass_address(request._request)
+
+
 class Authenticator(BaseAuthentication):
     """DRF's authentication for every façade; sets request.user, tenant, role, permissions and identity."""
 
@@ -96,8 +104,14 @@ class Authenticator(BaseAuthentication):
         http = request._request
         token = credential(http)
         if token is None:
+            limits.pass_address(http)
             return None
-        identity = authenticate_token(token)
+        try:
+            identity = authenticate_token(token)
+        except Unauthorized:
+            limits.pass_address(http)
+            raise
+        limits.pass_caller(http, identity)
         establish(http, identity)
         return identity.user, identity
 

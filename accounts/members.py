@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, Invitation, Membership, Role, Tenant, User, new_stamp
 from accounts.tokens import digest
+from config import limits
 from config.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 
 OPERATORS = "operators"  # the tenant of those who run the platform
@@ -107,9 +108,14 @@ def invite(tenant: Tenant, by: User, role: str, email: str, expires_in: timedelt
     return invitation, code
 
 
-def log_in(email: str, password: str) -> Membership:
-    """The member with this address and password; unknown addresses cost the same time as wrong passwords."""
-    user = User.objects.filter(email=email.strip().lower()).first()
+def log_in(email: str, password: str, address: str) -> Membership:
+    """The member with this e-mail address and password; unknown ones cost the same time as wrong passwords.
+
+    RateLimited after too many attempts from this network address.
+    """
+    email = email.strip().lower()
+    limits.pass_login(address, email)
+    user = User.objects.filter(email=email).first()
     if user is None:
         make_password(password)
     if user is None or not user.check_password(password) or not user.is_active:

@@ -49,6 +49,7 @@ async def ask_model(ctx: "RunContext", request: ModelRequest, step: str, aloud: 
     if aloud:
         request = replace(request, on_text=ctx.speaker(step))
     estimate = await model.estimate(request)
+    await ctx.pace()
     began = time.perf_counter()
     async with ctx.spend(calls=1, cost_micro=estimate) as bill:
         try:

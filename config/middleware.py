@@ -1,4 +1,4 @@
-"""The trace id: the caller's X-Trace-ID when it is safe, else a new one; on the request and on the answer."""
+"""What every request gets: a trace id (the caller's X-Trace-ID when it is safe), and how it stands with its limits."""
 
 import re
 from collections.abc import Callable
@@ -23,6 +23,21 @@ class TraceIdMiddleware:
             _measure(request)
         response = self.get_response(request)
         response["X-Trace-ID"] = trace_id
+        return response
+
+
+class RateLimitMiddleware:
+    """Tells how the caller stands with the rate limits; the authenticator counts."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        standing = getattr(request, "rate_limit", None)
+        if standing is not None:
+            for name, value in standing.headers().items():
+                response[name] = value
         return response
 
 

@@ -108,3 +108,18 @@ class Credentials(OpenApiAuthenticationExtension):
 def contract_paths(endpoints: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """The documented paths, with or without their trailing slash as the contracts write them."""
     return [(path if path.startswith("/api/ai") else path.rstrip("/") or "/", *rest) for path, *rest in endpoints]
+
+
+class NoCredentials(OpenApiAuthenticationExtension):
+    """The ways in need none."""
+
+    target_class = "accounts.authentication.Anybody"
+    name: list[str] = []
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
+        """None."""
+        return []
+
+    def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[Any]]]:
+        """None."""
+        return []

@@ -83,6 +83,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.middleware.TraceIdMiddleware",
+    "config.middleware.RateLimitMiddleware",
     "governance.middleware.AuditMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -140,6 +141,13 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
 }
+# Requests a minute (config/limits.py says by whom); 0 = without limit.
+RATE_LIMIT_IP = env_int("RATE_LIMIT_IP", 100)
+RATE_LIMIT_USER = env_int("RATE_LIMIT_USER", 1_000)
+RATE_LIMIT_API_KEY = env_int("RATE_LIMIT_API_KEY", 5_000)
+RATE_LIMIT_TENANT = env_int("RATE_LIMIT_TENANT", 10_000)
+RATE_LIMIT_LOGIN = env_int("RATE_LIMIT_LOGIN", 10)  # attempts by account and address
+RATE_LIMIT_LLM = env_int("RATE_LIMIT_LLM", 1_000)  # model calls by user
 API_BODY_LIMIT = env_int("API_BODY_LIMIT", 1024 * 1024, least=1024)
 FILE_BODY_LIMIT = env_int("FILE_BODY_LIMIT", 15 * 1024 * 1024, least=1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_BODY_LIMIT
@@ -163,6 +171,7 @@ SPECTACULAR_SETTINGS = {
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_REDIRECT_URL = "/admin/"
 LOGIN_URL = "/admin/login/"
+AUTHENTICATION_BACKENDS = ["accounts.backends.CountedBackend"]
 PASSWORD_HASHERS = [
     "accounts.hashers.Argon2",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

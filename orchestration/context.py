@@ -263,6 +263,10 @@ class RunContext:
             self.taken.add(found["id"])
         return found
 
+    async def pace(self) -> None:
+        """Return when the user whose run this is may make one more model call."""
+        await self.engine.pace.wait(str(self.run.created_by or self.run.tenant_id))
+
     async def approval(self, name: str, question: Question) -> dict[str, Any]:
         """The decision {approved: True, comment, decided_by, …}. The run is paused meanwhile; a no ends it."""
         return await answer_to(self, name, question)

@@ -25,6 +25,7 @@ import psycopg
 from django.conf import settings
 from psycopg import AsyncConnection
 
+from config.limits import Pace
 from governance import budgets
 from governance.budgets import Bill
 from orchestration import bell, children, claims
@@ -90,6 +91,7 @@ class Engine:
         self.loader_pool = ThreadPoolExecutor(LOADER_THREADS, "loader")
         self.reads = SharedReads(self._load)
         self.bell = bell.Listener(self.ring)
+        self.pace = Pace(self.bell.client)
         self.journal = Journal(connect, self.name, self._publish, lambda: self.busy)
 
     # ---- the loop

@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt.settings import api_settings
 
 from accounts import members, tokens
-from accounts.authentication import COOKIE, Identity, establish
+from accounts.authentication import COOKIE, Anybody, Identity, establish
 from accounts.serializers import (
     LoginSerializer,
     MessageSerializer,
@@ -17,6 +17,7 @@ from accounts.serializers import (
     SessionSerializer,
     TokensSerializer,
 )
+from config import origin
 from config.api import valid
 
 
@@ -44,7 +45,7 @@ class RegisterView(APIView):
     """A new user, in a new tenant or in one that lets them in."""
 
     audit_action = "register"
-    authentication_classes = ()
+    authentication_classes = (Anybody,)
     permission_classes = ()
 
     @extend_schema(request=RegisterSerializer, responses={201: SessionSerializer})
@@ -65,7 +66,7 @@ class LoginView(APIView):
     """A session for an e-mail address and its password."""
 
     audit_action = "login"
-    authentication_classes = ()
+    authentication_classes = (Anybody,)
     permission_classes = ()
 
     @extend_schema(request=LoginSerializer, responses=SessionSerializer)
@@ -73,14 +74,15 @@ class LoginView(APIView):
         """Log in."""
         given = valid(LoginSerializer, request).validated_data
         request._request.failed_login = given["email"]  # for the record, if it comes to that
-        return session_response(request, tokens.open_session(members.log_in(given["email"], given["password"])))
+        member = members.log_in(given["email"], given["password"], origin.address(request._request))
+        return session_response(request, tokens.open_session(member))
 
 
 class RefreshView(APIView):
     """The next pair of tokens."""
 
     audit_action = "refresh"
-    authentication_classes = ()
+    authentication_classes = (Anybody,)
     permission_classes = ()
 
     @extend_schema(request=RefreshSerializer, responses=TokensSerializer)

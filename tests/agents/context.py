@@ -76,6 +76,9 @@ class MemoryContext:
         self.bills.append(bill := Bill(None, [], cost_micro, calls))
         yield bill
 
+    async def pace(self) -> None:
+        """Never too many."""
+
     async def gather(self, *coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
         """All results in order."""
         return list(await asyncio.gather(*coroutines))
