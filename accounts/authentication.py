@@ -12,6 +12,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from accounts.models import KeyPermission, Tenant, User
+from accounts.tenancy import SETTING, open_scope
 from accounts.tokens import claims_of, digest
 from config import limits, origin, prepared
 from config.errors import Forbidden, Unauthorized
@@ -45,16 +46,13 @@ def _columns(model: type[User] | type[Tenant], names: str) -> list[str]:
 USER = _columns(User, "id email name avatar_url is_staff is_superuser is_active stamp created_at")
 TENANT = _columns(Tenant, "id name open_registration weight max_running created_at")
 # By hand, since this runs with every request: the ORM needs three times as long to say the same.
+# Finding a member binds the transaction to their tenant; who finds nobody stays without one.
 MEMBER = f"""
-    SELECT m.role, {", ".join(f"u.{name}" for name in USER)}, {", ".join(f"t.{name}" for name in TENANT)}%s
-    FROM accounts_user u JOIN accounts_membership m ON m.user_id = u.id JOIN accounts_tenant t ON t.id = m.tenant_id%s
-    WHERE u.is_active AND %s"""
-BY_TOKEN = MEMBER % ("", "", "u.id = %s AND u.stamp = %s")
-BY_KEY = MEMBER % (
-    ", k.permissions, k.id",
-    " JOIN accounts_apikey k ON k.user_id = u.id AND k.tenant_id = t.id",
-    "k.key_hash = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())",
-)
+    SELECT m.role, {", ".join(f"u.{name}" for name in USER)}, {", ".join(f"t.{name}" for name in TENANT)}%s,
+        set_config('{SETTING}', m.tenant_id, true)
+    FROM %s m JOIN accounts_user u ON u.id = m.user_id JOIN accounts_tenant t ON t.id = m.tenant_id"""
+BY_TOKEN = MEMBER % ("", "accounts_member_of_token(%s, %s)")
+BY_KEY = MEMBER % (", m.permissions, m.key_id", "accounts_member_of_key(%s)")
 
 
 def _identity(row: tuple[Any, ...]) -> Identity:
@@ -70,7 +68,7 @@ def authenticate_token(token: str) -> Identity:
         if row is None:
             raise Unauthorized("The API key is unknown, revoked or expired; make one at POST /api/v1/auth/api-keys.")
         identity = _identity(row)
-        identity.permissions, identity.key_id = frozenset(row[-2]), row[-1]
+        identity.permissions, identity.key_id = frozenset(row[-3]), row[-2]
         return identity
     claims = claims_of(token)
     row = prepared.execute(BY_TOKEN, [claims["sub"], claims["stamp"]])
@@ -106,6 +104,7 @@ class Authenticator(BaseAuthentication):
         if token is None:
             limits.pass_address(http)
             return None
+        open_scope(http)
         try:
             identity = authenticate_token(token)
         except Unauthorized:

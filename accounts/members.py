@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import ApiKey, Invitation, Membership, Role, Tenant, User, new_stamp
+from accounts.tenancy import everywhere
 from accounts.tokens import digest
 from config import limits
 from config.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
@@ -26,7 +27,7 @@ TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}").fullmatch
 def register(email: str, password: str, name: str = "", tenant_id: str = "", invitation: str = "") -> Membership:
     """A new user: founder of a new tenant, or member of one that lets them in."""
     user = _user(email, password, name)
-    with transaction.atomic():
+    with transaction.atomic(), everywhere():
         tenant, role = _invited(invitation, user.email, tenant_id) if invitation else _entered(tenant_id)
         return _join(user, tenant, role)
 
@@ -120,7 +121,8 @@ def log_in(email: str, password: str, address: str) -> Membership:
         make_password(password)
     if user is None or not user.check_password(password) or not user.is_active:
         raise Unauthorized("The e-mail address or the password is wrong.")
-    member = Membership.all_tenants.select_related("user", "tenant").filter(user=user).first()
+    with everywhere():
+        member = Membership.all_tenants.select_related("user", "tenant").filter(user=user).first()
     if member is None and not user.is_staff:
         raise Unauthorized("The e-mail address or the password is wrong.")
     User.objects.filter(pk=user.pk).update(last_login=timezone.now())
@@ -130,7 +132,8 @@ def log_in(email: str, password: str, address: str) -> Membership:
 def make_operator(user: User) -> Membership:
     """The membership of a platform operator, who has one like everybody else."""
     tenant, _ = Tenant.objects.get_or_create(pk=OPERATORS, defaults={"name": "Operators"})
-    member, _ = Membership.all_tenants.get_or_create(user=user, defaults={"tenant": tenant, "role": Role.ADMIN})
+    with everywhere():
+        member, _ = Membership.all_tenants.get_or_create(user=user, defaults={"tenant": tenant, "role": Role.ADMIN})
     return member
 
 

@@ -1,13 +1,23 @@
-"""Tenancy is the default: every tenant-owned row is a TenantModel, and `objects` opens only with a tenant in hand."""
+"""Tenancy is the default: every tenant-owned row is a TenantModel, `objects` opens only with a tenant in hand, and
+PostgreSQL shows a request no other tenant's rows (isolation.py).
+"""
 
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
-from django.db import models
+from django.conf import settings
+from django.db import connection, connections, models, transaction
+from django.http import HttpRequest
+from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 if TYPE_CHECKING:
     from accounts.models import Tenant
 
 M = TypeVar("M", bound="TenantModel")
+APP, WORKER, OWNER = "regente_app", "regente_worker", ""  # database roles; the owner is whom DATABASE_URL names
+SETTING = "regente.tenant"  # the tenant that a transaction is bound to
 
 
 class TenantRows(Generic[M]):
@@ -33,7 +43,12 @@ class _Objects:
 
 
 class TenantModel(models.Model):
-    """Base of every tenant-owned table. `all_tenants` is the one path past the tenant, for workers and operators."""
+    """Base of every tenant-owned table. `all_tenants` is the one path past the tenant, for workers and operators; in a
+    request it shows the bound tenant's rows alone, unless everywhere() is in force.
+    """
+
+    shared_rows: ClassVar[str] = ""  # SQL: rows that every tenant may read
+    append_only: ClassVar[bool] = False  # rows that the product may add and never change
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.PROTECT, related_name="+")
     all_tenants: models.Manager[Self] = models.Manager()
@@ -41,3 +56,97 @@ class TenantModel(models.Model):
 
     class Meta:
         abstract = True
+
+
+# ---- whose eyes the database connection of this thread has
+
+
+def connect_as(role: str) -> None:
+    """From now on this process' connections work as the role: a process says so before it opens any."""
+    settings.DATABASE_ROLE = role
+    options = connections["default"].settings_dict["OPTIONS"]
+    options["options"] = f"-c role={role}"
+
+
+def bind(tenant_id: str) -> None:
+    """Bind the transaction at hand to the tenant."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config(%s, %s, true)", [SETTING, tenant_id])
+
+
+@contextmanager
+def request_scope(role: str = APP) -> Iterator[None]:
+    """A transaction in which a request is answered, as this role; bound to no tenant yet."""
+    nested = connection.in_atomic_block  # in tests
+    with transaction.atomic():
+        with _acting_as(role):
+            yield
+        if nested and not connection.needs_rollback:
+            bind("")
+
+
+def open_scope(request: HttpRequest, role: str = APP) -> None:
+    """Begin the request's transaction, unless it has begun; the middleware ends it (no middleware, no transaction)."""
+    scope: ExitStack | None = getattr(request, "scope", None)
+    if scope is not None:
+        scope.enter_context(request_scope(role))
+        request.scope = None  # type: ignore[attr-defined]
+
+
+@contextmanager
+def everywhere() -> Iterator[None]:
+    """See all tenants' rows for a moment: to find who logs in, what an operator asks for."""
+    if _acting() == APP:
+        with _acting_as(WORKER):
+            yield
+    else:
+        yield
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """Make or change tables for a moment."""
+    with _acting_as(OWNER):
+        yield
+
+
+@contextmanager
+def owner_session() -> Iterator[None]:
+    """The same outside of any transaction: for what PostgreSQL does in several of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET ROLE NONE")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET ROLE")
+
+
+def _acting() -> str:
+    return getattr(connection, "acting_role", settings.DATABASE_ROLE)
+
+
+@contextmanager
+def _acting_as(role: str) -> Iterator[None]:
+    before = _acting()
+    if role == before:
+        yield
+        return
+    if not connection.in_atomic_block:
+        with transaction.atomic(), _acting_as(role):
+            yield
+        return
+    _act(role)
+    try:
+        yield
+    finally:
+        connection.acting_role = before  # type: ignore[attr-defined]
+        raw = connection.connection
+        healthy = raw is not None and raw.info.transaction_status == TransactionStatus.INTRANS
+        if healthy and not connection.needs_rollback:
+            _act(before)  # else whoever rolls back brings the role back too
+
+
+def _act(role: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role) if role else sql.SQL("NONE")))
+    connection.acting_role = role  # type: ignore[attr-defined]

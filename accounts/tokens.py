@@ -4,7 +4,7 @@ import hashlib
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
 from accounts.models import Membership, RefreshToken, User
+from accounts.tenancy import everywhere
 from config.errors import Unauthorized
 
 LIFETIME: timedelta = api_settings.REFRESH_TOKEN_LIFETIME
@@ -106,8 +107,9 @@ def refresh(text: str) -> Session:
         if moved and member is None:
             transaction.set_rollback(True)  # the user is gone, locked, or has a new password
     if member is None:
-        revoke_family(old["family"])
-        raise Unauthorized(REFUSED)
+        refusal = Unauthorized(REFUSED)
+        refusal.afterwards = partial(revoke_family, old["family"])
+        raise refusal
     return Session(member, access_token(member), str(new))
 
 
@@ -127,7 +129,8 @@ def _member_of(session: tuple[UUID, str] | None) -> Membership | None:
         return None
     user_id, stamp = session
     members = Membership.all_tenants.select_related("user", "tenant")
-    return members.filter(user_id=user_id, user__is_active=True, user__stamp=stamp).first()
+    with everywhere():
+        return members.filter(user_id=user_id, user__is_active=True, user__stamp=stamp).first()
 
 
 def revoke_family(family: str) -> None:

@@ -10,9 +10,7 @@ from django.db import transaction
 from agents.loop import Ask, load_agent, run_agent
 from agents.models import Conversation, ConversationTurn
 from config.errors import Conflict
-from governance.policies import PolicyDenied
 from orchestration.engine import start_run
-from orchestration.governing import keep_refusal
 from orchestration.models import FINAL, Run, Status
 from orchestration.programs import program
 
@@ -79,15 +77,6 @@ def start_turn(new: NewTurn) -> tuple[Run, str, bool]:
 
     Raises PolicyDenied when a policy forbids the turn.
     """
-    try:
-        return _start_turn(new)
-    except PolicyDenied as refusal:
-        if refusal.decision is not None:
-            keep_refusal(new.tenant_id, refusal.decision)
-        raise
-
-
-def _start_turn(new: NewTurn) -> tuple[Run, str, bool]:
     with transaction.atomic():
         conversation = _conversation(new)
         key = new.fields.get("key")

@@ -22,7 +22,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.models import Tenant
 from accounts.permissions import Authenticated, HasRole
-from accounts.tenancy import TenantModel
+from accounts.tenancy import TenantModel, bind
 from config.errors import Forbidden, Invalid, NotFound
 from config.fields import DateTimeField, StatusField, StrictModelSerializer, iso
 from config.paging import ArrayPagination, PagePagination, TenPerPage
@@ -110,6 +110,7 @@ def tenant_named(request: Request, body: Mapping[str, Any] | None = None) -> Non
             if not request.user.is_staff:
                 raise Forbidden("The tenant_id names another tenant; leave it out, or use that tenant's credentials.")
             http.tenant = _tenant(source)
+            bind(source)
 
 
 def _tenant(name: str) -> Tenant:

@@ -3,7 +3,7 @@
 import logging
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -29,6 +29,7 @@ class DomainError(Exception):
     status = 400
     code = "BAD_REQUEST"
     retry_after: int | None = None  # seconds; becomes the Retry-After header
+    afterwards: Callable[[], None] | None = None  # what to write although the request's transaction is undone
 
     def __init__(self, message: str = "", **context: Any) -> None:
         self.message = message or (self.__doc__ or "").strip()
@@ -203,6 +204,8 @@ def _django_problem(exc: BaseException | None) -> Problem | None:
 def handle(exc: Exception, context: dict[str, Any]) -> HttpResponse:
     """DRF's exception handler: the façade's error body for whatever a view raised."""
     request, view = context["request"], context["view"]
+    if isinstance(exc, DomainError) and exc.afterwards is not None:
+        keep_afterwards(request._request, exc.afterwards)
     problem = problem_of(exc)
     if isinstance(exc, rest_errors.MethodNotAllowed):
         problem.message = (
@@ -216,6 +219,11 @@ def handle(exc: Exception, context: dict[str, Any]) -> HttpResponse:
     elif isinstance(exc, rest_errors.NotAuthenticated):
         problem.message = (Unauthorized.__doc__ or "").strip()
     return respond(request, problem, exc, inputs=[vars(request).get("_full_data"), dict(request.query_params)])
+
+
+def keep_afterwards(request: HttpRequest, keep: Callable[[], None]) -> None:
+    """Have this written once the request's transaction is undone."""
+    request.afterwards = [*getattr(request, "afterwards", []), keep]
 
 
 def respond(request: Any, problem: Problem, exc: BaseException | None = None, inputs: Any = None) -> HttpResponse:

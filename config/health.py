@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import Operators
+from accounts.tenancy import everywhere
 from config.errors import handler404
 from config.fields import iso
 from orchestration.health import engine_health
@@ -98,7 +99,9 @@ def task_counts() -> dict[str, int]:
     """How many code tasks there are, by the contract's states."""
     counts = dict.fromkeys(("total", *TASK_STATES), 0)
     rows = Run.all_tenants.filter(kind="task").order_by().values_list("status").annotate(number=Count("*"))
-    for status, found in rows:
+    with everywhere():
+        found_rows = list(rows)
+    for status, found in found_rows:
         counts["running" if status == Status.PAUSED else status] += found
         counts["total"] += found
     return counts

@@ -2,16 +2,21 @@
 
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from io import SEEK_END
 from uuid import uuid4
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
+
+from accounts import tenancy
+from config import origin
 
 SAFE = re.compile(r"[A-Za-z0-9._:-]{1,128}").fullmatch
 
 
 class TraceIdMiddleware:
-    """Gives every request its `trace_id`, and a body that came in chunks the length that parsers go by."""
+    """Gives every request its `trace_id` and origin, and a body that came in chunks the length that parsers go by."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -21,8 +26,36 @@ class TraceIdMiddleware:
         request.trace_id = trace_id = given if SAFE(given) else uuid4().hex
         if request.method in ("POST", "PUT", "PATCH") and not request.META.get("CONTENT_LENGTH"):
             _measure(request)
-        response = self.get_response(request)
+        origin.enter(origin.of(request))
+        try:
+            response = self.get_response(request)
+        finally:
+            origin.enter(None)
         response["X-Trace-ID"] = trace_id
+        return response
+
+
+class TransactionMiddleware:
+    """One transaction per request, from authentication on, that sees the caller's tenant alone.
+
+    What is refused leaves nothing half done; what an error wants kept nevertheless (DomainError.afterwards) is written
+    in a transaction of its own.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with ExitStack() as scope:
+            request.scope = scope
+            if request.path.startswith("/admin"):  # the operators', who see all tenants
+                tenancy.open_scope(request, tenancy.WORKER)
+            response = self.get_response(request)
+            if request.scope is None and response.status_code >= 400:
+                transaction.set_rollback(True)
+        for keep in getattr(request, "afterwards", ()):
+            with tenancy.request_scope(tenancy.WORKER):
+                keep()
         return response
 
 

@@ -84,6 +84,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.middleware.TraceIdMiddleware",
     "config.middleware.RateLimitMiddleware",
+    "config.middleware.TransactionMiddleware",
     "governance.middleware.AuditMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -120,6 +121,7 @@ X_FRAME_OPTIONS = "DENY"
 # ---- stores
 DATABASE_URL = env_text("DATABASE_URL", embedded.database_url(DATA_DIR))
 DATABASES = {"default": _database(DATABASE_URL)}
+DATABASE_ROLE = ""  # the role that this process' connections work as (accounts/tenancy.py); "" = DATABASE_URL's own
 REDIS_URL = env_text("REDIS_URL", embedded.redis_url(DATA_DIR))
 # Celery spells a Unix socket differently from everybody else.
 BROKER_URL = "redis+socket://" + REDIS_URL.removeprefix("unix://") if REDIS_URL.startswith("unix://") else REDIS_URL

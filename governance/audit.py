@@ -1,6 +1,6 @@
 """The record of who did what: appended, never changed, each entry sealed into its tenant's chain of hashes.
 
-A run's entries are written by the transaction that writes what they tell of, a request's right after its change.
+Entries are written by the transaction that writes what they tell of.
 Sealing follows within seconds, so that no writer waits for another: entry by entry, each hash covers the entry and the
 hash before it. Whoever edits, removes or reorders sealed entries breaks the chain at that place; verify() names it.
 """

@@ -1,12 +1,14 @@
 """One audit entry per operation that changes something, derived from the request and its answer."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
 
 from accounts.models import Membership
 from config import origin
+from config.errors import keep_afterwards
 from governance.audit import Deed, record
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -15,32 +17,30 @@ ONLY_ASKS = frozenset({"backtest_saved", "backtest_unsaved"})  # they come as PO
 
 
 class AuditMiddleware:
-    """Notes where the request comes from, and records what it has done, unless that is recorded already."""
+    """Records what the request has done, in its transaction, unless that is on record already."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        came = origin.of(request)
-        origin.enter(came)
-        try:
-            response = self.get_response(request)
-            second_look = getattr(request, "waited", False)  # asked again for the end of what it has started
-            if request.method not in SAFE and not came.recorded and not second_look:
-                deed = _deed(request, response)
-                if deed is not None:
-                    record(deed)
-        finally:
-            origin.enter(None)
+        response = self.get_response(request)
+        second_look = getattr(request, "waited", False)  # asked again for the end of what it has started
+        if request.method in SAFE or second_look or origin.current().recorded:
+            return response
+        if response.status_code < 400:
+            deed = _deed(request, response)
+            if deed is not None:
+                record(deed)
+        elif response.status_code == 401 and (tried := getattr(request, "failed_login", "")):
+            keep_afterwards(request, partial(_record_failed_login, tried))
         return response
 
 
 def _deed(request: HttpRequest, response: HttpResponseBase) -> Deed | None:
     """What was done; None for what changed nothing."""
     view = (getattr(response, "renderer_context", None) or {}).get("view")
-    failed_login = _failed_login(request, response)
-    if failed_login is not None or view is None or response.status_code >= 400:
-        return failed_login
+    if view is None:
+        return None
     name = getattr(view, "audit_action", "") or getattr(view, "action", "") or ""
     identity = getattr(request, "identity", None)
     if name in ONLY_ASKS or identity is None:
@@ -62,13 +62,10 @@ def _deed(request: HttpRequest, response: HttpResponseBase) -> Deed | None:
     )
 
 
-def _failed_login(request: HttpRequest, response: HttpResponseBase) -> Deed | None:
-    tried = getattr(request, "failed_login", "")
-    if not tried or response.status_code != 401:
-        return None
-    member = Membership.all_tenants.filter(user__email=tried.strip().lower()).select_related("user").first()
-    user_id = member.user_id if member else None
-    return Deed(member.tenant_id if member else None, "failed_login", "session", "", user_id, after={"email": tried})
+def _record_failed_login(tried: str) -> None:
+    member = Membership.all_tenants.filter(user__email=tried.strip().lower()).first()
+    tenant_id, user_id = (member.tenant_id, member.user_id) if member else (None, None)
+    record(Deed(tenant_id, "failed_login", "session", "", user_id, after={"email": tried}))
 
 
 def _type(view: Any) -> str:

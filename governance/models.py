@@ -23,6 +23,8 @@ class Scope(models.TextChoices):
 class Policy(TenantModel):
     """A rule as data: when `rule_expr` applies to an action in its scope, its effect holds. No tenant: a global one."""
 
+    shared_rows = "tenant_id IS NULL"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey("accounts.Tenant", models.PROTECT, null=True, blank=True, related_name="+")  # type: ignore[assignment]
     name = models.CharField(max_length=255)
@@ -76,6 +78,8 @@ class PolicyDecision(TenantModel):
 class AuditEntry(TenantModel):
     """Something that was done, and by whom. A trigger refuses to change or delete one."""
 
+    append_only = True
+
     id = models.BigAutoField(primary_key=True)
     # Hot table: two rows per run. Null: a login to an account that is not there.
     tenant = models.ForeignKey(  # type: ignore[assignment]
@@ -108,6 +112,8 @@ class AuditEntry(TenantModel):
 
 class AuditSeal(TenantModel):
     """A link of a tenant's chain: the SHA-256 over the hash before and all of one entry."""
+
+    append_only = True
 
     seq = models.BigIntegerField(help_text="1, 2, 3 … without a gap.")
     entry_id = models.BigIntegerField(unique=True)

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db import connection
 
+from accounts.tenancy import owner_session
+
 INDEXED_FROM = 30_000  # chunks; fewer are compared one by one as quickly
 PUBLIC = "\x00public"  # no tenant's id
 BUILD_MEMORY = "1GB"
@@ -70,7 +72,7 @@ def build(key: str, model: str, dimension: int) -> str:
     """The name of the index, built while others read and write; what an interrupted build left is dropped first."""
     name = index_name(key, model)
     where = "visibility = 'public'" if key == PUBLIC else f"tenant_id = {quoted(key)}"
-    with connection.cursor() as cursor:
+    with owner_session(), connection.cursor() as cursor:
         cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         cursor.execute(f"SET maintenance_work_mem = '{BUILD_MEMORY}'")
         try:
@@ -86,7 +88,7 @@ def build(key: str, model: str, dimension: int) -> str:
 
 def drop_of(model: str) -> None:
     """Drop the indexes over vectors of a model that is used no more."""
-    with connection.cursor() as cursor:
+    with owner_session(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'memory_ann_%%' AND strpos(indexdef, %s) > 0",
             [quoted(model)],

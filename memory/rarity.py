@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
+from accounts.tenancy import as_owner
+
 MATCHES_MOST = 2_000  # of one word, among a tenant's memories, by estimate; a search for more costs and says little
 FRESH_S = 300.0
 STATISTICS = """
@@ -28,7 +30,7 @@ class Frequencies:
         """Read them when they are old."""
         if time.monotonic() - self.read_at < FRESH_S:
             return
-        with connection.cursor() as cursor:
+        with as_owner(), connection.cursor() as cursor:  # statistics of isolated tables are hidden from all others
             cursor.execute(STATISTICS)
             words, shares, rows = cursor.fetchone()
         # Behind the words' shares stand their least and greatest; zip leaves those out.

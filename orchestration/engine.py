@@ -8,6 +8,7 @@ row's lock.
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -92,7 +93,8 @@ def start_run(
     if decision.effect == "deny":
         raise denied(tenant_id, decision)
     try:
-        _insert(run, decision)
+        with transaction.atomic() if key is not None and connection.in_atomic_block else nullcontext():
+            _insert(run, decision)
     except IntegrityError:  # the same key at the same time: the constraint decides, we ask
         earlier = _started_before(tenant_id, kind, key or "", request_hash)
         if earlier is None:
@@ -104,16 +106,19 @@ def start_run(
 
 
 def denied(tenant_id: str, decision: Decision) -> PolicyDenied:
-    """The refusal of a start, put on record; within a transaction that it will undo, its caller does that."""
-    if not connection.in_atomic_block:
-        governing.keep_refusal(tenant_id, decision)
-    return decision.refusal()
+    """The refusal of a start, put on record: now, or once the transaction at hand is undone."""
+    refusal, keep = decision.refusal(), partial(governing.keep_refusal, tenant_id, decision)
+    if connection.in_atomic_block:
+        refusal.afterwards = keep
+    else:
+        keep()
+    return refusal
 
 
 def _insert(run: Run, decision: Decision) -> None:
     """One statement for a run without limits of its own: the hot path, and a transaction only where it needs one."""
     limited = run.cost_limit_micro is not None or run.calls_limit is not None
-    with transaction.atomic() if limited or connection.in_atomic_block else nullcontext():
+    with transaction.atomic() if limited and not connection.in_atomic_block else nullcontext():
         if limited:
             run.budget_ids = open_run_budget(run.tenant_id, run.id, run.cost_limit_micro, run.calls_limit)
         values = [getattr(run, name) for name in INSERTED]

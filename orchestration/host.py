@@ -15,6 +15,7 @@ from typing import Any
 import uvloop
 from celery import signals
 
+from accounts.tenancy import WORKER, connect_as
 from config.launch.orphans import die_with_parent
 from orchestration.worker import Engine
 
@@ -116,6 +117,7 @@ def prepare(sender: Any = None, **_: Any) -> None:
     global _pipe, _parent
     from orchestration.programs import PRELOAD
 
+    connect_as(WORKER)
     for load in PRELOAD:
         load()
     gc.freeze()

@@ -13,6 +13,8 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import set_json_loads
 
+from accounts.tenancy import WORKER
+
 CONNECT_S = 5
 # An engine that is frozen inside a transaction must not keep its locks, above all the claim's, from the others.
 # Its statements all go by index; a plan that was made while the tables were small, and is kept, must not say otherwise.
@@ -32,15 +34,20 @@ def parameters() -> dict[str, Any]:
     return {"connect_timeout": CONNECT_S, **options, **given, "options": OPTIONS}
 
 
+def seeing_all() -> dict[str, Any]:
+    """The same for who works for all tenants: engines, and those who follow runs that a view has let them follow."""
+    return parameters() | {"options": f"{OPTIONS} -c role={WORKER}"}
+
+
 def connection_url() -> str:
-    """The same as libpq's connection string."""
-    return make_conninfo(**parameters())
+    """That as libpq's connection string."""
+    return make_conninfo(**seeing_all())
 
 
 async def connect() -> AsyncConnection:
     """A new connection in autocommit mode; JSON is read by orjson."""
     made = await AsyncConnection.connect(
-        **parameters(), autocommit=True, application_name="regente-engine", prepare_threshold=2
+        **seeing_all(), autocommit=True, application_name="regente-engine", prepare_threshold=2
     )
     set_json_loads(orjson.loads, made)
     return made

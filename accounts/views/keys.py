@@ -12,6 +12,7 @@ from accounts import members
 from accounts.models import ApiKey, Role
 from accounts.permissions import has_role
 from accounts.serializers import ApiKeySerializer, MessageSerializer, NewApiKeySerializer
+from accounts.tenancy import bind
 from config.api import ArrayPagination, TenantViewSet
 
 
@@ -33,8 +34,10 @@ class ApiKeyViewSet(mixins.ListModelMixin, TenantViewSet):
     def create(self, request: Request) -> Response:
         """Make a key; this answer alone shows it."""
         given = self.valid().validated_data
+        bind(request.identity.tenant_id)  # an operator who names another tenant makes a key of their own all the same
         member = members.find_member(request.identity.tenant, request.identity.user.pk)
         row, key = members.create_api_key(member, given["name"], given["permissions"], given.get("expires_at"))
+        bind(request.tenant.pk)
         row.key = key
         return Response(NewApiKeySerializer(row).data, status=201)
 

@@ -17,6 +17,7 @@ from accounts.serializers import (
     SessionSerializer,
     TokensSerializer,
 )
+from accounts.tenancy import bind, open_scope
 from config import origin
 from config.api import valid
 
@@ -24,6 +25,7 @@ from config.api import valid
 def session_response(request: Request, session: tokens.Session, status: int = 200) -> Response:
     """The user and both tokens; the access token also as a cookie that scripts cannot read."""
     member = session.member
+    bind(member.tenant_id)
     establish(request._request, Identity(member.user, member.tenant, member.role))
     return set_cookie(Response(SessionSerializer(session).data, status=status), session.access_token)
 
@@ -52,6 +54,7 @@ class RegisterView(APIView):
     def post(self, request: Request) -> Response:
         """Create a user, and the tenant when it is new."""
         given = valid(RegisterSerializer, request).validated_data
+        open_scope(request._request)
         member = members.register(
             given["email"],
             given["password"],
@@ -73,6 +76,7 @@ class LoginView(APIView):
     def post(self, request: Request) -> Response:
         """Log in."""
         given = valid(LoginSerializer, request).validated_data
+        open_scope(request._request)
         request._request.failed_login = given["email"]  # for the record, if it comes to that
         member = members.log_in(given["email"], given["password"], origin.address(request._request))
         return session_response(request, tokens.open_session(member))
@@ -88,7 +92,9 @@ class RefreshView(APIView):
     @extend_schema(request=RefreshSerializer, responses=TokensSerializer)
     def post(self, request: Request) -> Response:
         """Exchange a refresh token for new tokens; each works once."""
-        session = tokens.refresh(valid(RefreshSerializer, request).validated_data["refresh_token"])
+        given = valid(RefreshSerializer, request).validated_data["refresh_token"]
+        open_scope(request._request)
+        session = tokens.refresh(given)
         return set_cookie(Response(TokensSerializer(session).data), session.access_token)
 
 

@@ -1,8 +1,8 @@
 """/api/v1/policies: rules as data, what they decided, and what a candidate would have changed (seed 000 §9)."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
+from accounts.tenancy import everywhere
 from config.api import ArrayPagination, ResourceViewSet, body_object
 from config.errors import Forbidden, NotFound
 from governance.backtest import backtest
@@ -57,7 +58,8 @@ class PolicyViewSet(ResourceViewSet):
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """201 and the new policy; it holds from the next action on."""
         made = self._made(self.valid().validated_data)
-        made.save(force_insert=True)
+        with self._reach(made):
+            made.save(force_insert=True)
         return Response(self.get_serializer(made).data, status=201)
 
     def _made(self, fields: dict[str, Any]) -> Policy:
@@ -68,13 +70,17 @@ class PolicyViewSet(ResourceViewSet):
         made.tenant = None if is_global else self.request.tenant
         return made
 
+    def _reach(self, policy: Policy) -> AbstractContextManager[None]:
+        """All tenants for operators, who write global policies, and may make one global."""
+        return everywhere() if self.request.user.is_staff or policy.scope == Scope.GLOBAL else nullcontext()
+
     def _may_write(self, is_global: bool) -> None:
         if is_global and not self.request.user.is_staff:
             raise Forbidden("Global policies are written by the platform's operators only; use the scope tenant.")
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The policy with the body's fields changed, as its next version."""
-        with transaction.atomic():
+        with self._reach(self.get_object()):
             # Locked, so that no two changes make the same version of it.
             changed = self._changed(Policy.all_tenants.select_for_update().get(pk=self.get_object().pk))
             changed.save()
@@ -94,7 +100,8 @@ class PolicyViewSet(ResourceViewSet):
     def perform_destroy(self, row: Policy) -> None:
         """It no longer applies from the next action on."""
         self._may_write(row.scope == Scope.GLOBAL)
-        row.delete()
+        with self._reach(row):
+            row.delete()
 
     @extend_schema(parameters=[DecisionQuery], responses=DecisionSerializer(many=True))
     @action(detail=False, filterset_class=None)
@@ -124,4 +131,5 @@ class PolicyViewSet(ResourceViewSet):
         self._may_write(candidate.scope == Scope.GLOBAL)
         asked = BacktestRequest(data={name: v for name, v in body_object(self.request).items() if name == "decisions"})
         asked.is_valid(raise_exception=True)
-        return Response(backtest(candidate, asked.validated_data["decisions"]))
+        with self._reach(candidate):
+            return Response(backtest(candidate, asked.validated_data["decisions"]))

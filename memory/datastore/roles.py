@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import ProgrammingError, connection, transaction
 from psycopg import sql
 
+from accounts.tenancy import as_owner
 from config.errors import Unavailable
 from memory.models import DataStore
 
@@ -63,7 +64,7 @@ def make_store(tenant_id: str) -> DataStore:
         tag = hashlib.sha256(f"{cursor.fetchone()[0]}\n{tenant_id}".encode()).hexdigest()[:24]
     names = {"schema": f"data_{tag}", "reader": f"regente_r_{tag}", "writer": f"regente_w_{tag}"}
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic(), as_owner(), connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [STORE_LOCK, tenant_id])
             cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(names["schema"])))
             for role, more in ((names["reader"], READ_ONLY), (names["writer"], {})):

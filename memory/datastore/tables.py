@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection, transaction
 from psycopg import DataError, sql
 
+from accounts.tenancy import as_owner
 from config.errors import Conflict, Invalid, NotFound
 from memory.datastore.inference import NAME, Column, Guess, columns_of, converted
 from memory.datastore.roles import LEDGER, VIEWS, ensure_store, find_store, grant_table
@@ -69,7 +70,7 @@ def load_table(
     """
     name, rows = checked_name(name), list(rows)
     store = ensure_store(tenant_id)
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), as_owner(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"{store.schema}.{name}"])
         known = _columns(cursor, store, name)
         if known and mode == "create":
@@ -166,7 +167,7 @@ def list_tables(tenant_id: str) -> list[Table]:
     store = find_store(tenant_id)
     if store is None:
         return []
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename <> %s ORDER BY tablename",
             [store.schema, LEDGER],
@@ -177,7 +178,7 @@ def list_tables(tenant_id: str) -> list[Table]:
 def drop_table(tenant_id: str, name: str) -> None:
     """Drop the table; TableNotFound when there is none."""
     store = find_store(tenant_id)
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), as_owner(), connection.cursor() as cursor:
         if store is None or name == LEDGER or not NAME.fullmatch(name) or not _columns(cursor, store, name):
             raise TableNotFound(f"There is no table {name[:100]!r}.", name=name[:100])
         cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(store.schema, name)))
@@ -188,7 +189,7 @@ def described(tenant_id: str) -> dict[str, list[tuple[str, str]]]:
     store = find_store(tenant_id)
     schemas = [store.schema, VIEWS] if store else [VIEWS]
     found: dict[str, list[tuple[str, str]]] = {}
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = ANY(%s)"
             " AND table_name <> %s ORDER BY table_schema, table_name, ordinal_position",

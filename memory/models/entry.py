@@ -42,6 +42,8 @@ class Visibility(models.TextChoices):
 class Remembered(TenantModel):
     """What a memory is filtered by; it never changes, and is repeated on each chunk: a search reads one table."""
 
+    shared_rows = "visibility = 'public'"
+
     type = models.CharField(max_length=16, choices=MemoryType)
     owner_type = models.CharField(max_length=8, choices=Owner)
     owner_id = models.CharField(max_length=128)
