@@ -27,6 +27,8 @@ from django.db import connections  # noqa: E402
 from django.http import HttpResponse, HttpResponseBase  # noqa: E402
 from django.urls import set_script_prefix  # noqa: E402
 
+from accounts import tenancy  # noqa: E402
+
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 DISCARD_MOST = 64 * 1024 * 1024  # of a body that is too large, so that the client gets to read why
@@ -132,6 +134,11 @@ def _whole(stream: HttpResponseBase) -> HttpResponse:
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def work_as_web() -> None:
+    """Have this process' database connections made as the web's role."""
+    tenancy.connect_as(tenancy.APP)
 
 
 application = Application()

@@ -1,11 +1,11 @@
-"""The web application as granian's worker processes load it: they end with granian, which they would else outlive."""
+"""The web application as granian's worker processes load it: they end with granian, which they would else outlive, and
+work in the database as the role that sees one tenant at a time.
+"""
 
 from config.launch.orphans import die_with_parent
 
 die_with_parent()
-from accounts.tenancy import APP, connect_as  # noqa: E402
-from config.asgi import application  # noqa: E402
+from config.asgi import application, work_as_web  # noqa: E402
 
-connect_as(APP)
-
+work_as_web()
 __all__ = ["application"]
