@@ -10,7 +10,7 @@ from agents.errors import AgentExecutionError, ModelUnavailable
 from agents.excerpts import excerpt
 from agents.llm import UNKNOWN_PRICE
 from agents.window import fitted
-from governance.budgets import MICRO_PER_CENT
+from governance.budgets import MICRO_PER_CENT, Bill, BudgetExceeded
 from orchestration.retry import Retry, StepFailed, describe
 
 if TYPE_CHECKING:
@@ -51,25 +51,54 @@ async def ask_model(ctx: "RunContext", request: ModelRequest, step: str, aloud: 
     estimate = await model.estimate(request)
     await ctx.pace()
     began = time.perf_counter()
-    async with ctx.spend(calls=1, cost_micro=estimate) as bill:
+    async with ctx.spend(calls=1, cost_micro=estimate, agent_id=request.agent_id) as bill:
+        most = await model.longest(request)
+        if bill.hold_id:
+            request = capped(request, most)
         try:
             reply = await model.complete(request)
+        except ReserveUsedUp:
+            bill.actual(estimate)
+            text = f"BUDGET_EXCEEDED: the answer grew longer than the {most} tokens that were reserved; it was cut off."
+            ctx.emit("budget_exceeded", {"type": "cost_exceeded", "message": text}, step)
+            raise BudgetExceeded(text, type="cost_exceeded") from None
         except (ModelUnavailable, AgentExecutionError) as fault:
             error, error_type = describe(fault)
             took = round((time.perf_counter() - began) * 1000)
             told = {"agent_id": request.agent_id, "model": model.model, "provider": model.provider, "latency_ms": took}
             ctx.emit("llm_call", told | {"error": excerpt(error), "error_type": error_type}, step)
             raise
-        bill.actual(_charge(ctx, reply), reply.prompt_tokens, reply.completion_tokens)
+        bill.actual(_charge(bill, reply), reply.prompt_tokens, reply.completion_tokens)
     ctx.emit("llm_call", _llm_call(request.agent_id, reply), step)
     return asdict(reply)
 
 
-def _charge(ctx: "RunContext", reply: ModelReply) -> int:
+class ReserveUsedUp(Exception):
+    """The model says more than was reserved for."""
+
+
+def capped(request: ModelRequest, most: int) -> ModelRequest:
+    """The request with an answer of at most so many tokens: the provider is told, and a stream is cut."""
+    pieces = length = 0
+    listener = request.on_text
+
+    def heard(text: str) -> None:
+        nonlocal pieces, length
+        pieces, length = pieces + 1, length + len(text)
+        if max(pieces, length // 4) > most:  # a piece has a token at least, a token four characters or so
+            raise ReserveUsedUp
+        if listener:
+            listener(text)
+
+    profile = replace(request.profile, max_tokens=most)
+    return replace(request, profile=profile, on_text=heard if listener else None)
+
+
+def _charge(bill: Bill, reply: ModelReply) -> int:
     """What the run is charged; for a model without a known price a dear one when limits apply, else nothing."""
     if reply.cost_micro is not None:
         return reply.cost_micro
-    return UNKNOWN_PRICE.cost(reply.prompt_tokens, reply.completion_tokens) if ctx.run.budget_ids else 0
+    return UNKNOWN_PRICE.cost(reply.prompt_tokens, reply.completion_tokens) if bill.hold_id else 0
 
 
 def _llm_call(agent_id: str, reply: ModelReply) -> dict[str, Any]:

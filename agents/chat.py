@@ -77,6 +77,9 @@ class ChatModel(Protocol):
     async def estimate(self, request: ModelRequest) -> int:
         """The most that the call should cost, in micro-USD; reserved before it is made."""
 
+    async def longest(self, request: ModelRequest) -> int:
+        """The tokens of an answer that the estimate covers."""
+
     async def window(self) -> int:
         """How many tokens a prompt may have."""
 

@@ -131,9 +131,16 @@ class LiteLLMModel:
 
     async def estimate(self, request: ModelRequest) -> int:
         """Prompt and longest answer at the list price, or at a dear one when there is none."""
+        known = await self._price()
+        return known.cost(rough_tokens(request), await self.longest(request))
+
+    async def longest(self, request: ModelRequest) -> int:
+        """What the agent's profile allows, else what the model can say at once, at most ANSWER_TOKENS."""
+        return request.profile.max_tokens or (await self._price()).answer_most
+
+    async def _price(self) -> Price:
         await _loaded()
-        known = price(self.provider, self.model) or UNKNOWN_PRICE
-        return known.cost(rough_tokens(request), request.profile.max_tokens or known.answer_most)
+        return price(self.provider, self.model) or UNKNOWN_PRICE
 
     async def window(self) -> int:
         """The tokens that a prompt of this model may have, by the list; a cautious number when it is not there."""

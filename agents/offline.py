@@ -41,6 +41,10 @@ class OfflineModel:
         """Nothing."""
         return 0
 
+    async def longest(self, request: ModelRequest) -> int:
+        """As long as it likes: it costs nothing."""
+        return 1_000_000
+
     async def window(self) -> int:
         """Enough for anybody."""
         return 1_000_000

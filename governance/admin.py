@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from governance.models import AuditEntry, Budget, Policy, PolicyDecision
+from governance.models import AuditEntry, Budget, BudgetLimit, Policy, PolicyDecision
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -57,6 +57,15 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "tenant", "action", "resource_type", "resource_id", "user_id", "ip_address"]
     list_filter = ["action", "resource_type"]
     search_fields = ["resource_id", "user_id"]
+
+
+@admin.register(BudgetLimit)
+class BudgetLimitAdmin(ReadOnlyAdmin):
+    """Standing limits."""
+
+    list_display = ["scope", "scope_id", "period", "tenant", "cost_limit_micro", "calls_limit"]
+    list_filter = ["scope", "period"]
+    search_fields = ["scope_id"]
 
 
 @admin.register(Budget)

@@ -206,6 +206,7 @@ class RunInfo:
     created_at: datetime
     status_before: str
     poked_before: bool
+    limited: bool = False  # something was reserved for it
     last_seq: int = 0
     recorded: dict[str, Recorded] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)  # steps whose start is in the events

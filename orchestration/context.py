@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from governance.budgets import Bill, BudgetExceeded
+from governance.budgets import Bill, BudgetExceeded, Wanted
+from governance.standing import concerning, limits_of
 from orchestration import writes
 from orchestration.approvals import Question, answer_to
 from orchestration.claims import Inbox, Recorded, RunInfo
@@ -329,13 +330,20 @@ class RunContext:
     # ---- money, shared reads
 
     @asynccontextmanager
-    async def spend(self, calls: int = 1, cost_micro: int = 0) -> AsyncIterator[Bill]:
-        """Reserve before a paid call, settle after it.
+    async def spend(self, calls: int = 1, cost_micro: int = 0, agent_id: str = "") -> AsyncIterator[Bill]:
+        """Reserve before a paid call of this agent, settle after it.
 
         Raises BudgetExceeded, told as an event, when it would not fit.
         """
+        run = self.run
+        limits = await self.shared((run.tenant_id, "limits"), partial(limits_of, run.tenant_id))
+        who = {"user": str(run.created_by or ""), "app": run.app_id, "agent": agent_id}
+        who["team"] = run.subject_id if run.kind == "team" else ""
+        wanted = Wanted(run.tenant_id, run.id, run.budget_ids, concerning(limits, who), cost_micro, calls)
         try:
-            bill = await self.engine.reserve(self.run, cost_micro, calls)
+            bill = await self.engine.reserve(run, wanted)
+            for warning in bill.warnings:
+                self.emit("budget_warning", warning)
         except BudgetExceeded as refusal:
             self.emit("budget_exceeded", refusal.context | {"message": refusal.message})
             raise

@@ -48,7 +48,7 @@ async def drive(held: "Held") -> None:
 async def _refused(held: "Held") -> bool:
     """Whether the run was over before its program began: cancelled, out of time, or a killer of workers."""
     ctx, run = held.ctx, held.run
-    if run.deaths and run.budget_ids:
+    if run.deaths:
         await ctx.engine.release(run.id)
     if run.cancel_requested:
         await _end(ctx, "cancelled", {"cancelled": True})

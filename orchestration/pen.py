@@ -27,6 +27,11 @@ class Pen:
         self.open: Entry | None = None  # what waits for the next write
         self.closed = False  # the write that ends this lease is on its way: nothing may follow it
 
+    @property
+    def limited(self) -> bool:
+        """Whether something may be reserved for the run."""
+        return self.run.limited or bool(self.run.budget_ids) or self.run.deaths > 0
+
     def emit(self, kind: str, payload: dict[str, Any], step: str) -> None:
         """Append an event."""
         self.seq += 1
@@ -62,7 +67,7 @@ class Pen:
         """Write the run's end, or that it is put down."""
         entry = self.entry()
         self.closed = True
-        entry.close = {"run_id": self.run.id, "attempt": self.run.attempt, "limited": bool(self.run.budget_ids)} | row
+        entry.close = {"run_id": self.run.id, "attempt": self.run.attempt, "limited": self.limited} | row
         entry.close["result"] = fragment(row["result"])
         await self.flush()
 

@@ -27,7 +27,7 @@ from psycopg import AsyncConnection
 
 from config.limits import Pace
 from governance import budgets
-from governance.budgets import Bill
+from governance.budgets import Bill, Wanted
 from orchestration import bell, children, claims
 from orchestration.claims import ClaimLimits, Inbox, RunInfo
 from orchestration.context import RunContext
@@ -275,21 +275,24 @@ class Engine:
             except DatabaseLost:
                 await asyncio.sleep(RECONNECT_S[min(tries, len(RECONNECT_S) - 1)])
 
-    async def reserve(self, run: RunInfo, micro: int, calls: int) -> Bill:
-        """A bill held on the run's budgets."""
-        if not run.budget_ids:
+    async def reserve(self, run: RunInfo, wanted: Wanted) -> Bill:
+        """A bill held on the run's budgets and on the standing limits, once what others hold leaves room for it."""
+        if not (wanted.budget_ids or wanted.limit_ids):
             return Bill(None, [], 0, 0)
-        hold = uuid.uuid4()
-        values = (run.tenant_id, run.id, run.budget_ids, micro, calls, hold)
-        tries = itertools.count()
+        run.limited = True
+        while True:
+            hold, tries = uuid.uuid4(), itertools.count()
 
-        async def once(connection: AsyncConnection) -> Bill:
-            if next(tries):  # the answer to the try before was lost, the hold perhaps not
-                undo = [{"hold_id": str(hold), "micro": 0, "calls": 0}]
-                await connection.execute(budgets.SETTLE, {"bills": orjson.dumps(undo).decode()})
-            return await budgets.reserve(connection, *values)
+            async def once(connection: AsyncConnection, hold: uuid.UUID = hold, tries: Any = tries) -> Bill | None:
+                if next(tries):  # the answer to the try before was lost, the hold perhaps not
+                    undo = [{"hold_id": str(hold), "micro": 0, "calls": 0}]
+                    await connection.execute(budgets.SETTLE, {"bills": orjson.dumps(undo).decode()})
+                return await budgets.reserve(connection, wanted, hold)
 
-        return await self._with_aux(once)
+            bill: Bill | None = await self._with_aux(once)
+            if bill is not None:
+                return bill
+            await budgets.wait_for_others()
 
     async def release(self, run_id: uuid.UUID) -> None:
         """Give back what a dead engine had reserved for the run."""

@@ -22,6 +22,7 @@ class MemoryContext:
     mode: str = "auto"
     recorded: dict[str, Any] = field(default_factory=dict)
     calls_left: int = 1000
+    limited: bool = False  # some limit applies
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     bills: list[Bill] = field(default_factory=list)
     tries: dict[str, int] = field(default_factory=dict)
@@ -68,12 +69,12 @@ class MemoryContext:
         return [payload for name, payload in self.events if name == kind]
 
     @asynccontextmanager
-    async def spend(self, calls: int = 1, cost_micro: int = 0) -> AsyncIterator[Bill]:
+    async def spend(self, calls: int = 1, cost_micro: int = 0, agent_id: str = "") -> AsyncIterator[Bill]:
         """A bill, as long as there are calls left."""
         if self.calls_left < calls:
             raise BudgetExceeded
         self.calls_left -= calls
-        self.bills.append(bill := Bill(None, [], cost_micro, calls))
+        self.bills.append(bill := Bill(uuid.uuid4() if self.limited else None, [], cost_micro, calls))
         yield bill
 
     async def pace(self) -> None:

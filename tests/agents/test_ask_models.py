@@ -12,6 +12,7 @@ from agents.errors import AgentExecutionError
 from agents.lookup import AgentSpec, profile_of
 from agents.serving import chat_model
 from governance import vault
+from governance.budgets import BudgetExceeded
 from governance.models import ProviderKey, TenantSecret
 from orchestration.retry import Retry, StepFailed
 from tests.agents.context import MemoryContext
@@ -75,6 +76,22 @@ def test_an_answer_that_does_not_fit_is_asked_for_once_more(gateway: ModelServer
     assert len(gateway.requests) == 2
     asked_again = gateway.requests[1]["messages"][-1]["content"]
     assert "people: This field is required." in asked_again
+
+
+def test_a_stream_is_cut_when_the_reserve_is_used_up(gateway: ModelServer) -> None:
+    ctx, short = MemoryContext(limited=True), ModelProfile("openai", "gpt-4o-mini", max_tokens=3)
+    with pytest.raises(BudgetExceeded, match="3 tokens"):
+        run(ctx, replace(agent(), profile=short), "<<words: 200>>", aloud=True)
+    (bill,) = ctx.bills
+    assert bill.cost_micro == bill.held_micro > 0  # charged for what was reserved, and no more was heard
+    assert len("".join(ctx.said["ask/model-1"])) <= 4 * 4 and ctx.told("budget_exceeded")
+
+
+def test_under_a_limit_the_provider_is_told_how_long_an_answer_may_be(gateway: ModelServer) -> None:
+    profile = ModelProfile("openai", "gpt-4o-mini")
+    for limited in (False, True):
+        run(MemoryContext(limited=limited), replace(agent(), profile=profile), "hello")
+    assert [asked.get("max_tokens") for asked in gateway.requests] == [None, 4096]
 
 
 def test_what_is_said_aloud_is_the_answer(gateway: ModelServer) -> None:

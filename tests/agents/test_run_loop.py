@@ -86,8 +86,7 @@ def test_the_reservation_covers_the_cost(gateway: ModelServer) -> None:
 
 
 def test_a_model_of_unknown_price_is_told_as_such_and_charged_when_limits_apply(gateway: ModelServer) -> None:
-    free, limited = MemoryContext(), MemoryContext()
-    limited.run.budget_ids = [1]
+    free, limited = MemoryContext(), MemoryContext(limited=True)
     for ctx in (free, limited):
         run(ctx, agent(model="house-blend-7"), "Hello <<words: 10>>")
     assert [ctx.told("llm_call")[0]["priced"] for ctx in (free, limited)] == [False, False]

@@ -6,6 +6,7 @@ import pytest
 
 from agents.models import Agent, Tool
 from config.errors import Invalid
+from governance.models import Budget, BudgetLimit
 from orchestration.models import RunEvent, Status
 from tests.agents.far_end import FarEnd
 from tests.factories import make_workflow
@@ -98,6 +99,29 @@ def test_a_cost_limit_holds_before_the_call(acme: "Tenant", gateway: ModelServer
     agent = new_agent(acme, model_profile={"provider": "openai", "model": "gpt-4o", "max_tokens": 2000})
     done = run(acme, node("agent", agent_id=agent), cost_limit_micro=10_000)
     assert done.failure_reason == "budget_exceeded" and gateway.requests == []
+
+
+def test_a_standing_limit_counts_over_runs_and_warns(acme: "Tenant") -> None:
+    agent = new_agent(acme, "<<say: fine>>")
+    limit = {"scope": "agent", "scope_id": agent, "period": "day", "calls_limit": 5}
+    made = BudgetLimit.all_tenants.create(tenant=acme, **limit)
+    BudgetLimit.all_tenants.create(tenant=acme, **limit | {"scope_id": "agent.y", "calls_limit": 0})
+    runs = [run(acme, node("agent", agent_id=agent)) for _ in range(6)]
+    assert [one.status for one in runs] == [Status.COMPLETED] * 5 + [Status.FAILED]
+    (refusal,) = told(runs[-1], "budget_exceeded")
+    assert (refusal["scope"], refusal["scope_id"], refusal["limit"]) == ("agent", agent, 5)
+    assert [len(told(one, "budget_warning")) for one in runs] == [0, 0, 0, 1, 0, 0]
+    kept = Budget.all_tenants.get(limit_id=made.pk)
+    assert (kept.spent_calls, kept.held_calls) == (5, 0) and kept.spent_micro == sum(one.cost_micro for one in runs)
+
+
+def test_a_child_run_draws_on_the_standing_limits_too(acme: "Tenant") -> None:
+    agent = new_agent(acme, "<<say: fine>>")
+    BudgetLimit.all_tenants.create(tenant=acme, scope="tenant", period="month", calls_limit=1)
+    flow = make_workflow(acme, node("agent", agent_id=agent))
+    child = node("subworkflow", "b", workflow_id=str(flow.pk), input={})
+    done = run(acme, node("agent", agent_id=agent), child)
+    assert (done.status, done.failure_reason) == (Status.FAILED, "budget_exceeded")
 
 
 def test_an_unknown_price_does_not_slip_through_a_cost_limit(acme: "Tenant", gateway: ModelServer) -> None:
