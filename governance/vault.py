@@ -47,8 +47,17 @@ def opened(token: str) -> Any:
 
 
 def rotated(token: str) -> str:
-    """The same, sealed with the newest key."""
-    return _current().rotate(token.encode()).decode()
+    """The same, sealed with the newest key: itself when it is already; SecretUnreadable when no key opens it."""
+    newest = settings.SECRETS_KEYS[:1]
+    try:
+        (Fernet(newest[0]) if newest else _current()).decrypt(token.encode())
+        return token
+    except InvalidToken:
+        pass
+    try:
+        return _current().rotate(token.encode()).decode()
+    except InvalidToken:
+        raise SecretUnreadable from None
 
 
 def provider_key(tenant_id: str, user_id: UUID | None, provider: str) -> str | None:
