@@ -118,7 +118,7 @@ class Stack:
             yield gateway | {"LLM_MODEL": "openai/gpt-4o-mini"}
 
     @contextmanager
-    def web(self, application: str = "config.asgi:application") -> Iterator[Program]:
+    def web(self, application: str = "config.launch.tied_web:application") -> Iterator[Program]:
         """The web server, or with another application a floor on the same server."""
         command = [*programs.web()[:-1], application]
         command[command.index("--port") + 1] = str(self.port)

@@ -3,16 +3,18 @@
 from collections.abc import Callable
 
 from tests.bench.figures import Row
-from tests.bench.rows import death, http, latency, memory, model, noop, speech, stream
+from tests.bench.rows import death, http, isolation, latency, memory, model, noop, policies, speech, stream
 from tests.bench.setting import Bench
 
 ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "noop": noop.measure,
     "http": http.measure,
+    "isolation": isolation.measure,
     "model": model.measure,
     "latency": latency.measure,
     "stream": stream.measure,
     "speech": speech.measure,
     "death": death.measure,
     "memory": memory.measure,
+    "policies": policies.measure,
 }
