@@ -6,6 +6,7 @@ tenant; all others by address. When Redis is away requests pass uncounted (and a
 
 import asyncio
 import hashlib
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -81,8 +82,8 @@ class Limit:
         return f"regente:limit:{self.kind}:{hashlib.sha256(self.who.encode()).hexdigest()[:32]}"
 
 
-class _Shared:
-    """This process's client and script."""
+class _Shared(threading.local):
+    """This thread's connection (one of its own spares the pool's work with each request) and script."""
 
     def __init__(self) -> None:
         self.script: Any = None
@@ -95,13 +96,18 @@ class _Shared:
             return None
         if time.monotonic() < self.quiet_until:
             raise redis.ConnectionError("Redis was away a moment ago.")
-        if self.script is None:
-            timeouts = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
-            self.script = redis.Redis.from_url(settings.REDIS_URL, **timeouts).register_script(SCRIPT)
         try:
+            if self.script is None:
+                client = redis.Redis.from_url(
+                    settings.REDIS_URL,
+                    socket_timeout=TIMEOUT_S,
+                    socket_connect_timeout=TIMEOUT_S,
+                    single_connection_client=True,
+                )
+                self.script = client.register_script(SCRIPT)
             return standing(limits, self.script(*call(limits)))
         except BROKER_DOWN:
-            self.quiet_until = time.monotonic() + QUIET_S
+            self.script, self.quiet_until = None, time.monotonic() + QUIET_S
             raise
 
 

@@ -6,6 +6,9 @@ from contextlib import ExitStack
 from io import SEEK_END
 from uuid import uuid4
 
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 
@@ -80,3 +83,26 @@ def _measure(request: HttpRequest) -> None:
     if stream is not None and stream.seekable():
         request.META["CONTENT_LENGTH"] = str(stream.seek(0, SEEK_END))
         stream.seek(0)
+
+
+class _AdminAlone:
+    """Works for the admin and costs the API nothing: it has no sessions, and knows its users by itself."""
+
+    get_response: Callable[[HttpRequest], HttpResponseBase]
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path.startswith("/admin"):
+            return super().__call__(request)  # type: ignore[misc]
+        return self.get_response(request)
+
+
+class AdminSessions(_AdminAlone, SessionMiddleware):
+    """Django's sessions, for the admin."""
+
+
+class AdminUsers(_AdminAlone, AuthenticationMiddleware):
+    """Django's request.user, for the admin."""
+
+
+class AdminMessages(_AdminAlone, MessageMiddleware):
+    """Django's messages, for the admin."""

@@ -12,4 +12,5 @@ def execute(sql: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(sql, values, prepare=True)
-        return cursor.fetchone() if cursor.description else None
+        result = cursor.pgresult  # asked itself: a description of all columns would take as long as reading them
+        return cursor.fetchone() if result is not None and result.nfields else None

@@ -13,10 +13,10 @@ handler404 = "config.errors.handler404"
 handler500 = "config.errors.handler500"
 
 api: list[URLPattern | URLResolver] = [
+    path("", include("orchestration.urls")),  # the busiest first: patterns are tried one after the other
     route("healthz", LiveView.as_view()),
     path("", include("accounts.urls")),
     path("", include("governance.urls")),
-    path("", include("orchestration.urls")),
     path("", include("memory.urls")),
     path("", include("agents.urls")),
 ]

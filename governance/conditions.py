@@ -4,6 +4,7 @@ A field that is missing makes every operator false but not_exists. No operator r
 be compared does not match. A bool is not a number, so `true` never equals 1.
 """
 
+import operator
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -38,8 +39,7 @@ def _item(values: list[Any], part: str | int) -> Any:
     return values[part] if -len(values) <= part < len(values) else MISSING
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+NUMERIC = frozenset({int, float})  # by the type itself: bool is a subclass of int
 
 
 def equal(left: Any, right: Any) -> bool:
@@ -62,7 +62,7 @@ def contains(whole: Any, part: Any) -> bool:
 
 
 def _numbers(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    return lambda left, right: _is_number(left) and _is_number(right) and compare(left, right)
+    return lambda left, right: type(left) in NUMERIC and type(right) in NUMERIC and compare(left, right)
 
 
 def _texts(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
@@ -74,10 +74,10 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "not_equals": lambda left, right: not equal(left, right),
     "in": lambda left, right: contains(right, left),
     "not_in": lambda left, right: isinstance(right, str | list | tuple | dict) and not contains(right, left),
-    "greater_than": _numbers(lambda left, right: left > right),
-    "less_than": _numbers(lambda left, right: left < right),
-    "gte": _numbers(lambda left, right: left >= right),
-    "lte": _numbers(lambda left, right: left <= right),
+    "greater_than": _numbers(operator.gt),
+    "less_than": _numbers(operator.lt),
+    "gte": _numbers(operator.ge),
+    "lte": _numbers(operator.le),
     "contains": contains,
     "not_contains": lambda left, right: not contains(left, right),
     "starts_with": _texts(str.startswith),
@@ -87,11 +87,11 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def compare(operator: str, left: Any, right: Any = None) -> bool:
+def compare(name: str, left: Any, right: Any = None) -> bool:
     """Whether the operator holds between two values; an unknown operator never does."""
     if left is MISSING or right is MISSING:
-        return operator == "not_exists" and left is MISSING
-    test = OPERATORS.get(operator)
+        return name == "not_exists" and left is MISSING
+    test = OPERATORS.get(name)
     return test is not None and test(left, right)
 
 

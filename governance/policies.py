@@ -17,7 +17,7 @@ from config import prepared
 from config.errors import DomainError
 from config.masking import mask
 from governance.models import Policy, Scope
-from governance.rules import BadRule, Rule, explained, read_rule
+from governance.rules import BadRule, Facts, Rule, explained, read_rule
 
 log = logging.getLogger(__name__)
 STRICTNESS = {"deny": 0, "require_approval": 1, "modify": 2, "allow": 3}
@@ -53,19 +53,19 @@ class Compiled:
         """What it does when it applies."""
         return self.rule.effect if self.rule else "deny"
 
-    def applies(self, context: dict[str, Any]) -> bool:
+    def applies(self, facts: Facts) -> bool:
         """Whether its condition holds; one that cannot be evaluated does."""
         if self.rule is None:
             return True
         try:
-            return self.rule.applies(context)
+            return self.rule.applies(facts)
         except Exception:  # fail closed: whatever goes wrong in a rule must not let an action through
             log.exception("policy %s cannot be evaluated; it denies", self.id)
             return True
 
-    def told(self, context: dict[str, Any]) -> dict[str, Any]:
+    def told(self, facts: Facts) -> dict[str, Any]:
         """The policy as a decision lists it."""
-        because = explained(self.rule, context) if self.rule else "its rule cannot be read"
+        because = explained(self.rule, facts) if self.rule else "its rule cannot be read"
         return {
             "policy_id": str(self.id),
             "name": self.name,
@@ -84,12 +84,12 @@ class Ruleset:
         for one in sorted(policies, key=lambda one: (one.priority, STRICTNESS[one.effect])):
             self.by_scope.setdefault((one.scope, "" if one.scope in WHOLE else one.scope_id), []).append(one)
 
-    def concerning(self, context: dict[str, Any]) -> list[Compiled]:
+    def concerning(self, facts: Facts) -> list[Compiled]:
         """The policies whose scope the action is in and whose condition holds, in the order in which they decide."""
         found: list[Compiled] = []
         for scope in Scope.values:
-            key = (scope, "" if scope in WHOLE else str(context.get(f"{scope}_id") or "-"))
-            found += [one for one in self.by_scope.get(key, ()) if one.applies(context)]
+            key = (scope, "" if scope in WHOLE else str(facts.context.get(f"{scope}_id") or "-"))
+            found += [one for one in self.by_scope.get(key, ()) if one.applies(facts)]
         return sorted(found, key=lambda one: (one.priority, STRICTNESS[one.effect]))
 
 
@@ -149,7 +149,8 @@ class Decision:
 def decide(rules: Ruleset, action: str, context: dict[str, Any]) -> Decision:
     """What these rules say of the action."""
     context = context | {"action": action}
-    concerned = rules.concerning(context)
+    facts = Facts(context)
+    concerned = rules.concerning(facts)
     if not concerned:
         return Decision(action, context)
     real = [one for one in concerned if not one.shadow]
@@ -160,10 +161,10 @@ def decide(rules: Ruleset, action: str, context: dict[str, Any]) -> Decision:
         action,
         context,
         effect=winner.effect if winner else "allow",
-        winner=winner.told(context) if winner else None,
-        explanation=_explanation(winner, real, modified, context),
-        matched=tuple(one.told(context) for one in real[:TOLD_MOST]),
-        shadowed=tuple(one.told(context) for one in [one for one in concerned if one.shadow][:TOLD_MOST]),
+        winner=winner.told(facts) if winner else None,
+        explanation=_explanation(winner, real, modified, facts),
+        matched=tuple(one.told(facts) for one in real[:TOLD_MOST]),
+        shadowed=tuple(one.told(facts) for one in [one for one in concerned if one.shadow][:TOLD_MOST]),
         modified=modified,
         approval=dict(winner.rule.approval) if winner and winner.rule else {},
     )
@@ -187,15 +188,13 @@ def _verdict(applying: list[Compiled], modified: dict[str, Any]) -> Compiled | N
     return None
 
 
-def _explanation(
-    winner: Compiled | None, applying: list[Compiled], modified: dict[str, Any], context: dict[str, Any]
-) -> str:
+def _explanation(winner: Compiled | None, applying: list[Compiled], modified: dict[str, Any], facts: Facts) -> str:
     if winner is None:
         said = "Allowed: no policy decides." if applying else "Allowed: only shadow policies apply."
     else:
         verb = {"deny": "Denied", "require_approval": "Needs approval", "allow": "Allowed"}[winner.effect]
         where = winner.scope if not winner.scope_id else f"{winner.scope} {winner.scope_id}"
-        because = explained(winner.rule, context) if winner.rule else "its rule cannot be read"
+        because = explained(winner.rule, facts) if winner.rule else "its rule cannot be read"
         said = f'{verb} by the policy "{winner.name}" ({where}, priority {winner.priority}): {because}.'
         if len(applying) > 1:
             said += f" {len(applying)} policies apply."

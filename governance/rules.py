@@ -26,6 +26,22 @@ class BadRule(ValueError):
     """The rule_expr cannot be read; the text says where and what to write instead."""
 
 
+class Facts:
+    """An action's context, in which each field is looked up once however many policies ask for it."""
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+        self.seen: dict[str, Any] = {}
+
+    def at(self, path: str, parts: tuple[str | int, ...]) -> Any:
+        """What the path leads to, or MISSING."""
+        try:
+            return self.seen[path]
+        except KeyError:
+            found = self.seen[path] = lookup(self.context, parts)
+            return found
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One comparison: `path` is a dot path into the action's context."""
@@ -35,9 +51,9 @@ class Comparison:
     value: Any = None
     parts: tuple[str | int, ...] = field(default=(), compare=False, repr=False)
 
-    def holds(self, context: Any) -> bool:
-        """Whether it is true of the context; a missing field makes all but not_exists false."""
-        return compare(self.operator, lookup(context, self.parts), self.value)
+    def holds(self, facts: "Facts") -> bool:
+        """Whether it is true of the facts; a missing field makes all but not_exists false."""
+        return compare(self.operator, facts.at(self.path, self.parts), self.value)
 
 
 @dataclass(frozen=True)
@@ -50,12 +66,13 @@ class Rule:
     modify: dict[str, Any] = field(default_factory=dict)
     approval: dict[str, Any] = field(default_factory=dict)
 
-    def applies(self, context: Any) -> bool:
+    def applies(self, facts: Facts) -> bool:
         """Whether the rule's condition holds."""
-        if not self.tests:
-            return True
-        found = (test.holds(context) for test in self.tests)
-        return any(found) if self.logic == "OR" else all(found)
+        decides = self.logic == "OR"  # the first test with this outcome does
+        for test in self.tests:  # a plain loop: hundreds of rules are asked for each call
+            if test.holds(facts) is decides:
+                return decides
+        return not decides or not self.tests
 
 
 def read_rule(expression: Any) -> Rule:
@@ -191,15 +208,15 @@ def _short(own: dict[str, Any]) -> Any:
     return own
 
 
-def explained(rule: Rule, context: Any) -> str:
+def explained(rule: Rule, facts: Facts) -> str:
     """On which values the rule applies: `risk_level equals "high" (it is "high")`."""
     if not rule.tests:
         return "always"
     told = []
     for test in rule.tests:
-        if not test.holds(context):
+        if not test.holds(facts):
             continue
-        found = mask(lookup(context, test.parts), test.path)
+        found = mask(facts.at(test.path, test.parts), test.path)
         if test.operator in PRESENCE:
             told.append(f"{test.path} {'exists' if test.operator == 'exists' else 'does not exist'}")
         else:

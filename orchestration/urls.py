@@ -7,8 +7,8 @@ from orchestration.views.runs import RunViewSet
 from orchestration.views.workflows import WorkflowViewSet
 
 router = Router()
+router.register("runs", RunViewSet, basename="run")
 router.register("workflows", WorkflowViewSet, basename="workflow")
 router.register("apps", AppViewSet, basename="app")
 router.register("approvals", ApprovalViewSet, basename="approval")
-router.register("runs", RunViewSet, basename="run")
 urlpatterns = router.urls
