@@ -8,4 +8,4 @@ from tests.durability.stand import Stand
 
 def test_killed_workers_repeat_no_recorded_call_of_an_agent(stand: Stand, dice: random.Random) -> None:
     report = kill_agents(stand, dice, runs=6, kills=3)
-    assert report.ok, report
+    assert report.ok, str(report)

@@ -6,4 +6,4 @@ from tests.durability.stand import Stand
 
 def test_the_same_key_at_the_same_moment_makes_one_run(stand: Stand) -> None:
     report = repeat_keys(stand, keys=3, clients=20)
-    assert report.ok, report
+    assert report.ok, str(report)

@@ -8,9 +8,9 @@ from tests.durability.stop_engines import stop_engines, stop_engines_mid_claim
 
 def test_a_stale_engine_writes_nothing(stand: Stand, dice: random.Random) -> None:
     report = stop_engines(stand, dice, cycles=2)
-    assert report.ok, report
+    assert report.ok, str(report)
 
 
 def test_an_engine_frozen_while_it_claims_does_not_stop_the_others(stand: Stand, dice: random.Random) -> None:
     report = stop_engines_mid_claim(stand, dice, cycles=1)
-    assert report.ok, report
+    assert report.ok, str(report)
