@@ -87,10 +87,10 @@ def request_scope(role: str = APP) -> Iterator[None]:
 
 def open_scope(request: HttpRequest, role: str = APP) -> None:
     """Begin the request's transaction, unless it has begun; the middleware ends it (no middleware, no transaction)."""
-    scope: ExitStack | None = getattr(request, "scope", None)
+    scope: ExitStack | None = getattr(request, "transaction_scope", None)
     if scope is not None:
         scope.enter_context(request_scope(role))
-        request.scope = None  # type: ignore[attr-defined]
+        request.transaction_scope = None  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -50,11 +50,11 @@ class TransactionMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         with ExitStack() as scope:
-            request.scope = scope
+            request.transaction_scope = scope
             if request.path.startswith("/admin"):  # the operators', who see all tenants
                 tenancy.open_scope(request, tenancy.WORKER)
             response = self.get_response(request)
-            if request.scope is None and response.status_code >= 400:
+            if request.transaction_scope is None and response.status_code >= 400:
                 transaction.set_rollback(True)
         for keep in getattr(request, "afterwards", ()):
             with tenancy.request_scope(tenancy.WORKER):

@@ -21,7 +21,8 @@ from accounts.models import ApiKey, Membership, Tenant, User
 from accounts.tokens import access_token
 from accounts.tokens import claims_of as claims_of_token
 from config.errors import Unauthorized
-from tests.factories import make_user
+from tests.factories import make_tenant, make_user, token_of
+from tests.front import Front
 
 ME = "/api/v1/auth/me"
 
@@ -202,3 +203,12 @@ def test_the_cookie_writes_for_our_own_pages(member: Membership, headers: dict[s
 def test_a_bearer_token_writes_from_anywhere(member: Membership) -> None:
     headers = {"HTTP_AUTHORIZATION": f"Bearer {access_token(member)}", "HTTP_ORIGIN": "https://app.example"}
     assert APIClient().patch(ME, {"name": "x"}, format="json", **headers).status_code == 200
+
+
+def test_behind_the_real_door_the_cookie_may_write_from_our_own_pages_only(front: Front) -> None:
+    user = make_user(make_tenant(), "admin")
+    cookie = {"Authorization": "", "Cookie": f"access_token={token_of(user)}"}
+    for origin, status in (("http://test", 201), ("https://elsewhere.example", 403)):
+        headers = cookie | {"Origin": origin}
+        answer = front.request("POST", "/api/v1/auth/invitations", "", headers=headers, json={"role": "user"})
+        assert answer.status_code == status, answer.text
