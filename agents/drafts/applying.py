@@ -20,8 +20,8 @@ from agents.tools.registry import ToolCall, ToolSpec
 from config.errors import Conflict, Invalid
 from governance.policies import decide, rules_of
 from orchestration.effects import give_back, reclaim, settle_applied
-from orchestration.engine import Actor, locked, start_run
-from orchestration.governing import context_of, keep_refusal
+from orchestration.engine import Actor, denied, locked, start_run
+from orchestration.governing import context_of
 from orchestration.models import FINAL, Change, ChangeStatus, Mode, Run
 from orchestration.programs import program
 from orchestration.retry import ONCE, StepFailed
@@ -76,8 +76,7 @@ def start_apply(asked: Asked) -> Run | None:
             rows = Change.objects.for_tenant(run.tenant_id).filter(pk__in=[change.pk for change in chosen])
             rows.update(status=ChangeStatus.APPLYING, apply_run_id=made.pk, error="")
             return made
-    keep_refusal(asked.tenant_id, refusal)
-    raise refusal.refusal()
+    raise denied(asked.tenant_id, refusal)
 
 
 def discard(asked: Asked) -> None:

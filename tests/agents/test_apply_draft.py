@@ -10,7 +10,7 @@ import pytest
 from accounts.models import Tenant, User
 from agents.models import Tool
 from governance import vault
-from governance.models import Policy
+from governance.models import Policy, PolicyDecision
 from memory import files
 from memory.files import Writer
 from memory.models import File, MemoryEntry
@@ -106,6 +106,19 @@ def test_what_fails_stays_staged_and_says_why(
     far_end.answer = lambda _: (200, {}, b"{}")
     assert settle(front, run, token).status_code == 200
     assert [json.loads(hit.body)["q"] for hit in far_end.hits] == [1, 2, 2, 3]
+
+
+def test_an_apply_that_a_policy_forbids_is_on_record_and_changes_nothing(
+    acme: Tenant, tool: Tool, far_end: FarEnd, front: Front, token: str
+) -> None:
+    run = drafted(acme, node("a", "send", q=1))
+    rule = {"condition": {"action": "apply"}, "effect": "deny"}
+    Policy.all_tenants.create(tenant=acme, name="never", scope="tenant", rule_expr=rule)
+    refused = settle(front, run, token)
+    assert (refused.status_code, refused.json()["errorCode"]) == (403, "POLICY_DENIED")
+    assert [change.status for change in changes(run)] == ["staged"] and far_end.hits == []
+    kept = PolicyDecision.objects.for_tenant(acme).filter(action="apply")
+    assert [(one.result, one.matched[0]["name"]) for one in kept] == [("denied", "never")]
 
 
 @pytest.mark.parametrize("verb", ["apply", "discard"])
