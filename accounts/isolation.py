@@ -23,9 +23,11 @@ BEGIN
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE', name);
         END IF;
-        IF NOT pg_has_role(current_user, name, 'MEMBER') THEN
+        BEGIN  -- who makes a role may grant it, but from PostgreSQL 16 on may not act as it before
             EXECUTE format('GRANT %I TO CURRENT_USER', name);
-        END IF;
+        EXCEPTION WHEN insufficient_privilege THEN
+            RAISE NOTICE '% was made and granted by somebody else', name;
+        END;
     END LOOP;
 END $$
 """

@@ -1,8 +1,8 @@
 """The record of who did what: appended, never changed, each entry sealed into its tenant's chain of hashes.
 
-Entries are written by the transaction that writes what they tell of.
-Sealing follows within seconds, so that no writer waits for another: entry by entry, each hash covers the entry and the
-hash before it. Whoever edits, removes or reorders sealed entries breaks the chain at that place; verify() names it.
+Entries are written by the transaction that writes what they tell of. Sealing follows within seconds, so that no writer
+waits for another: entry by entry, each hash covers the entry and the hash before it. Whoever edits, removes or reorders
+sealed entries breaks the chain at that place; verify() names it.
 """
 
 import hashlib
@@ -96,7 +96,8 @@ def _unsealed(tenant_id: str) -> Any:
 
 def seal_all() -> int:
     """How many entries of all tenants were sealed."""
-    newest = AuditEntry.all_tenants.order_by("-pk").values_list("pk", flat=True).first() or 0
+    # From the last one that was sealed, not the last that was written: a scheduler that was away leaves no gap.
+    newest = AuditSeal.all_tenants.order_by("-entry_id").values_list("entry_id", flat=True).first() or 0
     rows = AuditEntry.all_tenants.filter(pk__gt=newest - LOOK_BACK, tenant_id__isnull=False)
     rows = rows.exclude(Exists(AuditSeal.all_tenants.filter(entry_id=OuterRef("pk"))))
     sealed = 0

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from accounts.models import Tenant
+from governance import audit
 from governance.audit import seal_all
 from governance.models import AuditEntry, AuditSeal
 from tests.factories import log_in, make_user
@@ -149,6 +150,15 @@ def test_entries_are_sealed_once(chain: list[AuditSeal], admin: "APIClient", ten
     assert "1 not sealed yet" in verified(tenant.pk)
     assert seal_all() == 1
     assert AuditSeal.objects.for_tenant(tenant).latest("seq").seq == chain[-1].seq + 1
+
+
+def test_what_was_written_while_nobody_sealed_is_sealed_later(
+    chain: list[AuditSeal], admin: "APIClient", tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "LOOK_BACK", 2)
+    for _ in range(5):
+        admin.post("/api/v1/auth/invitations", {"role": "user"}, format="json")
+    assert seal_all() == 5
 
 
 def test_the_log_is_of_the_own_tenant(admin: "APIClient", tenant: Tenant, other_tenant: Tenant) -> None:
