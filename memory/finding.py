@@ -101,7 +101,7 @@ def _nearest(viewer: "Viewer", question: "Question", scope: str, key: str, most:
             cursor.execute(
                 f"SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {EF_SEARCH};"
                 f" SET LOCAL hnsw.max_scan_tuples = {MAX_SCAN}; SET LOCAL enable_bitmapscan = off;"
-                " SET LOCAL enable_seqscan = off"
+                " SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"
             )
             embedding = f"(c.embedding::halfvec({dimension}))"
         else:
