@@ -16,10 +16,11 @@ from psycopg.rows import class_row, dict_row
 
 LOCK_CLASS = 0x52454745  # "REGE": the first half of every lock key of ours
 CLAIM_LOCK = 1
-QUARANTINE_DEATHS = 2  # a run that was held by this many workers as they died is not put beside another such run
-# While workers die one after the other, a death says nothing about the runs that were held: such a run waits until none
-# has died for so long, at most for its patience. What then still takes its worker along does so by itself.
-CALM_S, PATIENCE_S = 3, 20
+QUARANTINE_DEATHS = 2  # a run that has so many held against it is not put beside another such run
+# A death is held against a run only if the run was there at half of all deaths of late. Workers that die one after the
+# other, now with these runs and now with those, are not killed by their runs.
+LATELY_S = 30
+REMEMBERED_DAYS = 30
 
 # One claim at a time, so that caps are exact; it takes about a millisecond.
 SERIALISE = f"SELECT pg_advisory_xact_lock({LOCK_CLASS}, {CLAIM_LOCK})"
@@ -43,7 +44,7 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
            row_number() OVER (PARTITION BY t.id, c.kind ORDER BY c.rank) AS nth_of_kind,
            row_number() OVER (PARTITION BY c.suspect ORDER BY c.rank) AS nth_suspect
     FROM tenants t CROSS JOIN LATERAL (
-        SELECT r.id, r.tenant_id, r.kind, r.deaths >= %(quarantine)s AND r.cancel_requested = false AS suspect,
+        SELECT r.id, r.tenant_id, r.kind, r.held_against >= %(quarantine)s AND r.cancel_requested = false AS suspect,
                (r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds' AS rank
         FROM orchestration_run r
         WHERE r.owner IS NULL AND r.due_at <= now() AND r.tenant_id = t.id
@@ -68,7 +69,7 @@ SET owner = %(owner)s, attempt = r.attempt + 1, status = 'running', poked = fals
 FROM picked WHERE r.id = picked.id
 RETURNING r.id, r.tenant_id, r.kind, r.subject_id, r.subject_version, r.mode, r.input, r.created_by, r.on_behalf_of,
     r.app_id, r.app_action_id, r.trigger, r.origin, r.policy, r.trace_id, r.parent_id, r.depth, r.attempt, r.deaths,
-    r.cancel_requested, r.deadline_at, r.budget_ids, r.created_at, picked.status AS status_before,
+    r.held_against, r.cancel_requested, r.deadline_at, r.budget_ids, r.created_at, picked.status AS status_before,
     picked.poked AS poked_before
 """
 STEPS = """
@@ -114,25 +115,24 @@ WITH dead AS (
             SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
             AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
             AND l.classid = {LOCK_CLASS}::oid AND l.objid = e.lock_key::oid))
-    RETURNING e.owner
+    RETURNING e.owner, e.host, e.pid
+), noted AS (
+    INSERT INTO orchestration_enginedeath (owner, host, pid, at) SELECT owner, host, pid, now() FROM dead
+), forgotten AS (
+    DELETE FROM orchestration_enginedeath
+    WHERE EXISTS (SELECT FROM dead) AND at < now() - {REMEMBERED_DAYS} * interval '1 day'
+), lately AS (  -- what died at one moment, a whole worker or machine, is one death
+    SELECT 1 + count(DISTINCT at) AS deaths FROM orchestration_enginedeath
+    WHERE at > now() - {LATELY_S} * interval '1 second'
 ), left_behind AS (
     SELECT r.id FROM orchestration_run r
     WHERE r.owner IS NOT NULL AND (r.owner IN (SELECT owner FROM dead)
         OR NOT EXISTS (SELECT FROM orchestration_engine e WHERE e.owner = r.owner))
     FOR NO KEY UPDATE OF r SKIP LOCKED
-), kept_waiting AS (
-    SELECT r.id FROM orchestration_run r
-    WHERE EXISTS (SELECT FROM dead) AND r.owner IS NULL AND r.due_at > now() AND r.deaths >= {QUARANTINE_DEATHS}
-        AND NOT r.cancel_requested AND r.updated_at > now() - interval '{PATIENCE_S} seconds'
-    FOR NO KEY UPDATE OF r SKIP LOCKED
-), still_waiting AS (
-    UPDATE orchestration_run r
-    SET due_at = least(now() + interval '{CALM_S} seconds', r.updated_at + interval '{PATIENCE_S} seconds')
-    FROM kept_waiting WHERE r.id = kept_waiting.id
 )
-UPDATE orchestration_run r SET owner = NULL, deaths = r.deaths + 1, updated_at = now(), due_at = now()
-    + CASE WHEN r.deaths + 1 = {QUARANTINE_DEATHS} THEN interval '{CALM_S} seconds' ELSE interval '0' END
-FROM left_behind WHERE r.id = left_behind.id RETURNING r.id
+UPDATE orchestration_run r SET owner = NULL, deaths = r.deaths + 1, updated_at = now(), due_at = now(),
+    held_against = r.held_against + (2 * (r.deaths + 1) >= lately.deaths)::int
+FROM left_behind, lately WHERE r.id = left_behind.id RETURNING r.id
 """
 GIVE_BACK = "UPDATE orchestration_run SET owner = NULL, due_at = now() WHERE owner = %s RETURNING id"
 # An answer that was lost may have been a claim's: what we own without knowing it goes back to the queue.
@@ -144,14 +144,15 @@ WHERE r.owner = %(owner)s AND NOT EXISTS (
 """
 # We are alive: whoever took our runs because our connection had broken counted a death that was none.
 ALIVE = """
-UPDATE orchestration_run r SET deaths = r.deaths - 1
+UPDATE orchestration_run r SET deaths = r.deaths - 1, held_against = greatest(r.held_against - 1, 0)
 FROM json_to_recordset(%(held)s::json) AS x(id uuid, attempt int)
 WHERE r.id = x.id AND r.owner IS DISTINCT FROM %(owner)s AND r.deaths > 0
 """
 # It may have been a poke's too: look at everything that we hold once more.
 REPOKE = "UPDATE orchestration_run SET poked = true WHERE owner = %s"
 BROKEN = """
-UPDATE orchestration_run SET owner = NULL, due_at = now(), deaths = deaths + 1 WHERE owner = %s AND id = ANY(%s)
+UPDATE orchestration_run SET owner = NULL, due_at = now(), deaths = deaths + 1, held_against = held_against + 1
+WHERE owner = %s AND id = ANY(%s)
 """
 UNREGISTER = "DELETE FROM orchestration_engine WHERE owner = %s"
 
@@ -200,6 +201,7 @@ class RunInfo:
     depth: int
     attempt: int
     deaths: int
+    held_against: int
     cancel_requested: bool
     deadline_at: datetime | None
     budget_ids: list[int]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orchestration.worker import Held
 
 log = logging.getLogger(__name__)
+PATIENCE = 4  # a run that was there at so many times more deaths than may be held against it is given up all the same
 FINAL_EVENT = {"completed": "run_completed", "failed": "run_failed", "cancelled": "run_cancelled"}
 
 
@@ -52,7 +53,7 @@ async def _refused(held: "Held") -> bool:
         await ctx.engine.release(run.id)
     if run.cancel_requested:
         await _end(ctx, "cancelled", {"cancelled": True})
-    elif run.deaths >= settings.ENGINE_MAX_DEATHS:
+    elif run.held_against >= settings.ENGINE_MAX_DEATHS or run.deaths >= PATIENCE * settings.ENGINE_MAX_DEATHS:
         error = f"The worker died {run.deaths} times while it held this run."
         await _end(ctx, "failed", {"error": error, "error_type": "WorkerLost"}, "worker_lost")
     elif run.kind not in PROGRAMS:

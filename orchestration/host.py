@@ -129,7 +129,7 @@ def start_in_child(**_: Any) -> None:
     """In a prefork child: start the engine and return. (The solo pool sends this too, without a child.)"""
     if os.getpid() == _parent:
         return
-    die_with_parent()
+    die_with_parent(parent=_parent)
     if _pipe is not None:
         with contextlib.suppress(OSError):
             os.close(_pipe[1])

@@ -89,6 +89,9 @@ class Run(TenantModel):
     deaths = models.PositiveSmallIntegerField(
         default=0, db_default=0, help_text="Workers that died with it since its last finished step."
     )
+    held_against = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Those of them that it may have caused (claims.SWEEP)."
+    )
     poked = models.BooleanField(
         default=False, db_default=False, help_text="Something for the owner to look at: a cancel, an event, a child."
     )
@@ -375,3 +378,15 @@ class Engine(models.Model):
 
     def __str__(self) -> str:
         return self.owner
+
+
+class EngineDeath(models.Model):
+    """An engine that was found dead: what many of them at a time tell of a storm (claims.SWEEP)."""
+
+    owner = models.CharField(max_length=64)
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.owner} at {self.at:%H:%M:%S}"

@@ -123,7 +123,7 @@ class Engine:
         if free <= 0 or self.draining:
             return False
         most = min(free, settings.ENGINE_CLAIM_BATCH)
-        suspect = any(held.run.deaths >= claims.QUARANTINE_DEATHS for held in self.held.values())
+        suspect = any(held.run.held_against >= claims.QUARANTINE_DEATHS for held in self.held.values())
         limits = ClaimLimits(most, settings.ENGINE_TENANT_CAP, settings.ENGINE_KIND_CAPS, not suspect)
         self.claimed_at = time.monotonic()
         runs = await claims.claim(connection, self.name, limits)

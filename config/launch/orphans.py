@@ -14,13 +14,16 @@ PR_SET_PDEATHSIG = 1
 PARENT = "REGENTE_PARENT_PID"
 
 
-def die_with_parent(sig: int = signal.SIGKILL) -> None:
+def die_with_parent(sig: int = signal.SIGKILL, parent: int | None = None) -> None:
     """The kernel sends `sig` to this process when its parent ends. Only Linux can; elsewhere nothing happens.
 
-    Not inherited: a worker's children call it themselves, in their start hook.
+    Not inherited: a worker's children call it themselves, in their start hook. This process ends at once when `parent`,
+    the pid of the one that started it, has ended before the kernel was asked.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(sig), 0, 0, 0)
+    if parent is not None and os.getppid() != parent:
+        os._exit(1)
 
 
 def end_group(leader: int) -> None:
@@ -61,10 +64,8 @@ def _main(arguments: list[str]) -> None:
     if "--user" in options:
         uid, gid = options["--user"].split(":")
         _become(int(uid), int(gid))  # before prctl: a change of account clears what prctl set
-    die_with_parent(signal.Signals[options.get("--signal", "SIGKILL")])
     parent = os.environ.get(PARENT)
-    if parent and os.getppid() != int(parent):
-        sys.exit(1)  # the parent ended before prctl was heard
+    die_with_parent(signal.Signals[options.get("--signal", "SIGKILL")], int(parent) if parent else None)
     os.environ[PARENT] = str(os.getpid())
     try:
         os.execv(command[0], command)  # not execvp: that imports, and the account may not reach the library

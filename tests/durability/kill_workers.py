@@ -3,11 +3,9 @@
 import random
 import time
 
-import psutil
-
 from tests.durability.promises import check_all_completed, check_effects, check_everything, resumed_after
 from tests.durability.report import Report, percentile, spread
-from tests.durability.stand import AGENT, LEASE_S, Background, Kill, Stand, five_tools, until
+from tests.durability.stand import AGENT, LEASE_S, Background, Kill, Stand, five_tools, is_running, until
 
 KILLS_APART_S = (1.2, 2.6)  # a run that sees three workers die within one step is given up, and rightly so
 DELAY_MS = (50, 800)
@@ -63,15 +61,8 @@ def kill_one(stand: Stand, dice: random.Random, whole: bool) -> Kill:
     else:
         pid = dice.choice(sorted(engines))
         kill = stand.kill([pid], [engines[pid]], "engine")
-    until(lambda: not any(map(_lives, kill.pids)), 20, f"the end of {kill.pids}")
+    until(lambda: not any(map(is_running, kill.pids)), 20, f"the end of {kill.pids}")
     return kill
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _check_speed(stand: Stand, report: Report, hits: list[Kill]) -> None:

@@ -148,7 +148,7 @@ class Stand:
     def engines(self) -> dict[int, str]:
         """The worker processes whose engines live: pid → owner."""
         found = {row["pid"]: row["owner"] for row in self.rows(LIVE_ENGINES)}
-        return {pid: owner for pid, owner in found.items() if psutil.pid_exists(pid)}
+        return {pid: owner for pid, owner in found.items() if is_running(pid)}
 
     def both_engines(self, patience_s: float = 40.0) -> dict[int, str]:
         """The two engines, once both are there."""
@@ -174,6 +174,14 @@ class Stand:
             parent = psutil.Process(self.pid(name))
             found |= {process.pid: name for process in [parent, *parent.children(recursive=True)]}
         return found
+
+
+def is_running(pid: int) -> bool:
+    """True while it can do anything: one that has ended may wait for its parent to take note."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def tool(id: str, **input: Any) -> dict[str, Any]:

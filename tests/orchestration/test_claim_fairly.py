@@ -102,5 +102,5 @@ def test_a_run_is_not_claimed_before_its_time(acme: Tenant) -> None:
 def test_suspects_are_claimed_one_at_a_time(acme: Tenant) -> None:
     for _ in range(3):
         start(acme, "k")
-    Run.all_tenants.update(deaths=2)
+    Run.all_tenants.update(held_against=2)
     assert len(claimed(10)) == 1

@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import pytest
 from django.db import connection as web_connection
 from django.utils import timezone
 
 from accounts.models import Tenant
 from orchestration import writes
-from orchestration.claims import LOCK_CLASS, PATIENCE_S
+from orchestration.claims import LOCK_CLASS
 from orchestration.context import RunContext
 from orchestration.engine import sweep
 from orchestration.journal import Journal
-from orchestration.models import Engine, Run, RunEvent
+from orchestration.models import Engine, EngineDeath, Run, RunEvent
 from orchestration.postgres import connect
 from orchestration.programs import program
 from orchestration.retry import LeaseLost
@@ -89,29 +90,32 @@ def test_an_engine_without_its_lock_is_dead_at_once(acme: Tenant) -> None:
     assert sweep() == 1
 
 
-def test_a_run_that_saw_two_workers_die_waits_until_none_dies_any_more(acme: Tenant) -> None:
-    unlucky, fresh = start(acme, "k"), start(acme, "k")
-    Run.all_tenants.filter(pk=unlucky.pk).update(deaths=1)
-    assert len(claimed(2)) == 2 and sweep() == 2
-    for run in (unlucky, fresh):
-        run.refresh_from_db()
-    assert unlucky.deaths == 2 and fresh.due_at <= timezone.now() < unlucky.due_at
-    assert [run.id for run in claimed(2)] == [fresh.pk]
-    before = unlucky.due_at
-    assert sweep() == 1  # another worker dies: the storm is not over
-    unlucky.refresh_from_db()
-    assert (unlucky.owner, unlucky.deaths) == (None, 2) and unlucky.due_at > before
+def test_deaths_that_a_run_was_there_at_are_held_against_it(acme: Tenant) -> None:
+    killer = start(acme, "k")
+    for _ in range(3):
+        assert len(claimed(1)) == 1 and sweep() == 1
+    killer.refresh_from_db()
+    assert (killer.deaths, killer.held_against) == (3, 3) and killer.due_at <= timezone.now()
 
 
-def test_a_run_does_not_wait_for_ever_in_a_storm(acme: Tenant) -> None:
-    run, other = start(acme, "k"), start(acme, "k")
-    soon = timezone.now() + timedelta(seconds=1)
-    Run.all_tenants.filter(pk=run.pk).update(
-        deaths=2, due_at=soon, updated_at=timezone.now() - timedelta(seconds=PATIENCE_S - 2)
-    )
-    assert [found.id for found in claimed(2)] == [other.pk] and sweep() == 1
+def test_in_a_storm_no_death_is_held_against_the_runs(acme: Tenant) -> None:
+    for number in range(5):
+        EngineDeath.objects.create(owner=f"e{number}", host="h", pid=1, at=timezone.now() - timedelta(seconds=number))
+    run = start(acme, "k")
+    assert len(claimed(1)) == 1 and sweep() == 1
     run.refresh_from_db()
-    assert run.due_at <= timezone.now() + timedelta(seconds=2)
+    assert (run.deaths, run.held_against, run.owner) == (1, 0, None) and run.due_at <= timezone.now()
+    assert EngineDeath.objects.count() == 6
+
+
+def test_engines_that_died_at_once_are_one_death(acme: Tenant) -> None:
+    now = timezone.now()
+    for _ in range(4):
+        EngineDeath.objects.create(owner="e", host="h", pid=1, at=now)
+    run = start(acme, "k")
+    assert len(claimed(1)) == 1 and sweep() == 1
+    run.refresh_from_db()
+    assert run.held_against == 1
 
 
 @contextmanager
@@ -149,10 +153,11 @@ def test_an_engine_taken_for_dead_lets_go_and_the_run_goes_on(engine: EngineThre
     assert STEPS_RUN.count(str(run.id)) == 1
 
 
-def test_a_run_that_saw_three_workers_die_fails(engine: EngineThread, acme: Tenant) -> None:
+@pytest.mark.parametrize("deaths", [{"deaths": 3, "held_against": 3}, {"deaths": 12}])
+def test_a_run_that_saw_too_many_workers_die_fails(engine: EngineThread, acme: Tenant, deaths: dict[str, int]) -> None:
     engine.drain()
     run = start(acme, "test.long")
-    Run.all_tenants.filter(pk=run.pk).update(deaths=3, attempt=3, status="running")
+    Run.all_tenants.filter(pk=run.pk).update(**deaths, attempt=3, status="running")
     again = EngineThread()
     run = ended(run)
     assert (run.status, run.failure_reason) == ("failed", "worker_lost") and kinds(run)[-1] == "run_failed"
