@@ -14,7 +14,8 @@ from rest_framework.request import Request
 from accounts.models import KeyPermission, Tenant, User
 from accounts.tenancy import SETTING, open_scope
 from accounts.tokens import claims_of, digest
-from config import limits, origin, prepared
+from config import limits, origin
+from config.database import prepared
 from config.errors import Forbidden, Unauthorized
 
 COOKIE = "access_token"

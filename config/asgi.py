@@ -8,6 +8,7 @@ Views are plain synchronous code on kept database connections, which is the quic
 
 import asyncio
 import contextlib
+import gc
 import os
 import select
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,6 +32,7 @@ from accounts import tenancy  # noqa: E402
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+GARBAGE = 20_000  # objects that may be on top of those of before until cycles among them are looked for
 DISCARD_MOST = 64 * 1024 * 1024  # of a body that is too large, so that the client gets to read why
 
 
@@ -142,3 +144,7 @@ def work_as_web() -> None:
 
 
 application = Application()
+# What is there now stays: nothing in it has to be looked at again by each collection of what requests leave behind.
+gc.collect()
+gc.freeze()
+gc.set_threshold(GARBAGE)

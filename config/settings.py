@@ -44,15 +44,14 @@ def _database(url: str) -> dict:
         raise BadSetting("DATABASE_URL", "must start with postgresql://; Regente's engine needs PostgreSQL 14 or newer")
     options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.database",
         "NAME": unquote(parts.path.lstrip("/")) or "regente",
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", None) or parts.hostname or "",
         "PORT": parts.port or "",
         "CONN_MAX_AGE": None,  # a connection per web thread, kept; asgi.py drops the ones that the server closed
-        # prepare_threshold allows prepared statements; only config/prepared.py makes any.
-        "OPTIONS": {"connect_timeout": 5, "prepare_threshold": 5, **options},
+        "OPTIONS": {"connect_timeout": 5, **options},
     }
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 
-from config import prepared
+from config.database import prepared
 from config.errors import DomainError
 from config.masking import mask
 from governance.models import Policy, Scope

@@ -135,10 +135,11 @@ UPDATE orchestration_run r SET owner = NULL, deaths = r.deaths + 1, updated_at =
 FROM left_behind, lately WHERE r.id = left_behind.id RETURNING r.id
 """
 GIVE_BACK = "UPDATE orchestration_run SET owner = NULL, due_at = now() WHERE owner = %s RETURNING id"
-# An answer that was lost may have been a claim's: what we own without knowing it goes back to the queue.
+# An answer that was lost may have been a claim's: what we own without knowing it goes back to the queue; asked at each
+# heartbeat: such a claim may be committed late, after our new connection has asked for the first time.
 RECONCILE = """
 UPDATE orchestration_run r SET owner = NULL, due_at = now(), updated_at = now()
-WHERE r.owner = %(owner)s AND NOT EXISTS (
+WHERE r.owner = %(owner)s AND r.id <> ALL(%(broken)s) AND NOT EXISTS (
     SELECT FROM json_to_recordset(%(held)s::json) AS x(id uuid, attempt int)
     WHERE x.id = r.id AND x.attempt = r.attempt)
 """

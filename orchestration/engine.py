@@ -19,7 +19,8 @@ from django.db.models import Max
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from config import origin, prepared
+from config import origin
+from config.database import prepared
 from config.errors import Conflict, IdempotencyConflict
 from governance import audit
 from governance.budgets import open_run_budget

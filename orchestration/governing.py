@@ -13,7 +13,7 @@ import orjson
 from django.conf import settings
 
 from accounts.models import Membership
-from config import prepared
+from config.database import prepared
 from governance.budgets import MICRO_PER_CENT
 from governance.policies import Decision, Ruleset, decide, kept, rules_of
 from orchestration import writes

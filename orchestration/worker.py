@@ -212,13 +212,21 @@ class Engine:
         more = {"slots": settings.ENGINE_SLOTS, "lease": settings.ENGINE_LEASE_S}
         sent_at = time.monotonic()
         await connection.execute(claims.REGISTER, who | more)
-        held = [{"id": str(held.run.id), "attempt": held.run.attempt} for held in self.held.values()]
         taken, self.taken = self.taken, []
-        await connection.execute(claims.ALIVE, {"owner": self.name, "held": orjson.dumps(held + taken).decode()})
-        await connection.execute(claims.RECONCILE, {"owner": self.name, "held": orjson.dumps(held).decode()})
+        held = orjson.dumps(self._holds() + taken).decode()
+        await connection.execute(claims.ALIVE, {"owner": self.name, "held": held})
+        await self._reconcile(connection)
         await connection.execute(claims.REPOKE, [self.name])
         self.poked = True
         self._has_beaten(sent_at)
+
+    def _holds(self) -> list[dict[str, Any]]:
+        return [{"id": str(held.run.id), "attempt": held.run.attempt} for held in self.held.values()]
+
+    async def _reconcile(self, connection: AsyncConnection) -> None:
+        """Give back what is ours without our knowing. Claims go over this connection too, so none is under way."""
+        values = {"owner": self.name, "held": orjson.dumps(self._holds()).decode(), "broken": list(self.broken)}
+        await connection.execute(claims.RECONCILE, values)
 
     def _has_beaten(self, sent_at: float) -> None:
         self.beat_at = sent_at
@@ -235,6 +243,7 @@ class Engine:
             await self._register(connection)
         else:
             self._has_beaten(sent_at)
+            await self._reconcile(connection)
 
     async def known_alive(self) -> None:
         """Return once our last heartbeat is younger than a lease: what was frozen for longer must not act before it

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from config import prepared
+from config.database import prepared
 from config.errors import WorkflowInvalid, WorkflowNotFound
 from governance import policies
 from orchestration.definition.reading import check_definition, read_graph

@@ -153,6 +153,18 @@ def test_an_engine_taken_for_dead_lets_go_and_the_run_goes_on(engine: EngineThre
     assert STEPS_RUN.count(str(run.id)) == 1
 
 
+def test_a_claim_that_the_engine_never_heard_of_goes_back_at_its_next_heartbeat(
+    engine: EngineThread, acme: Tenant, settings: object
+) -> None:
+    settings.ENGINE_LEASE_S = 0.6
+    until(Engine.objects.exists)
+    run = Run.all_tenants.create(
+        tenant=acme, kind="test.long", owner=Engine.objects.get().owner, status="running", attempt=1
+    )
+    run = ended(run)
+    assert (run.status, run.attempt, run.deaths) == ("completed", 2, 0)
+
+
 @pytest.mark.parametrize("deaths", [{"deaths": 3, "held_against": 3}, {"deaths": 12}])
 def test_a_run_that_saw_too_many_workers_die_fails(engine: EngineThread, acme: Tenant, deaths: dict[str, int]) -> None:
     engine.drain()

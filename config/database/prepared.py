@@ -1,0 +1,12 @@
+"""The hottest statements, prepared on the ORM's own connection: PostgreSQL plans them once, not for every request."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection
+
+
+def execute(statement: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
+    """The first row, None when there is none or the statement returns no rows; errors are Django's."""
+    row: tuple[Any, ...] | None = connection.first_row(statement, values)
+    return row
