@@ -19,6 +19,7 @@ from uuid import UUID
 import psycopg
 from psycopg import AsyncConnection
 
+from orchestration.postgres import replan
 from orchestration.retry import LeaseLost
 from orchestration.writes import POKE, Entry, statements
 
@@ -155,6 +156,7 @@ class Lane:
         (fence, runs), *rest = statements(batch, self.journal.owner, again)
         self.journal.transactions += 1
         async with connection.pipeline(), connection.transaction():
+            await replan(connection)
             held = await connection.execute(fence, runs)
             for statement, values in rest:
                 await connection.execute(statement, values)

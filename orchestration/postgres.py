@@ -1,5 +1,6 @@
 """The engine's own connections to PostgreSQL (the ORM's stay with the web and with loader threads)."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,6 +24,7 @@ OPTIONS = (
     " -c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 )
 CLOSE_S = 1.0
+PLANS_S = 2.0
 
 
 def parameters() -> dict[str, Any]:
@@ -51,6 +53,17 @@ async def connect() -> AsyncConnection:
     )
     set_json_loads(orjson.loads, made)
     return made
+
+
+async def replan(connection: AsyncConnection) -> None:
+    """Once in a while, have the plans of prepared statements made anew.
+
+    PostgreSQL keeps a plan until a table's statistics change. One that was made while a table was small reads all of
+    it, which on a new database is noticed only after a minute.
+    """
+    if time.monotonic() - getattr(connection, "planned_at", 0.0) > PLANS_S:
+        await connection.execute("DISCARD PLANS")
+        connection.planned_at = time.monotonic()  # type: ignore[attr-defined]
 
 
 def close_connections(pool: ThreadPoolExecutor, threads: int) -> None:
