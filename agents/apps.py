@@ -10,5 +10,5 @@ class AgentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Import what registers itself."""
-        from agents import conversation, embedding, nodes, tool_runs, tools  # noqa: F401
+        from agents import agent_runs, conversation, embedding, nodes, tool_runs, tools  # noqa: F401
         from agents.drafts import applying  # noqa: F401

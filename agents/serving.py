@@ -1,5 +1,6 @@
 """Which model answers an agent: the operator's gateway, a provider with a key, or the built-in offline model."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,9 @@ from agents.offline import OfflineModel
 from governance import outbound, vault
 
 if TYPE_CHECKING:
+    from orchestration.claims import RunInfo
     from orchestration.context import RunContext
 
-PROVIDER_NAMES = {"google": "gemini", "claude": "anthropic"}  # what people write → what the keys are filed under
 NO_KEY = "-"  # a gateway without a key still gets one, so that nothing is looked up in the environment
 
 
@@ -23,10 +24,27 @@ async def model_for(ctx: "RunContext", profile: ModelProfile) -> ChatModel:
     provider = _named(profile)[0] or "openai"
     run = ctx.run
     key = await ctx.shared(
-        (run.tenant_id, "provider key", run.created_by, provider),
-        partial(vault.provider_key, run.tenant_id, run.created_by, provider),
+        (run.tenant_id, "provider key", run.created_by, run.parent_id, provider), partial(key_for, run, provider)
     )
     return chat_model(profile, key)
+
+
+LendsKey = Callable[["RunInfo", str], str | None]
+_lenders: list[LendsKey] = []
+
+
+def lends_keys(function: LendsKey) -> LendsKey:
+    """Register what gives the runs that it knows keys of their own: (run, provider) → key."""
+    _lenders.append(function)
+    return function
+
+
+def key_for(run: "RunInfo", provider: str) -> str | None:
+    """The key for the run's calls to this provider: one that it was lent, else its user's, else its tenant's."""
+    for lend in _lenders:
+        if key := lend(run, provider):
+            return key
+    return vault.provider_key(run.tenant_id, run.created_by, provider)
 
 
 def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
@@ -56,8 +74,7 @@ def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
 
 def _named(profile: ModelProfile) -> tuple[str, str]:
     """Provider and model of the profile; LLM_MODEL, which may begin with its provider, fills in for a missing model."""
-    provider = profile.provider.lower()
-    provider = PROVIDER_NAMES.get(provider, provider)
+    provider = vault.service(profile.provider)
     if profile.model:
         return provider, profile.model
     first, slash, rest = settings.LLM_MODEL.partition("/")

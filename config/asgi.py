@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import gc
 import os
-import select
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -24,11 +23,12 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.core import signals  # noqa: E402
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix  # noqa: E402
-from django.db import connections  # noqa: E402
 from django.http import HttpResponse, HttpResponseBase  # noqa: E402
 from django.urls import set_script_prefix  # noqa: E402
 
 from accounts import tenancy  # noqa: E402
+from config.database.threads import drop_dead_connections  # noqa: E402
+from config.sockets import sockets  # noqa: E402
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -40,21 +40,6 @@ class ClientGone(Exception):
     """The client went away before its request was complete."""
 
 
-def drop_dead_connections() -> None:
-    """Close this thread's connections that the server has closed: an idle socket with something to read is such a
-    one.
-    """
-    for connection in connections.all(initialized_only=True):
-        if connection.connection is None:
-            continue
-        try:
-            dead = bool(select.select([connection.connection.pgconn.socket], [], [], 0)[0])
-        except (OSError, ValueError):
-            dead = True
-        if dead:
-            connection.close()
-
-
 class Application(ASGIHandler):
     """Django's ASGI handler with the synchronous middleware stack on threads of its own."""
 
@@ -63,6 +48,9 @@ class Application(ASGIHandler):
         self.threads = ThreadPoolExecutor(settings.WEB_THREADS, "web")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await sockets(scope, receive, send)
+            return
         if scope["type"] != "http":
             raise ValueError(f"no application for {scope['type']}")
         with contextlib.suppress(ClientGone):

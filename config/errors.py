@@ -79,6 +79,18 @@ class ToolNotFound(NotFound):
     code = "TOOL_NOT_FOUND"
 
 
+class TeamNotFound(NotFound):
+    """There is no such team."""
+
+    code = "TEAM_NOT_FOUND"
+
+
+class ExecutionNotFound(NotFound):
+    """There is no such execution."""
+
+    code = "EXECUTION_NOT_FOUND"
+
+
 class MethodNotAllowed(DomainError):
     """This path does not take this method."""
 
@@ -127,6 +139,12 @@ class Invalid(DomainError):
     def __init__(self, errors: Mapping[str, list[str]], message: str = "") -> None:
         first = next(iter(errors.items()), ("", ["The input is not valid."]))
         super().__init__(message or f"{first[0]}: {first[1][0]}", errors=dict(errors))
+
+
+class ExecutionOver(DomainError):
+    """The execution has come to its end already."""
+
+    status, code = 400, "EXECUTION_OVER"
 
 
 class WorkflowInvalid(Invalid):

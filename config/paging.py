@@ -36,11 +36,11 @@ def _count(rows: Any) -> int:
 class PagePagination(BasePagination):
     """`?page=&limit=` → {data, meta: {page, limit, total, totalPages}}; what is out of range is clamped."""
 
-    default_limit = 20
+    default_limit, most = 20, MOST
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """The rows of the page asked for."""
-        self.limit = number(request, "limit", getattr(view, "default_limit", self.default_limit), 1, MOST)
+        self.limit = number(request, "limit", getattr(view, "default_limit", self.default_limit), 1, self.most)
         self.total = _count(queryset)
         self.pages = -(-self.total // self.limit)
         self.page = number(request, "page", 1, 1, max(self.pages, 1))
@@ -61,7 +61,7 @@ class PagePagination(BasePagination):
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         """The OpenAPI parameters of a page."""
         default = getattr(view, "default_limit", self.default_limit)
-        return [_parameter("page", 1, 1, None), _parameter("limit", default, 1, MOST)]
+        return [_parameter("page", 1, 1, None), _parameter("limit", default, 1, self.most)]
 
 
 class TenPerPage(PagePagination):
@@ -73,11 +73,11 @@ class TenPerPage(PagePagination):
 class ArrayPagination(BasePagination):
     """`?limit=&offset=` → a bare array; X-Total-Count tells how many there are in all."""
 
-    default_limit = 100
+    default_limit, most = 100, MOST
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """The rows asked for."""
-        limit = number(request, "limit", getattr(view, "default_limit", self.default_limit), 1, MOST)
+        limit = number(request, "limit", getattr(view, "default_limit", self.default_limit), 1, self.most)
         self.total = _count(queryset)
         offset = number(request, "offset", 0, 0, self.total)
         return list(queryset[offset : offset + limit])
@@ -93,4 +93,4 @@ class ArrayPagination(BasePagination):
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         """The OpenAPI parameters of the array."""
         default = getattr(view, "default_limit", self.default_limit)
-        return [_parameter("limit", default, 1, MOST), _parameter("offset", 0, 0, None)]
+        return [_parameter("limit", default, 1, self.most), _parameter("offset", 0, 0, None)]

@@ -79,6 +79,7 @@ INSTALLED_APPS = [
     "orchestration",
     "memory",
     "agents",
+    "teams",
 ]
 MIDDLEWARE = [
     "config.middleware.TraceIdMiddleware",
@@ -124,9 +125,6 @@ DATABASE_ROLE = ""  # the role that this process' connections work as (accounts/
 REDIS_URL = env_text("REDIS_URL", embedded.redis_url(DATA_DIR))
 # Celery spells a Unix socket differently from everybody else.
 BROKER_URL = "redis+socket://" + REDIS_URL.removeprefix("unix://") if REDIS_URL.startswith("unix://") else REDIS_URL
-CHANNEL_LAYERS = {
-    "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
-}
 
 # ---- REST
 REST_FRAMEWORK = {
@@ -207,6 +205,7 @@ ENGINE_POLL_S = env_float("ENGINE_POLL_S", 0.5, least=0.05)
 ENGINE_LEASE_S = env_float("ENGINE_LEASE_S", 5.0, least=1.0)
 ENGINE_DRAIN_S = env_float("ENGINE_DRAIN_S", 10.0)
 ENGINE_MAX_DEATHS = env_int("ENGINE_MAX_DEATHS", 3, least=1)
+TEAM_AGENTS_MOST = env_int("TEAM_AGENTS_MOST", 50, least=1, most=1_000)
 ENGINE_TENANT_CAP = env_int("ENGINE_TENANT_CAP", 0)  # running runs per tenant over all engines; 0 = no cap
 ENGINE_KIND_CAPS: dict[str, int] = {}  # {"task": 5}: running runs per tenant and kind
 OUTBOUND_ALLOW = env_list("OUTBOUND_ALLOW")

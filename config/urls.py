@@ -19,6 +19,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("governance.urls")),
     path("", include("memory.urls")),
     path("", include("agents.urls")),
+    path("", include("teams.urls")),
 ]
 
 urlpatterns = [

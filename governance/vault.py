@@ -13,6 +13,8 @@ from django.conf import settings
 from config.errors import DomainError
 from governance.models import ProviderKey, TenantSecret
 
+ALIASES = {"google": "gemini", "claude": "anthropic"}  # what people write → what providers are called here
+
 
 class SecretUnreadable(DomainError):
     """A stored secret cannot be decrypted: its key is missing from SECRETS_KEYS."""
@@ -58,6 +60,11 @@ def rotated(token: str) -> str:
         return _current().rotate(token.encode()).decode()
     except InvalidToken:
         raise SecretUnreadable from None
+
+
+def service(name: str) -> str:
+    """The provider that people mean by this name, as its keys are filed."""
+    return ALIASES.get(name.lower(), name.lower())
 
 
 def provider_key(tenant_id: str, user_id: UUID | None, provider: str) -> str | None:

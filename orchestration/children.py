@@ -1,6 +1,7 @@
 """Starting a child run from within a run: once per step, under the parent's lease."""
 
 from typing import Any
+from uuid import UUID
 
 import orjson
 from psycopg import AsyncConnection
@@ -21,7 +22,7 @@ SELECT %(id)s, p.tenant_id, %(kind)s, %(subject)s, %(version)s, %(mode)s, %(inpu
 FROM orchestration_run p WHERE p.id = %(parent)s AND p.owner = %(owner)s AND p.attempt = %(attempt)s FOR NO KEY UPDATE
 ON CONFLICT (parent_id, parent_step) WHERE parent_id IS NOT NULL DO NOTHING
 """
-EXISTS = "SELECT FROM orchestration_run WHERE parent_id = %s AND parent_step = %s"
+EXISTING = "SELECT id FROM orchestration_run WHERE parent_id = %s AND parent_step = %s"
 
 
 async def insert(
@@ -35,12 +36,13 @@ async def insert(
     input: Any,
     mode: str,
     policy: dict[str, Any] | None,
-) -> None:
-    """Insert the child, or find that it is there already; LeaseLost when the parent is somebody else's by now."""
+) -> UUID:
+    """The child's id: inserted, or there already; LeaseLost when the parent is somebody else's by now."""
     if parent.depth >= DEEPEST:
         raise StepFailed(step, f"Runs may start runs {DEEPEST} levels deep; this would be one more.", "TooDeep")
+    id: UUID = uuid7()
     values = {
-        "id": uuid7(),
+        "id": id,
         "kind": kind,
         "subject": subject_id,
         "version": subject_version,
@@ -52,6 +54,10 @@ async def insert(
         "owner": owner,
         "attempt": parent.attempt,
     }
-    inserted = await connection.execute(INSERT, values)
-    if not inserted.rowcount and not (await connection.execute(EXISTS, [parent.id, step])).rowcount:
+    if (await connection.execute(INSERT, values)).rowcount:
+        return id
+    found = await (await connection.execute(EXISTING, [parent.id, step])).fetchone()
+    if found is None:
         raise LeaseLost(parent.id)
+    earlier: UUID = found[0]
+    return earlier

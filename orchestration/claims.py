@@ -88,7 +88,7 @@ SELECT run_id, id::text, step, approved, comment, edited, decided_by::text, told
 FROM orchestration_approval WHERE run_id = ANY(%s)
 """
 CHILDREN = """
-SELECT id, parent_id, parent_step, status, result, failure_reason FROM orchestration_run
+SELECT id, parent_id, parent_step, status, result, failure_reason, started_at, finished_at FROM orchestration_run
 WHERE parent_id = ANY(%s) AND status IN ('completed', 'failed', 'cancelled')
 """
 POKED = """

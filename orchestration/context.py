@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from orchestration.worker import Engine
 
 
+TEAM_KINDS = frozenset({"team_execution", "agent"})  # whose input tells the team that they work for
+
+
 # Set within a later try of a step: what failed inside its earlier try is then no answer, and is done again.
 trying_again: ContextVar[bool] = ContextVar("trying_again", default=False)
 
@@ -281,8 +284,13 @@ class RunContext:
         subject_version: int | None = None,
         input: Any,
         mode: str | None = None,
+        tell: Callable[[str, dict[str, Any]], tuple[str, dict[str, Any]]] | None = None,
     ) -> Any:
-        """The result of a child run, started once; StepFailed when it did not complete."""
+        """The result of a child run, started once; StepFailed when it did not complete.
+
+        `tell`: (started | completed | failed, {id, result, …} of the child) → (kind, payload) of an event that is
+        written with the record of just that.
+        """
         before = self.run.recorded.get(name)
         if before and before.status == "completed":
             return before.output
@@ -291,7 +299,10 @@ class RunContext:
         row = self.row(name, before, None, "child", input)
         if before is None:
             own, policy = await child_start(self, name, kind, subject_id, input, mode or self.run.mode)
-            await self.engine.start_child(self.run, name, kind, subject_id, subject_version, input, own, policy)
+            what = (kind, subject_id, subject_version, input, own, policy)
+            id = await self.engine.start_child(self.run, name, *what)
+            if tell:
+                self.emit(*tell("started", {"id": id}), name)
             await self.write_wait(row, None)
         ended = self.run.inbox.children.get(name)
         while ended is None:
@@ -305,10 +316,14 @@ class RunContext:
             told = ended["result"] if isinstance(ended["result"], dict) else {}
             error = told.get("error") or f"The {kind} {subject_id} ended {ended['status']}."
             error_type = told.get("error_type") or "ChildFailed"
+            if tell:
+                self.emit(*tell("failed", ended | {"error": error, "error_type": error_type}), name)
             await self._write_try(row | {"tries": 1}, "failed", error, error_type, None)
             if ended["failure_reason"] == "budget_exceeded":
                 raise BudgetExceeded(error)
             raise StepFailed(name, error, error_type)
+        if tell:
+            self.emit(*tell("completed", ended), name)
         await self.record(row, None, time.perf_counter(), recordable(ended["result"]), wait=True)
         return ended["result"]
 
@@ -338,7 +353,7 @@ class RunContext:
         run = self.run
         limits = await self.shared((run.tenant_id, "limits"), partial(limits_of, run.tenant_id))
         who = {"user": str(run.created_by or ""), "app": run.app_id, "agent": agent_id}
-        who["team"] = run.subject_id if run.kind == "team" else ""
+        who["team"] = run.input.get("team_id", "") if run.kind in TEAM_KINDS else ""
         wanted = Wanted(run.tenant_id, run.id, run.budget_ids, concerning(limits, who), cost_micro, calls)
         try:
             bill = await self.engine.reserve(run, wanted)

@@ -312,10 +312,11 @@ class Engine:
         found = await self._with_aux(lambda connection: claims.load_inboxes(connection, [run_id]))
         return found[run_id]
 
-    async def start_child(self, parent: RunInfo, step: str, *what: Any) -> None:
-        """Insert the child run, once."""
-        await self._with_aux(lambda connection: children.insert(connection, self.name, parent, step, *what))
+    async def start_child(self, parent: RunInfo, step: str, *what: Any) -> uuid.UUID:
+        """The id of the child run, which is inserted once."""
+        id: uuid.UUID = await self._with_aux(lambda at: children.insert(at, self.name, parent, step, *what))
         self.ring()
+        return id
 
     async def _with_aux(self, work: Callable[[AsyncConnection], Any]) -> Any:
         """Work on the shared connection, one at a time; once more on a new one when it broke."""

@@ -14,13 +14,6 @@ from config.fields import CharField, DateTimeField, RegexField
 from governance import vault
 from governance.models import ProviderKey
 
-ALIASES = {"google": "gemini", "claude": "anthropic"}  # what people write → what providers are called here
-
-
-def service(name: str) -> str:
-    """The provider that people mean by this name."""
-    return ALIASES.get(name.lower(), name.lower())
-
 
 class ProviderKeyNotFound(NotFound):
     """You have no key for this service."""
@@ -82,7 +75,7 @@ class ProviderKeyViewSet(TenantViewSet):
         key, _ = rows.update_or_create(
             tenant=request.tenant,
             user_id=request.user.pk,
-            service_name=service(given["service_name"]),
+            service_name=vault.service(given["service_name"]),
             defaults={"sealed": vault.sealed(given["api_key"])},
         )
         return Response(self.get_serializer(key).data)
@@ -90,6 +83,6 @@ class ProviderKeyViewSet(TenantViewSet):
     @extend_schema(responses=DeletedShape)
     def destroy(self, request: Request, service_name: str) -> Response:
         """The key of this service is gone."""
-        self.kwargs["service_name"] = service(service_name)
+        self.kwargs["service_name"] = vault.service(service_name)
         self.get_object().delete()
         return Response({"status": "success", "message": f"API key for service {service_name} deleted"})

@@ -31,6 +31,7 @@ class MemoryContext:
     def __post_init__(self) -> None:
         self.pen = SimpleNamespace(entry=lambda: SimpleNamespace(add=lambda statement, **row: None))
         self.run = SimpleNamespace(
+            parent_id=None,
             id=uuid.uuid4(),
             tenant_id=self.tenant_id,
             kind="workflow",

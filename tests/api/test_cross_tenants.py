@@ -19,6 +19,7 @@ from agents.models import Agent, Conversation, ConversationTurn, Tool
 from governance.models import AuditEntry, Budget, BudgetLimit, Policy, PolicyDecision, ProviderKey, TenantSecret
 from memory.models import DataStore, File, FileVersion, MemoryEntry
 from orchestration.models import App, Approval, Change, Run, RunEvent, Signal, Step
+from teams.models import ExecutionKeys, Team
 from tests.factories import log_in, make_tenant, make_user, make_workflow
 
 MARK = "foreign-marker"
@@ -28,6 +29,7 @@ NO_TENANT = re.compile(r"^(|healthz|health|readyz|metrics|docs|redoc|openapi\.js
 OWN_ALONE = {"api/v1/auth/register", "api/v1/auth/login", "api/v1/auth/refresh", "api/v1/auth/logout"}
 OWN_ALONE |= {"api/v1/auth/me", "api/v1/auth/password"}  # they are about the caller, whatever the request names
 BODIES = {  # what passes the checks that come before the look at the id
+    "teams/{pk}/execute": {"initial_prompt": "x"},
     "execute": {},
     "events": {"name": "go"},
     "resume": {"approved": True},
@@ -108,7 +110,16 @@ def owned() -> dict[str, str]:
     MemoryEntry.all_tenants.create(**of, type="long_term", owner_type="tenant", owner_id=tenant.pk, content=MARK)
     talk = Conversation.all_tenants.create(**of, key=f"talk-{MARK}", user_id=user.pk, agent_key=agent.key, title=MARK)
     ConversationTurn.all_tenants.create(**of, conversation=talk, number=1, run_id=run.pk)
+    definition = {"type": "sequential", "agents": [{"agent_id": agent.key, "execution_order": 1}]}
+    team = Team.all_tenants.create(**of, name=MARK, agent_ids=[agent.key], workflow_definition=definition)
+    asked = {"initial_prompt": MARK, "workflow_definition": definition}
+    execution = Run.all_tenants.create(
+        **of, kind="team_execution", subject_id=str(team.pk), input=asked, status="running"
+    )
+    ExecutionKeys.all_tenants.create(**of, run_id=execution.pk, sealed="x")
     return {
+        "teams": str(team.pk),
+        "executions": str(execution.pk),
         "auth/api-keys": str(key.pk),
         "auth/users": str(user.pk),
         "policies": str(policy.pk),

@@ -1,0 +1,122 @@
+"""What monitors show of a run: its events told as frames, read once for all who watch it in this process.
+
+The event table is the truth. A frame's `seq` is its place among all frames of the run, counted from 1: the same for
+everybody and for ever, since the same events always make the same frames.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from config.renderers import dumps
+from orchestration.serializers.runs import stamp
+from orchestration.streaming import POLL_S, followers
+
+AT_ONCE = 1_000
+EVENTS = f"""
+SELECT run_id, seq, kind, step, payload, ts FROM orchestration_runevent
+WHERE run_id = %s AND seq > %s ORDER BY seq LIMIT {AT_ONCE}
+"""
+ENDS = frozenset({"run_completed", "run_failed", "run_cancelled"})
+Told = tuple[str, dict[str, Any]]  # a frame's type and data
+
+
+class Story(Protocol):
+    """How a kind of run is told: its events one by one, and how it stands after them."""
+
+    def tell(self, event: dict[str, Any]) -> list[Told]:
+        """The frames that the event makes."""
+
+    def snapshot(self) -> Told:
+        """How the run stands."""
+
+
+def frame(told: Told, at: datetime | None, **more: Any) -> str:
+    """A frame's text: {type, data, timestamp, …}."""
+    return dumps({"type": told[0], "data": told[1], "timestamp": stamp(at or datetime.now(UTC)), **more}).decode()
+
+
+class Feed:
+    """The frames of one run, growing while somebody watches."""
+
+    def __init__(self, run_id: UUID, story: Story) -> None:
+        self.run_id, self.story = run_id, story
+        self.frames: list[str] = []
+        self.seen, self.over, self.watchers = 0, False, 0
+        self.caught_up = asyncio.Event()
+        self.grown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        try:
+            with followers.follow(self.run_id) as bell:
+                while not self.over:
+                    events = await followers.read(EVENTS, [self.run_id, self.seen])
+                    self._take(events)
+                    if len(events) == AT_ONCE:
+                        continue
+                    self.caught_up.set()
+                    if not self.over:
+                        await followers.wait(bell, POLL_S)
+        finally:
+            self.caught_up.set()
+            self._ring()
+
+    def _take(self, events: list[dict[str, Any]]) -> None:
+        for event in events:
+            self.seen = event["seq"]
+            for told in self.story.tell(event):
+                self.frames.append(frame(told, event["ts"], seq=len(self.frames) + 1))
+            self.over = self.over or event["kind"] in ENDS
+        if events:
+            self._ring()
+
+    def _ring(self) -> None:
+        waiting, self.grown = self.grown, asyncio.get_running_loop().create_future()
+        if not waiting.done():
+            waiting.set_result(None)
+
+    def snapshot(self, after: int) -> str:
+        """How the run stands now; the frames that follow go on after this seq."""
+        return frame(self.story.snapshot(), None, after=after)
+
+    async def wait(self, seconds: float) -> bool:
+        """Whether there is more within so long."""
+        done, _ = await asyncio.wait([asyncio.shield(self.grown)], timeout=seconds)
+        return bool(done)
+
+    @property
+    def broken(self) -> bool:
+        """Whether the reading has ended before the run did: PostgreSQL is away."""
+        return self.reading.done() and not self.over
+
+
+class Feeds:
+    """The feeds of this process."""
+
+    def __init__(self) -> None:
+        self.open: dict[tuple[type, UUID], Feed] = {}
+
+    @contextlib.asynccontextmanager
+    async def watch(self, run_id: UUID, story: Story) -> AsyncIterator[Feed]:
+        """The run's feed, which has read all that there is; it ends with its last watcher."""
+        key = (type(story), run_id)
+        feed = self.open.get(key)
+        if feed is None or feed.broken:
+            feed = self.open[key] = Feed(run_id, story)
+        feed.watchers += 1
+        try:
+            await feed.caught_up.wait()
+            yield feed
+        finally:
+            feed.watchers -= 1
+            if not feed.watchers:
+                feed.reading.cancel()
+                if self.open.get(key) is feed:
+                    del self.open[key]
+
+
+feeds = Feeds()

@@ -1,0 +1,50 @@
+"""Teams of agents. An execution of one is a Run of the kind "team_execution", never a table of its own."""
+
+import uuid
+
+from django.db import models
+from uuid_utils.compat import uuid7
+
+from accounts.tenancy import TenantModel
+from orchestration.models import Run
+
+KIND = "team_execution"
+
+
+class Team(TenantModel):
+    """Agents, and the order in which they work on a prompt (seed 001)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=255)
+    description = models.TextField(blank=True)
+    agent_ids = models.JSONField(default=list)
+    workflow_definition = models.JSONField(help_text="{type, agents: [{agent_id, role, execution_order, input, …}]}")
+    team_config = models.JSONField(default=dict, help_text="{provider?, model?, temperature?, max_tokens?}")
+    sealed = models.TextField(blank=True, help_text="Its own provider keys, encrypted (governance/vault.py).")
+    is_active = models.BooleanField(default=True)
+    created_by = models.UUIDField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "-created_at"], name="team_of_tenant")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ExecutionKeys(TenantModel):
+    """The provider keys that one execution was given, by its team or by who started it; gone soon after its end."""
+
+    run_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    sealed = models.TextField(help_text="Encrypted (governance/vault.py).")
+
+    def __str__(self) -> str:
+        return f"keys of {self.run_id}"
+
+
+class TeamExecution(Run):
+    """A run of the kind "team_execution", for whoever looks for executions alone."""
+
+    class Meta:
+        proxy = True

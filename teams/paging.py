@@ -1,0 +1,31 @@
+"""Lists as seed 001 writes them."""
+
+from typing import Any
+
+from rest_framework.response import Response
+
+from config.paging import ArrayPagination, PagePagination
+
+MOST = 100
+
+
+class TeamPages(PagePagination):
+    """`?page=&limit=` → {items, total, page, limit, pages}."""
+
+    default_limit, most = 10, MOST
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """The page as the contract writes it."""
+        counts = {"total": self.total, "page": self.page, "limit": self.limit, "pages": self.pages}
+        return Response({"items": data, **counts})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The OpenAPI schema of a page."""
+        counts = {name: {"type": "integer"} for name in ("total", "page", "limit", "pages")}
+        return {"type": "object", "required": ["items", *counts], "properties": {"items": schema} | counts}
+
+
+class Executions(ArrayPagination):
+    """A bare array of ten, or as many as are asked for."""
+
+    default_limit, most = 10, MOST

@@ -1,0 +1,84 @@
+"""/api/v1/teams: teams, and starting executions of them (seed 001)."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import Role
+from config.api import ResourceViewSet
+from config.errors import Conflict, Invalid, TeamNotFound
+from orchestration.engine import start_run
+from orchestration.idempotency import answer, idempotency
+from orchestration.serializers.workflows import LIMITS, start_fields
+from teams import keys
+from teams.models import KIND, Team
+from teams.paging import TeamPages
+from teams.schemas import DoneShape
+from teams.serializers import ExecuteRequest, ExecutionShape, TeamSerializer, execution_json
+
+
+class TeamViewSet(ResourceViewSet):
+    """Teams of the tenant."""
+
+    model, not_found = Team, TeamNotFound
+    serializer_class = TeamSerializer
+    pagination_class = TeamPages
+    roles = {"read": Role.USER, "write": Role.DEVELOPER, "execute": Role.USER}
+
+    def get_queryset(self) -> Any:
+        """The tenant's; in a list those that the query asks for, by default the active ones."""
+        rows = super().get_queryset()
+        if self.action != "list":
+            return rows
+        query = self.request.query_params
+        if name := query.get("name_filter", "").replace("\x00", ""):
+            rows = rows.filter(name__icontains=name)
+        return rows if query.get("active_only", "true").lower() in ("false", "0", "no") else rows.filter(is_active=True)
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The new team."""
+        checked = self.valid()
+        checked.save(tenant=request.tenant, created_by=request.user.pk)
+        return Response(checked.data)
+
+    @extend_schema(responses=DoneShape)
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Delete the team; executions under way go on with what they were started with."""
+        team = self.get_object()
+        told = {"status": "success", "message": f"Team {team.pk} deleted"}
+        team.delete()
+        return Response(told)
+
+    @extend_schema(request=ExecuteRequest, responses=ExecutionShape)
+    @action(detail=True, methods=["post"])
+    def execute(self, request: Request, pk: str) -> Response:
+        """Start an execution; the answer comes at once."""
+        team, given = self.get_object(), self.valid(ExecuteRequest).validated_data
+        if given.get("team_id") not in (None, str(team.pk)):
+            raise Invalid({"team_id": [f"Must be {team.pk}, the id of the path, or be left out."]})
+        if not team.is_active:
+            raise Conflict(f"The team {team.pk} is not active; set its is_active to true.")
+        fields = start_fields({"mode": given["mode"]} | {name: given.get(name) for name in LIMITS})
+        fields["input"] = {
+            "team_id": str(team.pk),
+            "workflow_definition": team.workflow_definition,
+            "team_config": team.team_config,
+            **{name: given[name] for name in ("initial_prompt", "context", "execution_config")},
+        }
+        run, created = start_run(
+            tenant_id=request.tenant.pk,
+            kind=KIND,
+            subject_id=str(team.pk),
+            created_by=request.user.pk,
+            role=request.role,
+            on_behalf_of=getattr(request, "on_behalf_of", ""),
+            trace_id=getattr(request, "trace_id", ""),
+            **idempotency(request),
+            **fields,
+        )
+        if created:
+            keys.give(team, run.pk, given.get("user_api_keys") or {})
+        return answer(execution_json(run), created, status=200)

@@ -1,0 +1,5 @@
+"""Tests of teams talk to the scripted model server, and have an engine when they ask for one."""
+
+from tests.agents.conftest import acme, engine, gateway
+
+__all__ = ["acme", "engine", "gateway"]

@@ -1,0 +1,177 @@
+"""Monitors over real WebSockets of the whole product: what they tell, to whom, and what a client sees that was cut off.
+
+The frames are held against docs/asyncapi.yaml.
+"""
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+import yaml
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from tests.product import Product
+
+SCHEMAS = yaml.safe_load(Path("docs/asyncapi.yaml").read_text())["components"]
+PATIENCE_S = 60.0
+
+
+class Client:
+    """An account of its own tenant on the running product."""
+
+    def __init__(self, product: Product, name: str) -> None:
+        self.http = httpx.Client(base_url=product.url, timeout=PATIENCE_S)
+        account = {"email": f"{name}@example.com", "password": "Watch-Pa55word!", "name": name, "tenant_name": name}
+        made = self.http.post("/api/v1/auth/register", json=account)
+        assert made.status_code in (200, 201), made.text
+        logged_in = self.http.post("/api/v1/auth/login", json=account | {"name": name})
+        self.token = logged_in.json()["access_token"]
+        self.http.headers["Authorization"] = f"Bearer {self.token}"
+
+    def post(self, path: str, body: Any) -> Any:
+        """The body of the answer to a POST, which must be fine."""
+        answer = self.http.post(f"/api/v1{path}", json=body)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+    def agent(self, key: str, instructions: str) -> str:
+        """A new agent's id."""
+        self.post("/agents", {"id": key, "name": key, "instructions": instructions})
+        return key
+
+    def execution(self, *agent_ids: str) -> str:
+        """The id of an execution of these agents, one after the other."""
+        members = [
+            {"agent_id": id, "execution_order": order, "input": {"source": "initial_prompt"}}
+            for order, id in enumerate(agent_ids, start=1)
+        ]
+        definition = {"type": "sequential", "agents": members}
+        team = self.post("/teams", {"name": "T", "agent_ids": list(agent_ids), "workflow_definition": definition})
+        return str(self.post(f"/teams/{team['team_id']}/execute", {"initial_prompt": "Go."})["execution_id"])
+
+    def dial(self, id: str, kind: str = "executions", **query: Any) -> ClientConnection:
+        """A monitor."""
+        asked = "&".join(f"{name}={value}" for name, value in ({"token": self.token} | query).items())
+        url = str(self.http.base_url).rstrip("/").replace("http", "ws", 1)
+        return connect(f"{url}/ws/{kind}/{id}/monitor?{asked}", proxy=None)
+
+
+@pytest.fixture(scope="module")
+def client(live: Product) -> Client:
+    """Somebody."""
+    return Client(live, f"watcher-{random.randrange(10**9)}")
+
+
+@pytest.fixture(scope="module")
+def stranger(live: Product) -> Client:
+    """Somebody of another tenant."""
+    return Client(live, f"stranger-{random.randrange(10**9)}")
+
+
+def frames(socket: ClientConnection) -> Iterator[dict[str, Any]]:
+    """Every frame until the server closes, each as the document says."""
+    try:
+        while True:
+            told = json.loads(socket.recv(timeout=PATIENCE_S))
+            jsonschema.validate(told, {"$ref": f"#/components/schemas/{told['type']}", "components": SCHEMAS})
+            yield told
+    except ConnectionClosed as closed:
+        assert closed.rcvd is not None and closed.rcvd.code == 1000, closed
+
+
+def refusal(socket: ClientConnection) -> int:
+    """The code that the server closes with."""
+    with socket, pytest.raises(ConnectionClosed) as closed:
+        socket.recv(timeout=PATIENCE_S)
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
+
+
+def test_a_monitor_tells_everything_in_order_to_the_end(client: Client) -> None:
+    execution = client.execution(client.agent("w1", "<<say: alpha>> <<delay: 300>>"), client.agent("w2", "<<say: b>>"))
+    with client.dial(execution, after=0) as socket:
+        first, *told = frames(socket)
+    assert (first["type"], first["after"]) == ("status_update", 0)
+    assert [one["seq"] for one in told] == list(range(1, len(told) + 1))
+    agent = ["agent_status_update", "agent_status_update", "result_update", "progress_update"]
+    assert [one["type"] for one in told] == ["status_update", *agent, *agent, "status_update"]
+    assert [one["data"]["progress"] for one in told if one["type"] == "progress_update"] == [50.0, 100.0]
+    assert told[-1]["data"]["status"] == "completed"
+    assert next(one for one in told if one["type"] == "result_update")["data"]["result"]["summary"] == "alpha"
+
+
+def test_clients_that_are_cut_off_see_every_frame_exactly_once(client: Client) -> None:
+    ids = [client.agent(f"c{number}", "<<delay: 60>>") for number in range(8)]
+    execution, dice, seen, cuts = client.execution(*ids), random.Random(7), list[int](), 0
+    while True:
+        with client.dial(execution, after=seen[-1] if seen else 0) as socket:
+            socket.recv(timeout=PATIENCE_S)  # how it stands
+            left = dice.randint(1, 4)
+            ended = True
+            for one in frames(socket):
+                seen += [one["seq"]] if "seq" in one else []
+                left -= 1
+                if not left:
+                    ended, cuts = False, cuts + 1
+                    break
+        if ended:
+            break
+    assert cuts > 5 and seen == list(range(1, len(seen) + 1))
+    with client.dial(execution, after=0) as socket:
+        assert len(list(frames(socket))) == len(seen) + 1
+
+
+def test_a_failure_is_told_with_its_code_and_no_trace(client: Client) -> None:
+    execution = client.execution(client.agent("f1", "<<status: 400>>"))
+    with client.dial(execution, after=0) as socket:
+        told = list(frames(socket))
+    (error,) = [one["data"] for one in told if one["type"] == "error_update"]
+    assert error["agent_id"] == "f1" and error["error_details"]["code"] and "Traceback" not in str(told)
+    assert told[-1]["data"]["status"] == "failed"
+
+
+def test_a_run_of_any_kind_is_told_by_its_events(client: Client) -> None:
+    node = {"id": "one", "type": "static", "config": {"output": {"n": 1}}}
+    flow = client.post("/workflows", {"name": "W", "definition": {"nodes": [node], "edges": []}})
+    run = client.post(f"/workflows/{flow['id']}/runs", {"input": {}, "mode": "auto"})["id"]
+    with client.dial(run, "runs", after=0) as socket:
+        _, *told = frames(socket)
+    kinds = [one["data"]["kind"] for one in told if one["type"] == "event"]
+    assert kinds[0] == "run_started" and "step_completed" in kinds and kinds[-1] == "run_completed"
+    assert [one["seq"] for one in told] == list(range(1, len(told) + 1))
+    assert told[-1]["data"]["status"] == "completed"
+
+
+def test_who_may_not_watch_is_told_so_and_learns_nothing(client: Client, stranger: Client) -> None:
+    execution = client.execution(client.agent("x1", ""))
+    assert refusal(stranger.dial(execution)) == 1008
+    assert refusal(stranger.dial(execution, "runs")) == 1008
+    assert refusal(client.dial("no-uuid")) == 1008
+    assert refusal(client.dial(execution, "planets")) == 1008
+    assert refusal(client.dial(execution, after="x")) == 1008
+    assert refusal(client.dial(execution, token="nonsense")) == 1008
+
+
+def test_another_sites_page_may_not_use_the_cookie(client: Client, live: Product) -> None:
+    execution = client.execution(client.agent("k1", ""))
+    url = f"{live.url.replace('http', 'ws', 1)}/ws/executions/{execution}/monitor"
+    cookie = {"Cookie": f"access_token={client.token}"}
+    elsewhere = connect(url, additional_headers=cookie, origin="https://evil.example", proxy=None)  # type: ignore[arg-type]
+    assert refusal(elsewhere) == 1008
+    with connect(url, additional_headers=cookie, origin=live.url, proxy=None) as socket:  # type: ignore[arg-type]
+        assert json.loads(socket.recv(timeout=PATIENCE_S))["type"] == "status_update"
+
+
+def test_a_ping_is_answered_and_nonsense_is_ignored(client: Client) -> None:
+    execution = client.execution(client.agent("g1", "<<delay: 1500>>"))
+    with client.dial(execution) as socket:
+        socket.recv(timeout=PATIENCE_S)
+        socket.send("{nonsense")
+        socket.send(json.dumps({"type": "ping"}))
+        assert "pong" in [one["type"] for one in frames(socket)]
