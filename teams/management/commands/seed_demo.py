@@ -1,4 +1,4 @@
-"""manage.py seed_demo: the demo's tenant, user, agents, workflow and table. It may run as often as one likes."""
+"""manage.py seed_demo: the demo's tenant, user, agents, workflow, table and team. It may run as often as one likes."""
 
 import json
 import os
@@ -19,6 +19,8 @@ from config.env import env_text
 from memory.datastore.tables import list_tables, load_table
 from orchestration.definition.saving import create_workflow
 from orchestration.models import Workflow
+from teams.demo import ROUND
+from teams.models import Team
 
 TENANT = "demo"
 EMAIL = "demo@example.com"
@@ -28,7 +30,9 @@ CREDENTIALS = "demo_credentials.json"
 class Command(BaseCommand):
     """Makes what is missing and leaves what somebody has changed."""
 
-    help = "Make the demo tenant: its user, two agents, the workflow “Ticket Triage”, the table rooms."
+    help = (
+        "Make the demo tenant: user, agents, the workflow “Ticket Triage”, the table rooms, the team “Morning Round”."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """How to tell the credentials."""
@@ -76,4 +80,6 @@ def seed(password: str) -> User:
         load_table(tenant.pk, "rooms", ROOMS, "create", from_text=False)
     if not Workflow.objects.for_tenant(tenant).filter(name=TRIAGE_WORKFLOW["name"]).exists():
         create_workflow(tenant.pk, TRIAGE_WORKFLOW, user.pk)
+    if not Team.objects.for_tenant(tenant).filter(name=ROUND["name"]).exists():
+        Team.all_tenants.create(tenant=tenant, created_by=user.pk, **ROUND)
     return user
