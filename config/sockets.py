@@ -45,6 +45,7 @@ class Line:
         self._receive, self._send = receive, send
         self.listening: asyncio.Task[dict[str, Any]] | None = None
         self.closed: int | None = None
+        self.told = asyncio.Event()  # the close is on its way: only now may the consumer clear up
 
     async def _listen(self) -> dict[str, Any]:
         return await self._receive()
@@ -56,20 +57,26 @@ class Line:
             await asyncio.wait([self.listening])
             if not self.listening.cancelled():
                 return self.listening.result()
+        await self.told.wait()
         return {"type": "websocket.disconnect", "code": self.closed or 1006}
 
     async def send(self, message: Mapping[str, Any]) -> None:
         """Send it, unless the socket is closed."""
         if self.closed is not None:
             return
-        if message["type"] == "websocket.close":
+        closes = message["type"] == "websocket.close"
+        if closes:
             self.closed = message.get("code", 1000)
             if self.listening is not None:
                 self.listening.cancel()
+                await asyncio.wait([self.listening])
         try:
             await self._send(message)
         except RuntimeError:  # the client has gone, as receive() is about to tell
             return
+        finally:
+            if closes:
+                self.told.set()
 
     def hang_up(self) -> None:
         """Leave nothing listening."""

@@ -8,7 +8,7 @@ from orchestration.context import RunContext
 from orchestration.programs import program
 
 STEPS = 3
-NOOP, TICKER, HOLD = "bench.noop", "bench.ticker", "bench.hold"
+NOOP, TICKER, HOLD, AWAITED = "bench.noop", "bench.ticker", "bench.hold", "bench.awaited"
 
 
 @program(NOOP)
@@ -33,6 +33,13 @@ async def _tick(ctx: RunContext) -> None:
     for number in range(ctx.run.input["events"]):
         await asyncio.sleep(ctx.run.input["apart_s"] * random.uniform(0.8, 1.2))  # noqa: S311
         ctx.emit("bench_tick", {"n": number}, "tick")
+
+
+@program(AWAITED)
+async def run_awaited(ctx: RunContext) -> None:
+    """The same, once it is told to go."""
+    await ctx.wait_event("go", "go")
+    await ctx.step("tick", _tick, ctx)
 
 
 @program(HOLD)

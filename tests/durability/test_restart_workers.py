@@ -7,7 +7,7 @@ from tests.durability.stand import Stand
 
 
 def test_restarted_workers_lose_no_run_and_repeat_no_effect(stand: Stand, dice: random.Random) -> None:
-    report = restart_workers(stand, dice, restarts=3)
+    report = restart_workers(stand, dice, restarts=2)
     assert report.ok, str(report)
 
 

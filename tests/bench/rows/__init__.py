@@ -3,7 +3,20 @@
 from collections.abc import Callable
 
 from tests.bench.figures import Row
-from tests.bench.rows import death, http, isolation, latency, memory, model, noop, policies, speech, stream
+from tests.bench.rows import (
+    death,
+    http,
+    isolation,
+    latency,
+    memory,
+    model,
+    monitor,
+    noop,
+    policies,
+    speech,
+    stream,
+    team,
+)
 from tests.bench.setting import Bench
 
 ROWS: dict[str, Callable[[Bench], list[Row]]] = {
@@ -14,6 +27,8 @@ ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "latency": latency.measure,
     "stream": stream.measure,
     "speech": speech.measure,
+    "monitor": monitor.measure,
+    "team": team.measure,
     "death": death.measure,
     "memory": memory.measure,
     "policies": policies.measure,
