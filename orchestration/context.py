@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from orchestration.worker import Engine
 
 
-TEAM_KINDS = frozenset({"team_execution", "agent"})  # whose input tells the team that they work for
+TEAM_KINDS = frozenset({"team", "agent"})  # whose input tells the team that they work for
 
 
 # Set within a later try of a step: what failed inside its earlier try is then no answer, and is done again.

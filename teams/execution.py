@@ -1,4 +1,4 @@
-"""The program "team_execution": each agent's work is a child run of its own, with its own steps, cost and events.
+"""The program "team": each agent's work is a child run of its own, with its own steps, cost and events.
 
 What happens to the agents is told as agent_started, agent_completed, agent_failed and agent_skipped events of the
 execution's run, each written with the record that makes it true; state.py, logs and monitors read them.

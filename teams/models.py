@@ -1,4 +1,4 @@
-"""Teams of agents. An execution of one is a Run of the kind "team_execution", never a table of its own."""
+"""Teams of agents. An execution of one is a Run of the kind "team", never a table of its own."""
 
 import uuid
 
@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 from accounts.tenancy import TenantModel
 from orchestration.models import Run
 
-KIND = "team_execution"
+KIND = "team"
 
 
 class Team(TenantModel):
@@ -44,7 +44,7 @@ class ExecutionKeys(TenantModel):
 
 
 class TeamExecution(Run):
-    """A run of the kind "team_execution", for whoever looks for executions alone."""
+    """A run of the kind "team", for whoever looks for executions alone."""
 
     class Meta:
         proxy = True

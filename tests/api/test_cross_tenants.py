@@ -113,9 +113,7 @@ def owned() -> dict[str, str]:
     definition = {"type": "sequential", "agents": [{"agent_id": agent.key, "execution_order": 1}]}
     team = Team.all_tenants.create(**of, name=MARK, agent_ids=[agent.key], workflow_definition=definition)
     asked = {"initial_prompt": MARK, "workflow_definition": definition}
-    execution = Run.all_tenants.create(
-        **of, kind="team_execution", subject_id=str(team.pk), input=asked, status="running"
-    )
+    execution = Run.all_tenants.create(**of, kind="team", subject_id=str(team.pk), input=asked, status="running")
     ExecutionKeys.all_tenants.create(**of, run_id=execution.pk, sealed="x")
     return {
         "teams": str(team.pk),

@@ -19,7 +19,7 @@ def measure(bench: Bench) -> list[Row]:
     members = [{"agent_id": id, "input": {"source": "initial_prompt"}} for id in ids]
     given = {"team_id": "bench", "initial_prompt": "hello"}
     given["workflow_definition"] = {"type": "parallel", "agents": members}
-    queued = {"kind": "team_execution", "subject_id": "bench", "input": given}
+    queued = {"kind": "team", "subject_id": "bench", "input": given}
     with bench.stack.model_server(LATENCY_S) as gateway, bench.stack.worker(**gateway):
         load.seconds(bench, load.queue(bench, 1, **queued))
         taken = [load.seconds(bench, load.queue(bench, 1, **queued)) for _ in range(bench.trials)]
