@@ -133,7 +133,7 @@ class RunMonitor(AsyncWebsocketConsumer):
             if not await feed.wait(HEARTBEAT_S) and at == len(feed.frames):
                 await self._send(frame(("heartbeat", {"after": at}), None))
             if loop.time() > look_again:
-                await self._admitted()
+                await self._admitted(again=True)
                 look_again = loop.time() + LOOK_AGAIN_S
 
     async def _send(self, text: str) -> None:
@@ -151,13 +151,17 @@ class RunMonitor(AsyncWebsocketConsumer):
     def _query(self, name: str) -> str:
         return parse_qs(self.scope["query_string"].decode("latin-1")).get(name, [""])[-1]
 
-    async def _admitted(self) -> tuple[Story, UUID]:
-        return await asyncio.get_running_loop().run_in_executor(threads, self._admit)
+    async def _admitted(self, again: bool = False) -> tuple[Story, UUID]:
+        return await asyncio.get_running_loop().run_in_executor(threads, self._admit, again)
 
-    def _admit(self) -> tuple[Story, UUID]:
-        """In a thread: the run and how it is told, for one who may watch it; Refused otherwise."""
+    def _admit(self, again: bool) -> tuple[Story, UUID]:
+        """In a thread: the run and how it is told, for one who may watch it; Refused otherwise. Only the first look
+        counts as a request.
+        """
         drop_dead_connections()
         request = _request(self.scope)
+        request.waited = again  # type: ignore[attr-defined]
+        origin.enter(origin.of(request))
         try:
             with tenancy.request_scope():
                 identity = _identity(request, self._query("token"))
@@ -166,6 +170,8 @@ class RunMonitor(AsyncWebsocketConsumer):
             raise Refused(TRY_LATER, refusal.message[:120]) from None
         except DomainError as refusal:
             raise Refused(POLICY_VIOLATION, refusal.message[:120]) from None
+        finally:
+            origin.enter(None)
 
     def _found(self, identity: Identity) -> tuple[Story, UUID]:
         try:
@@ -206,5 +212,4 @@ def _request(scope: dict[str, Any]) -> HttpRequest:
     with contextlib.suppress(CookieError):
         cookies = SimpleCookie(request.META.get("HTTP_COOKIE", ""))
         request.COOKIES = {name: morsel.value for name, morsel in cookies.items()}
-    origin.enter(origin.of(request))
     return request

@@ -85,7 +85,7 @@ class Feed:
 
     async def wait(self, seconds: float) -> bool:
         """Whether there is more within so long."""
-        done, _ = await asyncio.wait([asyncio.shield(self.grown)], timeout=seconds)
+        done, _ = await asyncio.wait([self.grown], timeout=seconds)
         return bool(done)
 
     @property

@@ -47,6 +47,7 @@ class Work:
         """
         number = step or member.step
         name = f"agent-{number}"
+        self._refused_before(name)
         try:
             told = self.shared.message(member.input) if message is None else message
             output: dict[str, Any] = await self.ctx.child(
@@ -61,11 +62,17 @@ class Work:
         except DomainError as refusal:  # it never began: its input is missing, or a policy forbids it
             error, error_type = describe(refusal)
             refused = {"id": None, "error": error, "error_type": error_type}
-            await self._note(f"{name}/refused", outcome.event(member.agent_id, number, "failed", refused))
+            await self._note(f"{name}{REFUSED}", outcome.event(member.agent_id, number, "failed", refused))
             raise StepFailed(name, error, error_type) from refusal
         self.shared.results[member.agent_id] = output
         self.executed.append(member.agent_id)
         return output
+
+    def _refused_before(self, name: str) -> None:
+        """A replay does not ask again: a policy may say otherwise by now, and what was told stands."""
+        noted = self.ctx.run.recorded.get(f"{name}{REFUSED}")
+        if noted is not None:
+            raise StepFailed(name, noted.output["error"], noted.output["error_type"])
 
     def _input(self, member: Member, message: str) -> dict[str, Any]:
         asked = self.ctx.run.input
@@ -82,7 +89,12 @@ class Work:
 
     async def _note(self, name: str, event: tuple[str, dict[str, Any]]) -> None:
         """Tell the event, once: it is written with a step that a replay finds."""
-        await self.ctx.step(name, partial(self.ctx.emit, *event, name), type="note", pure=True, silent=True)
+
+        def tell() -> dict[str, Any]:
+            self.ctx.emit(*event, name)
+            return event[1]
+
+        await self.ctx.step(name, tell, type="note", pure=True, silent=True)
 
     async def summed_up(self, final: dict[str, Any]) -> dict[str, Any]:
         """{summary} of a leader who is asked to sum up; {} without one."""
@@ -99,6 +111,7 @@ class Work:
         return {"summary": answer["result"]}
 
 
+REFUSED = "/refused"
 PROFILE = ("provider", "model", "temperature", "max_tokens")
 
 

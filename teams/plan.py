@@ -79,5 +79,5 @@ def conditions_of(given: Any) -> tuple[dict[str, Any], ...]:
 def retry_of(given: dict[str, Any]) -> dict[str, Any]:
     """{max_attempts, backoff_s}; `max_retries` counts the tries after the first."""
     attempts = given.get("max_attempts") or (given.get("max_retries") or 0) + 1
-    delay = given.get("backoff_s") or given.get("delay") or given.get("retry_delay") or 1.0
-    return {"max_attempts": int(attempts), "backoff_s": float(delay)}
+    delays = (given.get(name) for name in ("backoff_s", "delay", "retry_delay"))
+    return {"max_attempts": int(attempts), "backoff_s": float(next((s for s in delays if s is not None), 1.0))}

@@ -164,6 +164,29 @@ def test_a_crash_goes_on_after_the_last_finished_agent(
     assert [kind for kind in kinds if kind.startswith("agent_")] == ["agent_started", "agent_completed"] * 2
 
 
+def test_what_was_refused_stays_refused_in_a_replay(
+    acme: "Tenant", api: APIClient, engine: EngineThread, settings: object
+) -> None:
+    settings.ENGINE_DRAIN_S = 0.05
+    agents(acme, entry="", shy="", slow="<<delay: 900>>")
+    unknown = {"source": "context_variable", "variable_name": "city"}
+    always = {"conditions": {}}
+    execution = begun(
+        api, "conditional", member("entry", 1), member("shy", 2, unknown, **always), member("slow", 3, **always)
+    )
+    until(lambda: told(api, execution, "status")["active_agents"] == ["slow"])
+    Run.all_tenants.filter(pk=execution).update(
+        input=Run.all_tenants.get(pk=execution).input | {"context": {"city": "X"}}
+    )
+    engine.drain()
+    again = EngineThread()
+    assert over(execution).status == "completed"
+    again.drain()
+    status = told(api, execution, "status")
+    assert (status["failed_agents"], status["completed_agents"]) == (["shy"], ["entry", "slow"])
+    assert RunEvent.all_tenants.filter(run_id=execution, payload__agent_id="shy").count() == 1
+
+
 def test_a_limit_of_the_team_counts_what_its_agents_do(acme: "Tenant", api: APIClient) -> None:
     agents(acme, a="", b="")
     execution = begun(api, "sequential", member("a", 1))
