@@ -31,7 +31,9 @@ async def drive(held: "Held") -> None:
     ctx, run = held.ctx, held.run
     try:
         try:
-            if run.status_before == "pending":
+            if run.deaths:
+                await ctx.engine.release(run.id)
+            if not run.last_seq:  # no engine before us has come to write anything
                 note_start(ctx)
             if not await _refused(held):
                 await _run(held)
@@ -49,8 +51,6 @@ async def drive(held: "Held") -> None:
 async def _refused(held: "Held") -> bool:
     """Whether the run was over before its program began: cancelled, out of time, or a killer of workers."""
     ctx, run = held.ctx, held.run
-    if run.deaths:
-        await ctx.engine.release(run.id)
     if run.cancel_requested:
         await _end(ctx, "cancelled", {"cancelled": True})
     elif run.held_against >= settings.ENGINE_MAX_DEATHS or run.deaths >= PATIENCE * settings.ENGINE_MAX_DEATHS:
@@ -65,7 +65,7 @@ async def _refused(held: "Held") -> bool:
 
 async def _run(held: "Held") -> None:
     ctx, run = held.ctx, held.run
-    if run.status_before == "pending":
+    if not run.last_seq:
         ctx.emit("run_started", {"kind": run.kind, "subject_id": run.subject_id, "mode": run.mode})
         if run.policy:
             ctx.emit("policy_eval", run.policy["event"])

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from governance.models import AuditEntry
-from orchestration.engine import start_run
+from orchestration.engine import start_run, sweep
 from orchestration.models import Run
 from tests.factories import log_in, make_user, make_workflow
-from tests.orchestration.running import EngineThread, ended
+from tests.orchestration.running import EngineThread, ended, kinds
+from tests.orchestration.test_claim_fairly import claimed
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient
@@ -45,6 +46,16 @@ def test_a_run_leaves_its_start_and_its_end(acme: "Tenant", engine: EngineThread
     decisions = developer.get("/api/v1/policies/decisions", {"run_id": run_id, "action": "run_start"}).json()
     assert [(one["result"], one["explanation"]) for one in decisions] == [("allowed", "No policy applies.")]
     assert (decisions[0]["context"]["role"], decisions[0]["context"]["input"]) == ("developer", {})
+
+
+def test_a_worker_that_died_before_it_wrote_anything_hides_no_start(acme: "Tenant", developer: "APIClient") -> None:
+    run_id = started(developer, make_workflow(acme))
+    assert len(claimed(1)) == 1 and sweep() == 1
+    engine = EngineThread()
+    run = ended(Run.all_tenants.get(pk=run_id))
+    engine.drain()
+    assert (run.status, run.attempt) == ("completed", 2) and kinds(run)[0] == "run_started"
+    assert [one["action"] for one in entries(developer, run_id)] == ["run_start", "run_complete"]
 
 
 def test_a_failed_run_leaves_why(acme: "Tenant", engine: EngineThread) -> None:
