@@ -98,22 +98,29 @@ class Anybody(BaseAuthentication):
 class Authenticator(BaseAuthentication):
     """DRF's authentication for every façade; sets request.user, tenant, role, permissions and identity."""
 
+    pass_address = staticmethod(limits.pass_address)
+    pass_caller = staticmethod(limits.pass_caller)
+
     def authenticate(self, request: Request) -> tuple[User, Identity] | None:
         """The user and their identity; None without credentials."""
         http = request._request
         token = credential(http)
         if token is None:
-            limits.pass_address(http)
-            return None
+            self.pass_address(http)
+            return self.without_credentials(http)
         open_scope(http)
         try:
             identity = authenticate_token(token)
         except Unauthorized:
-            limits.pass_address(http)
+            self.pass_address(http)
             raise
-        limits.pass_caller(http, identity)
+        self.pass_caller(http, identity)
         establish(http, identity)
         return identity.user, identity
+
+    def without_credentials(self, http: HttpRequest) -> tuple[User, Identity] | None:
+        """Nobody."""
+        return None
 
     def authenticate_header(self, request: Request) -> str:
         """The WWW-Authenticate of a 401; without one DRF would answer 403."""

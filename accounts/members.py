@@ -20,7 +20,8 @@ from config import limits
 from config.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 
 OPERATORS = "operators"  # the tenant of those who run the platform
-RESERVED = frozenset({OPERATORS, "local"})  # "local" is who /tasks without credentials acts as
+LOCAL = "local"  # the tenant of those who use /tasks from this machine without credentials
+RESERVED = frozenset({OPERATORS, LOCAL})
 TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}").fullmatch
 
 

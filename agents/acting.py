@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from agents.chat import FunctionCall
-from agents.excerpts import excerpt
+from agents.excerpts import excerpt, main_argument
 from agents.ledger import once
 from agents.tools.calls import permitted, run_tool
 from agents.tools.registry import ToolCall, ToolSpec
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from orchestration.context import RunContext
 
 TOOL_RETRY = Retry(3, 0.5)
+TELL_BEGINNINGS = frozenset({"task"})  # kinds of runs whose watchers are told of a tool call as it begins, too
 RESULT_MOST = 50_000  # characters of a tool's result that the model is told
 NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -66,6 +67,9 @@ async def _use(ctx: "RunContext", call: ToolCall, arguments: str) -> Any:
         given = json.loads(arguments or "{}")
     except (ValueError, RecursionError):
         raise Invalid({"input": ["The arguments are not valid JSON."]}) from None
+    if ctx.run.kind in TELL_BEGINNINGS:
+        told = main_argument(given) if isinstance(given, dict) else ""
+        ctx.emit("tool_started", {"tool_id": call.tool.id, "argument": excerpt(told)}, call.step)
     return await use_tool(ctx, replace(call, input=given))
 
 

@@ -11,4 +11,6 @@ class AgentsConfig(AppConfig):
     def ready(self) -> None:
         """Import what registers itself."""
         from agents import agent_runs, conversation, embedding, nodes, tool_runs, tools  # noqa: F401
+        from agents.code_tasks import program as code_tasks  # noqa: F401
         from agents.drafts import applying  # noqa: F401
+        from agents.jobs import callbacks, plugins, program  # noqa: F401

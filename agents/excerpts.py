@@ -6,6 +6,7 @@ import orjson
 
 from config.masking import CUT, cut, mask
 
+MAIN = ("path", "command", "pattern", "message", "root", "url", "query")  # what a call may be about
 EVENT_MOST = 2_000  # characters of an input or output that an event repeats; the step has it whole
 
 
@@ -22,3 +23,11 @@ def summary(value: Any, most: int = CUT) -> str:
     """One text that shows the masked value, cut."""
     shown = excerpt(value, most)
     return shown if isinstance(shown, str) else orjson.dumps(shown, default=str).decode()
+
+
+def main_argument(arguments: dict[str, Any]) -> str:
+    """What a tool call is about, in a line: its path, command, pattern or message."""
+    for name in MAIN:
+        if isinstance(value := arguments.get(name), str) and value:
+            return cut(" ".join(value.split()), CUT)
+    return ""

@@ -2,7 +2,8 @@
 
 An idempotent tool may be called again under the same key, so its step is ledger enough. For any other an intent is
 recorded first. When an engine dies between the intent and the outcome nobody knows whether the tool has acted: the run
-is paused as in doubt, and a person decides whether it is called again.
+is paused as in doubt, and a person decides whether it is called again. Of a tool that acts within its run alone (a
+command in a task's workspace) the model is told instead, and decides.
 """
 
 import itertools
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from agents.errors import ToolExecutionError
 from agents.tools.registry import ToolCall
 from config.errors import DomainError
 from orchestration.approvals import IN_DOUBT, Question, call_digest
@@ -25,6 +27,9 @@ IN_DOUBT_TEXT = (
 )
 
 
+BROKEN_OFF = "The worker ended while this was under way, and it was not done again: look at what has come of it first."
+
+
 async def once(ctx: "RunContext", call: ToolCall, work: Callable[[], Awaitable[Any]]) -> Any:
     """What `work`, which makes the call, answers; a call whose outcome is unknown is made again only if a person says
     so.
@@ -36,6 +41,8 @@ async def once(ctx: "RunContext", call: ToolCall, work: Callable[[], Awaitable[A
         if f"{call.step}#intent-{number}" not in ctx.run.recorded:
             return await _act(ctx, call, work, number, digest)
         if f"{call.step}#outcome-{number}" not in ctx.run.recorded:
+            if call.tool.contained:
+                raise ToolExecutionError(BROKEN_OFF)
             await ctx.approval(f"{call.step}#in-doubt-{number}", _doubt(call, digest))
     raise AssertionError("unreachable")
 

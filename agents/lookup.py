@@ -1,6 +1,6 @@
-"""Which agents there are: a tenant's own, and two that every tenant has and nobody can change.
+"""Which agents there are: a tenant's own, and built-in ones that every tenant has and nobody can change.
 
-The built-in ones pick routes and judge conditions for workflows.
+Two pick routes and judge conditions for workflows; the others do jobs (agents/jobs/plugins/).
 """
 
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ class AgentSpec:
     output_schema: dict[str, Any] | None = None
     recalls: bool = True
     remembers: bool = True
+    aliases: tuple[tuple[str, str], ...] = ()  # (a name that models use too, the tool that they mean)
 
 
 ROUTER = AgentSpec(
@@ -51,7 +52,7 @@ CONDITION_EVALUATOR = AgentSpec(
         "first condition that the output fulfils, or 0 when it fulfils none. Answer with the number and nothing else."
     ),
 )
-BUILT_IN: dict[str, AgentSpec] = {agent.id: agent for agent in (CONDITION_EVALUATOR, ROUTER)}
+BUILT_IN: dict[str, AgentSpec] = {agent.id: agent for agent in (CONDITION_EVALUATOR, ROUTER)}  # jobs add theirs
 
 
 def built_in_agents() -> list[AgentSpec]:

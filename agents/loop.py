@@ -68,6 +68,7 @@ async def run_agent(ctx: "RunContext", agent: AgentSpec, ask: Ask, *, prefix: st
     tools = acting.functions(await _tools(ctx, agent))
     messages = [*await _system(ctx, agent, ask, prefix), *ask.history, {"role": "user", "content": ask.message}]
     offered = [acting.function(name, tool) for name, tool in tools.items()]
+    tools |= {alias: tools[name] for alias, name in agent.aliases if name in tools}
     made: list[dict[str, Any]] = []
     repaired = False
     for turn in range(1, agent.max_turns + 1):

@@ -3,6 +3,7 @@
 It triages tickets, picks routes and conditions by the words they share with the input, calls tools that are named.
 """
 
+import contextlib
 import json
 import re
 import time
@@ -10,7 +11,9 @@ from typing import Any
 
 from agents import plain_requests, triage
 from agents.chat import FunctionCall, ModelReply, ModelRequest
+from agents.code_tasks import offline as coder
 from agents.excerpts import summary
+from agents.jobs import offline as jobs
 
 HONEST = (
     "This is Regente's built-in offline model. It follows fixed rules and understands little: it triages tickets, "
@@ -18,6 +21,7 @@ HONEST = (
     "names. Set LLM_BASE_URL or a provider's key to use a language model."
 )
 SIGNED = "(offline model)"
+CODER = "agent.coder"
 PIECE = re.compile(r"\S+\s*|\s+")  # a word at a time, as language models speak
 REMEMBERED = "What you remember"
 TABLE = re.compile(r"^(\w+)\((.*)\)$", re.MULTILINE)
@@ -52,7 +56,7 @@ class OfflineModel:
     async def complete(self, request: ModelRequest) -> ModelReply:
         """What the rules say."""
         began = time.perf_counter()
-        call = _wanted_call(request)
+        call = _coders_call(request) if request.agent_id == CODER else _wanted_call(request)
         text = "" if call else _answer(request)
         if request.on_text:
             for piece in PIECE.findall(text):
@@ -78,6 +82,12 @@ def _answer(request: ModelRequest) -> str:
         return best_condition(asked)
     if request.agent_id == "agent.router":
         return best_route(asked)
+    if request.agent_id == CODER:
+        objective, context = coder.parts(asked)
+        return coder.answer(objective, coder.next_call(objective, context), _last(request, "tool"))
+    if request.agent_id in jobs.ANSWERS:
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # a conversation with it, not a job
+            return jobs.ANSWERS[request.agent_id](asked)
     if triage.is_wanted(f"{instructions}\n{asked}"):
         tickets = _tickets(request)
         if tickets is not None:
@@ -179,6 +189,14 @@ def _wanted_call(request: ModelRequest) -> FunctionCall | None:
             if given is not None:
                 return FunctionCall("call_offline", function["name"], json.dumps(given, ensure_ascii=False))
     return None
+
+
+def _coders_call(request: ModelRequest) -> FunctionCall | None:
+    """The one call of a code task; none once it has been made."""
+    if _last(request, "tool"):
+        return None
+    call = coder.next_call(*coder.parts(_last(request, "user")))
+    return FunctionCall("call_offline", call[0], json.dumps(call[1], ensure_ascii=False)) if call else None
 
 
 def _arguments(schema: dict[str, Any], asked: str) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """One command under bubblewrap: no network, no environment, nothing of this machine but its system files, bounded.
 
+A command may be given a room: the one folder that it can write in, which outlives it (agents/code_tasks/workspace.py).
 Where no sandbox can be made nothing runs at all: `unavailable()` says why.
 """
 
@@ -15,7 +16,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin")
+from agents.sandbox_watch import outgrown
+
+SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/alternatives", "/etc/ld.so.cache")
+ROOM = "/workspace"
 CERTAIN_S = 2.0
 NOBODY = 65534
 MIB = 1024 * 1024
@@ -23,7 +27,9 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """What a command may use. Memory, time of the processor and file sizes are per process."""
+    """What a command may use. `memory`, `cpu_s` and `file_size` are per process, `memory_in_all` and `disk` of all that
+    it starts and of its room; who goes beyond those two is stopped.
+    """
 
     wall_s: float = 10.0
     cpu_s: int = 10
@@ -31,16 +37,28 @@ class Limits:
     file_size: int = 64 * MIB
     processes: int = 32
     output: int = 1 * MIB
+    memory_in_all: int = 512 * MIB
+    disk: int = 1024 * MIB
+
+
+@dataclass(frozen=True)
+class Room:
+    """A folder of ours that the command works in, and whose it is there; `more` are further ones that it may read."""
+
+    path: Path
+    user: int
+    more: tuple[tuple[Path, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How it ended; `returncode` is None when it was stopped for its time, negative for a signal."""
+    """How it ended; `returncode` is None when we stopped it, `stopped` then says for what: time, memory or disk."""
 
     returncode: int | None
     stdout: bytes
     stderr: bytes
     cut: bool  # there was more output than may be kept
+    stopped: str = ""
 
 
 # Within the sandbox, before the command: limits of this process and its children.
@@ -65,33 +83,43 @@ def python() -> str:
     return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
 
 
-def _isolation() -> tuple[list[str], int]:
+def stranger() -> int:
+    """A user that nobody is."""
+    return 2_000_000_000 + secrets.randbelow(100_000_000)
+
+
+def _isolation(user: int) -> tuple[list[str], int]:
     """(options, the user to become once limits are set). Without root a user namespace stands between us and the
     command. No number of processes is too many for root, in its namespaces too, so root becomes a user that nobody is,
-    another one each time, as processes are counted by user.
+    another one for each room or else each time, as processes are counted by user.
     """
     if os.geteuid() != 0:
         return ["--unshare-all", "--cap-drop", "ALL", "--uid", str(NOBODY), "--gid", str(NOBODY)], 0
     apart = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     become = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    return apart + become, 2_000_000_000 + secrets.randbelow(100_000_000)
+    return apart + become, user
 
 
-def _command(argv: list[str], limits: Limits) -> list[str]:
-    binds = [part for folder in SYSTEM if Path(folder).exists() for part in ("--ro-bind", folder, folder)]
+def _command(argv: list[str], limits: Limits, room: Room | None = None) -> list[str]:
+    binds = ["--perms", "0755", "--dir", "/etc"]
+    binds += [part for folder in SYSTEM if Path(folder).exists() for part in ("--ro-bind", folder, folder)]
     if not sys.base_prefix.startswith("/usr"):
         for parent in reversed(Path(sys.base_prefix).parents[:-1]):
             binds += ["--perms", "0755", "--dir", str(parent)]
         binds += ["--ro-bind", sys.base_prefix, sys.base_prefix]
-    isolation, user = _isolation()
+    isolation, user = _isolation(room.user if room else stranger())
+    home = ROOM if room else "/tmp"
+    own = ["--bind", str(room.path), ROOM] if room else []
+    own += [part for path, seen_as in (room.more if room else ()) for part in ("--ro-bind", str(path), seen_as)]
     limiter = LIMITER % (vars(limits) | {"user": user})
     return [
         *(shutil.which("bwrap") or "bwrap", "--die-with-parent", "--new-session", "--clearenv"),
         *(*isolation, "--hostname", "sandbox"),
         *(*binds, "--proc", "/proc", "--dev", "/dev"),
         *("--perms", "1777", "--size", str(limits.file_size), "--tmpfs", "/tmp"),
+        *own,
         *("--remount-ro", "/dev", "--remount-ro", "/"),  # all else that could be written is the machine's memory
-        *("--chdir", "/tmp", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "HOME", "/tmp", "--setenv", "LANG"),
+        *("--chdir", home, "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "HOME", "/tmp", "--setenv", "LANG"),
         *("C.UTF-8", "--", python(), "-I", "-S", "-c", limiter, *argv),
     ]
 
@@ -112,11 +140,11 @@ def unavailable() -> str:
     return ""
 
 
-async def run(argv: list[str], stdin: bytes = b"", limits: Limits | None = None) -> Outcome:
+async def run(argv: list[str], stdin: bytes = b"", limits: Limits | None = None, room: Room | None = None) -> Outcome:
     """The command's outcome; it and all that it started are gone afterwards, also when the caller is cancelled."""
     limits = limits or Limits()
     process = await asyncio.create_subprocess_exec(
-        *_command(argv, limits),
+        *_command(argv, limits, room),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -125,20 +153,20 @@ async def run(argv: list[str], stdin: bytes = b"", limits: Limits | None = None)
     )
     assert process.stdin and process.stdout and process.stderr
     reading = [asyncio.create_task(_read(stream, limits.output)) for stream in (process.stdout, process.stderr)]
-    in_time = True
+    watch = asyncio.create_task(outgrown(process.pid, room.path if room else None, limits.memory_in_all, limits.disk))
+    writing = asyncio.create_task(_write(process.stdin, stdin))
+    ending = asyncio.create_task(process.wait())
     try:
-        try:
-            async with asyncio.timeout(limits.wall_s):
-                await _write(process.stdin, stdin)
-                await process.wait()
-        except TimeoutError:
-            in_time = False
+        await asyncio.wait({ending, watch}, timeout=limits.wall_s, return_when=asyncio.FIRST_COMPLETED)
+        stopped = "" if ending.done() else (watch.result() if watch.done() else "time")
     finally:
+        for task in (watch, writing):
+            task.cancel()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # bwrap's child dies with it, and the pid namespace with that
         await process.wait()
     (out, cut_out), (err, cut_err) = await asyncio.gather(*reading)
-    return Outcome(process.returncode if in_time else None, out, err, cut_out or cut_err)
+    return Outcome(None if stopped else process.returncode, out, err, cut_out or cut_err, stopped)
 
 
 async def _write(stream: asyncio.StreamWriter, content: bytes) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import redis
 from django.conf import settings
 from django.db import Error, connection
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django_prometheus.exports import ExportToDjangoView
@@ -20,11 +19,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import Operators
-from accounts.tenancy import everywhere
 from config.errors import handler404
 from config.fields import iso
 from orchestration.health import engine_health
-from orchestration.models import Run, Status
 
 STARTED = time.monotonic()
 ABOUT = {"message": "Regente API", "version": settings.VERSION, "api": "/api/v1"}
@@ -90,40 +87,6 @@ class LiveView(PublicView):
                 "uptime": round(time.monotonic() - STARTED, 3),
             }
         )
-
-
-TASK_STATES = ("pending", "running", "completed", "failed", "cancelled")
-
-
-def task_counts() -> dict[str, int]:
-    """How many code tasks there are, by the contract's states."""
-    counts = dict.fromkeys(("total", *TASK_STATES), 0)
-    rows = Run.all_tenants.filter(kind="task").order_by().values_list("status").annotate(number=Count("*"))
-    with everywhere():
-        found_rows = list(rows)
-    for status, found in found_rows:
-        counts["running" if status == Status.PAUSED else status] += found
-        counts["total"] += found
-    return counts
-
-
-class TaskHealthView(PublicView):
-    """`/health`."""
-
-    @extend_schema(
-        responses=inline_serializer(
-            "Health",
-            {
-                "status": serializers.CharField(),
-                "tasks": inline_serializer(
-                    "TaskCounts", {name: serializers.IntegerField() for name in ("total", *TASK_STATES)}
-                ),
-            },
-        )
-    )
-    def get(self, request: Request) -> Response:
-        """healthy, and the number of tasks in each state."""
-        return Response({"status": "healthy", "tasks": task_counts()})
 
 
 @cache

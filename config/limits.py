@@ -53,13 +53,14 @@ class Standing:
     ends_in_ms: int
     refused: bool
 
-    def headers(self) -> dict[str, str]:
-        """The contract's headers (seed 000 §17)."""
-        ends = datetime.fromtimestamp(time.time() + self.ends_in_ms / 1000, UTC)
+    def headers(self, in_seconds: bool = False) -> dict[str, str]:
+        """The contract's headers; the window's end is a time (seed 000 §17), or in seconds since 1970 (seed 003)."""
+        at = time.time() + self.ends_in_ms / 1000
+        ends = str(round(at)) if in_seconds else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
         return {
             "X-RateLimit-Limit": str(self.limit),
             "X-RateLimit-Remaining": str(self.left),
-            "X-RateLimit-Reset": f"{ends:%Y-%m-%dT%H:%M:%SZ}",
+            "X-RateLimit-Reset": ends,
         }
 
     @property
@@ -159,6 +160,17 @@ def pass_caller(request: HttpRequest, identity: Any) -> None:
         own = Limit("api_key", str(identity.key_id), settings.RATE_LIMIT_API_KEY)
     else:
         own = Limit("user", str(identity.user.pk), settings.RATE_LIMIT_USER)
+    _pass(request, [own, Limit("tenant", identity.tenant_id, settings.RATE_LIMIT_TENANT)])
+
+
+def pass_task_address(request: HttpRequest) -> None:
+    """Count a request to /tasks of nobody known."""
+    _pass(request, [Limit("tasks", origin.address(request), settings.RATE_LIMIT_TASKS)])
+
+
+def pass_task_caller(request: HttpRequest, identity: Any) -> None:
+    """Count a request to /tasks of a known caller, among all that their tenant makes."""
+    own = Limit("tasks", str(identity.user.pk), settings.RATE_LIMIT_TASKS)
     _pass(request, [own, Limit("tenant", identity.tenant_id, settings.RATE_LIMIT_TENANT)])
 
 

@@ -72,7 +72,7 @@ class RateLimitMiddleware:
         response = self.get_response(request)
         standing = getattr(request, "rate_limit", None)
         if standing is not None:
-            for name, value in standing.headers().items():
+            for name, value in standing.headers(in_seconds=request.path.startswith("/tasks")).items():
                 response[name] = value
         return response
 

@@ -145,6 +145,7 @@ RATE_LIMIT_IP = env_int("RATE_LIMIT_IP", 100)
 RATE_LIMIT_USER = env_int("RATE_LIMIT_USER", 1_000)
 RATE_LIMIT_API_KEY = env_int("RATE_LIMIT_API_KEY", 5_000)
 RATE_LIMIT_TENANT = env_int("RATE_LIMIT_TENANT", 10_000)
+RATE_LIMIT_TASKS = env_int("RATE_LIMIT_TASKS", 600)  # to /tasks, by user, or by address without credentials
 RATE_LIMIT_LOGIN = env_int("RATE_LIMIT_LOGIN", 10)  # attempts by account and address
 RATE_LIMIT_LLM = env_int("RATE_LIMIT_LLM", 1_000)  # model calls by user
 API_BODY_LIMIT = env_int("API_BODY_LIMIT", 1024 * 1024, least=1024)
@@ -157,7 +158,12 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Durable agent runs behind five API contracts.",
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.1",
-    "ENUM_NAME_OVERRIDES": {"ModeEnum": "orchestration.models.Mode", "TableModeEnum": "memory.datastore.tables.MODES"},
+    "ENUM_NAME_OVERRIDES": {
+        "ModeEnum": "orchestration.models.Mode",
+        "TableModeEnum": "memory.datastore.tables.MODES",
+        "JobStatusEnum": "agents.jobs.shapes.STATUSES",
+        "TaskStateEnum": "agents.code_tasks.shapes.STATES",
+    },
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
@@ -207,7 +213,7 @@ ENGINE_DRAIN_S = env_float("ENGINE_DRAIN_S", 10.0)
 ENGINE_MAX_DEATHS = env_int("ENGINE_MAX_DEATHS", 3, least=1)
 TEAM_AGENTS_MOST = env_int("TEAM_AGENTS_MOST", 50, least=1, most=1_000)
 ENGINE_TENANT_CAP = env_int("ENGINE_TENANT_CAP", 0)  # running runs per tenant over all engines; 0 = no cap
-ENGINE_KIND_CAPS: dict[str, int] = {}  # {"task": 5}: running runs per tenant and kind
+ENGINE_KIND_CAPS: dict[str, int] = {}  # {"conversation": 50}: running runs per tenant and kind
 OUTBOUND_ALLOW = env_list("OUTBOUND_ALLOW")
 
 # ---- Celery: the doorbell and the host; it keeps no state (docs/decisions/001-postgres-is-the-queue.md)
@@ -236,6 +242,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "orchestration.sweep_leases", "schedule": 5.0, "options": {"expires": 5}},
     "forget": {"task": "memory.purge_expired", "schedule": 60.0, "options": {"expires": 60}},
     "seal": {"task": "governance.seal_audit", "schedule": 5.0, "options": {"expires": 5}},
+    "tidy": {"task": "agents.tidy_workspaces", "schedule": 600.0, "options": {"expires": 600}},
     "index": {"task": "memory.index", "schedule": 600.0, "options": {"expires": 600}},
 }
 
@@ -268,7 +275,15 @@ if FILES_BUCKET:
 EMBEDDING_MODEL = env_text("EMBEDDING_MODEL")  # empty = the static embeddings in the package
 EMBEDDING_SAME_SUBJECT = env_float("EMBEDDING_SAME_SUBJECT", 0.0, least=0.0)  # raw cosine that stands for 0.7
 
-# ---- agents: models
+# ---- agents: models, jobs, code tasks
+JOB_TIMEOUT_S = env_float("JOB_TIMEOUT_S", 1_800.0, least=1.0)
+TASKS_ANONYMOUS = env_bool("TASKS_ANONYMOUS", default=EMBEDDED)  # /tasks without credentials, from this machine alone
+TASKS_PER_USER = env_int("TASKS_PER_USER", 5, least=1)  # that run at a time; the rest wait
+TASK_TURNS_MOST = env_int("TASK_TURNS_MOST", 50, least=1)  # model calls of one task
+TASK_MEMORY_BYTES = env_int("TASK_MEMORY_MB", 512, least=64) * 1024 * 1024  # of a command and all that it starts
+TASK_DISK_BYTES = env_int("TASK_DISK_MB", 1_024, least=16) * 1024 * 1024  # of a task's workspace
+TASK_KEEP_DAYS = env_int("TASK_KEEP_DAYS", 30, least=1)  # a finished task's workspace; its record and files stay
+TASK_GIT_ALLOW = env_list("TASK_GIT_ALLOW")  # folders of this machine whose repositories tasks may begin with
 LLM_BASE_URL = env_text("LLM_BASE_URL")
 LLM_API_KEY = env_text("LLM_API_KEY")
 LLM_MODEL = env_text("LLM_MODEL")

@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from config.api import route
 from config.documentation import OpenAPIView, RedocView, SwaggerView
-from config.health import ApiRootView, LiveView, MetricsView, ReadyView, RootView, TaskHealthView, unknown_path
+from config.health import ApiRootView, LiveView, MetricsView, ReadyView, RootView, unknown_path
 
 handler400 = "config.errors.handler400"
 handler403 = "config.errors.handler403"
@@ -25,7 +25,6 @@ api: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", RootView.as_view()),
     route("healthz", LiveView.as_view()),
-    route("health", TaskHealthView.as_view()),
     route("readyz", ReadyView.as_view()),
     route("metrics", MetricsView.as_view()),
     route("docs", SwaggerView.as_view()),
@@ -33,6 +32,8 @@ urlpatterns = [
     route(r"openapi\.json", OpenAPIView.as_view()),
     route("api/v1", ApiRootView.as_view()),
     path("api/v1/", include(api)),
+    path("api/ai/", include("agents.job_urls")),
+    path("", include("agents.task_urls")),
     re_path("^admin$", admin.site.admin_view(admin.site.index)),
     path("admin/", admin.site.urls),
     re_path("", unknown_path),

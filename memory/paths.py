@@ -3,8 +3,10 @@
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import EINVAL
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -48,7 +50,13 @@ def _wrong(path: str) -> str:
 
 
 class Folder:
-    """A folder out of which no path leads: each part is opened from the one before, and no link is followed."""
+    """A folder out of which no path leads: each part is opened from the one before, and no link is followed.
+
+    What is made in it has these modes, and belongs to `owner` where that is another user than we are.
+    """
+
+    mode, folder_mode = 0o600, 0o700
+    owner: int | None = None
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -56,8 +64,11 @@ class Folder:
     def read(self, path: str, start: int = 0, most: int = -1) -> bytes:
         """The file's bytes from `start` on, at most so many."""
         with self._parent(path) as (folder, name):
-            file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe must keep nobody waiting
+            file = os.open(name, flags, dir_fd=folder)
         with os.fdopen(file, "rb") as opened:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise OSError(EINVAL, "it is no regular file")
             opened.seek(start)
             return opened.read(most)
 
@@ -66,9 +77,10 @@ class Folder:
         with self._parent(path, make=True) as (folder, name):
             draft = f".{secrets.token_hex(8)}.tmp"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            with os.fdopen(os.open(draft, flags, 0o600, dir_fd=folder), "wb") as opened:
+            with os.fdopen(os.open(draft, flags, self.mode, dir_fd=folder), "wb") as opened:
                 opened.write(content)
                 opened.flush()
+                self._own(opened.fileno())
                 os.fsync(opened.fileno())
             os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
 
@@ -104,10 +116,19 @@ class Folder:
         finally:
             os.close(at)
 
-    @staticmethod
-    def _down(at: int, folder: str, make: bool) -> int:
+    def _down(self, at: int, folder: str, make: bool) -> int:
         """The descriptor of a folder in the open one; OSError for a link."""
+        made = False
         if make:
             with suppress(FileExistsError):
-                os.mkdir(folder, 0o700, dir_fd=at)
-        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+                os.mkdir(folder, self.folder_mode, dir_fd=at)
+                made = True
+        down = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+        if made:
+            self._own(down)
+        return down
+
+    def _own(self, what: int | Path) -> None:
+        """Give it to the owner."""
+        if self.owner is not None:
+            os.chown(what, self.owner, self.owner)

@@ -24,7 +24,12 @@ REMEMBERED_DAYS = 30
 
 # One claim at a time, so that caps are exact; it takes about a millisecond.
 SERIALISE = f"SELECT pg_advisory_xact_lock({LOCK_CLASS}, {CLAIM_LOCK})"
-CLAIM = """
+BY_USER = "task"  # the kind of which each user may have only so many under way; the rest wait (RULINGS §10)
+_RANK = "(r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds'"
+_COLUMNS = f"""r.id, r.tenant_id, r.kind,
+            r.held_against >= %(quarantine)s AND r.cancel_requested = false AS suspect, {_RANK} AS rank"""
+_CLAIMABLE = "r.owner IS NULL AND r.due_at <= now() AND r.tenant_id = t.id"
+CLAIM = f"""
 WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by jumping along the index
     (SELECT tenant_id FROM orchestration_run WHERE owner IS NULL AND due_at IS NOT NULL ORDER BY tenant_id LIMIT 1)
     UNION ALL
@@ -33,6 +38,9 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
     FROM waiting w WHERE w.tenant_id IS NOT NULL
 ), live AS (  -- counted from the leases themselves: a counter of its own could leak
     SELECT tenant_id, kind, count(*) AS n FROM orchestration_run WHERE owner IS NOT NULL GROUP BY tenant_id, kind
+), busy AS (  -- how many a user has begun and not ended, of the kind that is counted by user
+    SELECT tenant_id, created_by, count(*) AS n FROM orchestration_run
+    WHERE kind = '{BY_USER}' AND status IN ('running', 'paused') GROUP BY tenant_id, created_by
 ), tenants AS (
     SELECT t.id, greatest(t.weight, 1) AS weight, coalesce(t.max_running, nullif(%(tenant_cap)s, 0)) AS cap,
            coalesce((SELECT sum(n) FROM live l WHERE l.tenant_id = t.id), 0) AS running
@@ -44,11 +52,15 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
            row_number() OVER (PARTITION BY t.id, c.kind ORDER BY c.rank) AS nth_of_kind,
            row_number() OVER (PARTITION BY c.suspect ORDER BY c.rank) AS nth_suspect
     FROM tenants t CROSS JOIN LATERAL (
-        SELECT r.id, r.tenant_id, r.kind, r.held_against >= %(quarantine)s AND r.cancel_requested = false AS suspect,
-               (r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds' AS rank
-        FROM orchestration_run r
-        WHERE r.owner IS NULL AND r.due_at <= now() AND r.tenant_id = t.id
-        ORDER BY (r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds' LIMIT %(most)s
+        (SELECT {_COLUMNS} FROM orchestration_run r
+        WHERE {_CLAIMABLE} AND r.kind <> '{BY_USER}' ORDER BY {_RANK} LIMIT %(most)s)
+        UNION ALL  -- apart, so that those of a user who has enough of them under way stand in nobody's way
+        (SELECT q.id, q.tenant_id, q.kind, q.suspect, q.rank FROM (
+            SELECT {_COLUMNS}, r.status <> 'pending' AS begun, b.n,
+                row_number() OVER (PARTITION BY r.created_by, r.status <> 'pending' ORDER BY {_RANK}) AS nth
+            FROM orchestration_run r LEFT JOIN busy b ON b.tenant_id = r.tenant_id AND b.created_by = r.created_by
+            WHERE {_CLAIMABLE} AND r.kind = '{BY_USER}'
+        ) q WHERE q.begun OR q.nth + coalesce(q.n, 0) <= %(user_cap)s ORDER BY q.rank LIMIT %(most)s)
     ) c
 ), fair AS (  -- each tenant's next run is weighed by what the tenant already has running
     SELECT c.id FROM candidates c
@@ -224,6 +236,7 @@ class ClaimLimits:
     tenant_cap: int
     kind_caps: dict[str, int]
     suspect_free: bool
+    user_cap: int = 5  # of the kind BY_USER
 
 
 async def claim(connection: AsyncConnection, owner: str, limits: ClaimLimits) -> list[RunInfo]:
@@ -234,6 +247,7 @@ async def claim(connection: AsyncConnection, owner: str, limits: ClaimLimits) ->
         "tenant_cap": limits.tenant_cap,
         "kind_caps": json.dumps(limits.kind_caps),
         "suspect_free": limits.suspect_free,
+        "user_cap": limits.user_cap,
         "quarantine": QUARANTINE_DEATHS,
     }
     async with connection.transaction(), connection.cursor(row_factory=class_row(RunInfo)) as cursor:

@@ -304,14 +304,7 @@ class RunContext:
             if tell:
                 self.emit(*tell("started", {"id": id}), name)
             await self.write_wait(row, None)
-        ended = self.run.inbox.children.get(name)
-        while ended is None:
-            until = now() + timedelta(seconds=CHILD_NET_S)
-            wait = Wait(name, "child", until, asyncio.get_running_loop().create_future())
-            try:
-                ended = await self.branches.park(wait)
-            except TimeoutError:
-                ended = (await self.engine.inbox(self.run.id)).children.get(name)
+        ended = await self.child_end(name)
         if ended["status"] != "completed":
             told = ended["result"] if isinstance(ended["result"], dict) else {}
             error = told.get("error") or f"The {kind} {subject_id} ended {ended['status']}."
@@ -326,6 +319,18 @@ class RunContext:
             self.emit(*tell("completed", ended), name)
         await self.record(row, None, time.perf_counter(), recordable(ended["result"]), wait=True)
         return ended["result"]
+
+    async def child_end(self, name: str) -> dict[str, Any]:
+        """The end {id, status, result, failure_reason, …} of the child that was started under this name."""
+        ended = self.run.inbox.children.get(name)
+        while ended is None:
+            until = now() + timedelta(seconds=CHILD_NET_S)
+            wait = Wait(name, "child", until, asyncio.get_running_loop().create_future())
+            try:
+                ended = await self.branches.park(wait)
+            except TimeoutError:
+                ended = (await self.engine.inbox(self.run.id)).children.get(name)
+        return ended
 
     def deliver(self, inbox: Inbox) -> None:
         """Hand what has come in to the waits that it is for; the rest is kept for later waits."""

@@ -123,11 +123,16 @@ class Run(TenantModel):
                 fields=["parent", "parent_step"], condition=Q(parent__isnull=False), name="run_child_once"
             ),
         ]
-        # run_queue, on (tenant, due_at less 30 s per level of priority), is an expression: see the migration.
+        # run_queue and run_task_queue, by tenant and due_at less 30 s per level of priority, are in the migrations.
         indexes = [
             models.Index(fields=["tenant", "id"], name="run_of_tenant"),
             models.Index(fields=["subject_id", "id"], name="run_of_subject"),
             models.Index(fields=["owner"], name="run_leased", condition=Q(owner__isnull=False)),
+            models.Index(
+                fields=["tenant", "created_by"],
+                name="run_task_begun",
+                condition=Q(kind="task", status__in=("running", "paused")),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -124,7 +124,8 @@ class Engine:
             return False
         most = min(free, settings.ENGINE_CLAIM_BATCH)
         suspect = any(held.run.held_against >= claims.QUARANTINE_DEATHS for held in self.held.values())
-        limits = ClaimLimits(most, settings.ENGINE_TENANT_CAP, settings.ENGINE_KIND_CAPS, not suspect)
+        caps = settings.ENGINE_TENANT_CAP, settings.ENGINE_KIND_CAPS
+        limits = ClaimLimits(most, *caps, suspect_free=not suspect, user_cap=settings.TASKS_PER_USER)
         self.claimed_at = time.monotonic()
         runs = await claims.claim(connection, self.name, limits)
         for run in runs:

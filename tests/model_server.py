@@ -12,6 +12,7 @@ in the messages' texts script an answer; of several marks of one kind the last o
     <<break: 3>>             hang up after so many pieces of a streamed answer, once per text that says so
     <<call: tool {"a": 1}>>  call this function once, then answer
     <<call*3: tool {}>>      call it until three results are there
+    <<step: tool {"a": 1}>>  call this function; of several such marks each in its turn
     <<delay: 250>>           answer after 250 ms
     <<status: 429>>          answer with this HTTP status
     <<fail: key 2>>          the first two calls of that key get HTTP 500
@@ -31,7 +32,7 @@ from typing import Any, Self
 
 import orjson
 
-MARK = re.compile(r"<<(say|words|clock|pace|break|call(?:\*\d+)?|delay|status|fail):\s*(.*?)>>", re.DOTALL)
+MARK = re.compile(r"<<(say|words|clock|pace|break|call(?:\*\d+)?|step|delay|status|fail):\s*(.*?)>>", re.DOTALL)
 HEAD_END = b"\r\n\r\n"
 LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
 DIMENSIONS = 26  # of its embeddings
@@ -85,7 +86,8 @@ class Scripter:
             key, _, times = marks["fail"].partition(" ")
             self.seen[key] += 1
             script.status = 500 if self.seen[key] <= int(times) else script.status
-        script.call = self.next_call(request, marks)
+        steps = [value for kind, value in MARK.findall(text) if kind == "step"] if "step" in marks else []
+        script.call = self.next_step(request, steps) if steps else self.next_call(request, marks)
         return script
 
     @staticmethod
@@ -97,8 +99,19 @@ class Scripter:
         results = sum(message.get("role") == "tool" for message in request["messages"])
         if results >= int(mark.partition("*")[2] or 1):
             return None
-        name, _, arguments = unescaped(marks[mark]).partition(" ")
-        return name, arguments.strip() or "{}"
+        return _call(marks[mark])
+
+    @staticmethod
+    def next_step(request: dict[str, Any], steps: list[str]) -> tuple[str, str] | None:
+        """The function whose turn it is, or None when all of them have had theirs."""
+        results = sum(message.get("role") == "tool" for message in request["messages"])
+        return _call(steps[results]) if results < len(steps) else None
+
+
+def _call(mark: str) -> tuple[str, str]:
+    """(function, its arguments) of a mark."""
+    name, _, arguments = unescaped(mark).partition(" ")
+    return name, arguments.strip() or "{}"
 
 
 def unescaped(text: str) -> str:

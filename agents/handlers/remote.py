@@ -2,11 +2,9 @@
 
 import time
 from collections import deque
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from standardwebhooks import Webhook
 
 from agents.errors import ToolExecutionError, ToolUnavailable
 from agents.excerpts import summary
@@ -15,6 +13,7 @@ from agents.handlers.http import output, run_headers
 from agents.tools.registry import ToolCall
 from governance import outbound
 from governance.outbound import Unreachable
+from orchestration.webhooks import signed
 
 TIMEOUT_S = 300.0
 FAULTS, WITHIN_S = 5, 60.0  # a server that failed so often is left alone for as long (FACTS, Tools)
@@ -66,17 +65,6 @@ async def call_remote(call: ToolCall) -> Any:
     if answer.status == 429 or answer.status >= 500:
         raise ToolUnavailable(reason, answer.retry_after_s())
     raise ToolExecutionError(reason)
-
-
-def signed(secret: str, message_id: str, body: bytes) -> dict[str, str]:
-    """The three headers of Standard Webhooks; a repeated call has the id of the first one."""
-    now = datetime.now(UTC)
-    signature = Webhook(secret).sign(message_id, now, body.decode())
-    return {
-        "webhook-id": message_id,
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": signature,
-    }
 
 
 def _context(call: ToolCall) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from agents.models.agent import Agent
 from agents.models.conversation import Conversation, ConversationTurn
+from agents.models.job import AgentJob
 from agents.models.tool import HandlerType, RiskLevel, Tool
 
-__all__ = ["Agent", "Conversation", "ConversationTurn", "HandlerType", "RiskLevel", "Tool"]
+__all__ = ["Agent", "AgentJob", "Conversation", "ConversationTurn", "HandlerType", "RiskLevel", "Tool"]

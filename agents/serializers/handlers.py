@@ -1,7 +1,5 @@
 """What each kind of handler needs of a tool's handler_config, and which parts of it are secret."""
 
-import secrets
-from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,9 +11,9 @@ from agents.models import HandlerType
 from config.errors import DomainError
 from config.masking import MASK
 from governance.outbound import METHODS, checked_headers, target
+from orchestration.webhooks import new_secret, secret_fault
 
 Checked = tuple[dict[str, Any], dict[str, Any]]  # (what is shown, what is sealed)
-SECRET = "whsec_"
 
 
 def refuse(sentence: str) -> serializers.ValidationError:
@@ -70,21 +68,9 @@ def _remote(config: dict[str, Any], stored: dict[str, Any]) -> Checked:
     secret = config.get("secret") or stored.get("secret") or new_secret()
     if secret == MASK:
         secret = stored.get("secret") or new_secret()
-    if not isinstance(secret, str) or not _is_secret(secret):
-        raise refuse("secret: Must be whsec_ and 24 to 64 bytes in base64; leave it out to get one.")
+    if fault := secret_fault(secret):
+        raise refuse(f"secret: {fault}")
     return {"url": _url(config)}, {"headers": _headers(config, stored), "secret": secret}
-
-
-def _is_secret(secret: str) -> bool:
-    try:
-        return secret.startswith(SECRET) and 24 <= len(b64decode(secret.removeprefix(SECRET), validate=True)) <= 64
-    except ValueError:
-        return False
-
-
-def new_secret() -> str:
-    """A signing key as Standard Webhooks writes them."""
-    return SECRET + b64encode(secrets.token_bytes(32)).decode()
 
 
 def _mcp(config: dict[str, Any], stored: dict[str, Any]) -> Checked:

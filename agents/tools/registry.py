@@ -41,6 +41,7 @@ class ToolSpec:
     side_effects: tuple[str, ...] = ()
     idempotent: bool = True  # a call whose answer was lost may be made again
     acts_on: Callable[[dict[str, Any]], bool] | None = None
+    contained: bool = False  # it acts within its run alone: after a crash the model decides, and no person is asked
     needs_scope: bool = False  # only apps that name it in their scopes may call it
     remembers: bool = False  # it acts in a conversation's turn although that is a draft (RULINGS §7)
     staging: Staging | None = None
@@ -99,6 +100,7 @@ def tool(
     side_effects: tuple[str, ...] = (),
     idempotent: bool = True,
     acts_on: Callable[[dict[str, Any]], bool] | None = None,
+    contained: bool = False,
     needs_scope: bool = False,
     remembers: bool = False,
     staging: Staging | None = None,
@@ -116,6 +118,7 @@ def tool(
             side_effects=side_effects,
             idempotent=idempotent,
             acts_on=acts_on,
+            contained=contained,
             needs_scope=needs_scope,
             remembers=remembers,
             staging=staging,

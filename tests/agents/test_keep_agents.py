@@ -65,8 +65,9 @@ def test_the_list_is_an_array_with_the_built_in_agents_and_its_total(api: "APICl
     api.post(URL, AGENT, format="json")
     answer = api.get(URL)
     ids = [agent["id"] for agent in answer.json()]
-    assert ids == ["agent.condition_evaluator", "agent.router", AGENT["id"]]
-    assert answer["X-Total-Count"] == "3"
+    built_in = ["agent.condition_evaluator", "agent.router", "dummy", "predictive", "root_cause"]
+    assert ids == [*built_in, AGENT["id"]]
+    assert answer["X-Total-Count"] == "6"
     assert [agent["id"] for agent in api.get(f"{URL}?limit=1&offset=1").json()] == ["agent.router"]
 
 

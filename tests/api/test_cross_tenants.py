@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 from accounts.isolation import tenant_tables
 from accounts.members import create_api_key, find_member, invite
 from accounts.models import Tenant
-from agents.models import Agent, Conversation, ConversationTurn, Tool
+from agents.models import Agent, AgentJob, Conversation, ConversationTurn, Tool
 from governance.models import AuditEntry, Budget, BudgetLimit, Policy, PolicyDecision, ProviderKey, TenantSecret
 from memory.models import DataStore, File, FileVersion, MemoryEntry
 from orchestration.models import App, Approval, Change, Run, RunEvent, Signal, Step
@@ -115,7 +115,12 @@ def owned() -> dict[str, str]:
     asked = {"initial_prompt": MARK, "workflow_definition": definition}
     execution = Run.all_tenants.create(**of, kind="team", subject_id=str(team.pk), input=asked, status="running")
     ExecutionKeys.all_tenants.create(**of, run_id=execution.pk, sealed="x")
+    job = Run.all_tenants.create(**of, kind="agent_job", subject_id="dummy", input={"x": MARK}, status="pending")
+    AgentJob.all_tenants.create(**of, run_id=job.pk, related_type=MARK, callback_url=f"http://{MARK}.invalid")
+    task = Run.all_tenants.create(**of, kind="task", input={"objective": MARK}, status="completed")
     return {
+        "jobs": str(job.pk),
+        "tasks": str(task.pk),
         "teams": str(team.pk),
         "executions": str(execution.pk),
         "auth/api-keys": str(key.pk),
@@ -143,7 +148,7 @@ def filled(path: str, owned: dict[str, str]) -> str:
     """The path with the owner's ids; KeyError for an id that nobody has named an owner of."""
 
     def id_of(match: re.Match[str]) -> str:
-        parts = match.group(1).removeprefix("api/v1/").strip("/").split("/")
+        parts = match.group(1).removeprefix("api/v1/").removeprefix("api/ai/").strip("/").split("/")
         whole, last = "/".join(parts[-2:]), parts[-1]
         return f"{match.group(1)}{owned[whole] if whole in owned else owned[last]}"
 
@@ -158,7 +163,9 @@ def strangers(tenant: Tenant) -> dict[str, APIClient]:
     boss = find_member(tenant, make_user(tenant, "admin").pk)
     clients["read-only key"] = APIClient()
     clients["read-only key"].credentials(HTTP_X_API_KEY=create_api_key(boss, "k", ["read"])[1])
-    return clients | {"nobody": APIClient()}
+    clients["nobody"] = APIClient()
+    clients["nobody"].credentials(HTTP_X_FORWARDED_FOR="203.0.113.9")  # who sits at this machine may use /tasks
+    return clients
 
 
 def asked(client: APIClient, route: Route, path: str, body: Any, **more: str) -> tuple[int, str]:
@@ -203,7 +210,7 @@ def test_no_list_shows_what_is_another_tenants(tenant: Tenant, owned: dict[str, 
             for query in ("", "?limit=1000&scope=run", f"?search={MARK}", f"?user_id={uuid.uuid4()}"):
                 status, text = asked(client, route, f"/{route.path}{query}", None)
                 if (
-                    status not in REFUSED | {200, 400}
+                    status not in REFUSED | {200, 400, 422}
                     or MARK in text.replace(query, "")
                     or (name == "nobody" and status != 401)
                 ):

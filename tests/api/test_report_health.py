@@ -46,15 +46,17 @@ def test_healthz_lives_without_its_database(monkeypatch: pytest.MonkeyPatch) -> 
     assert Client().get("/readyz").status_code == 503
 
 
-def test_health_counts_tasks_of_every_state(tenant: Tenant) -> None:
+def test_health_counts_the_callers_tasks_of_every_state(tenant: Tenant) -> None:
     from orchestration.models import Run
 
     for status in ("pending", "running", "paused", "completed", "failed", "cancelled"):
         Run.all_tenants.create(tenant=tenant, kind="task", status=status)
     Run.all_tenants.create(tenant=tenant, kind="workflow", status="running")
-    body = Client().get("/health").json()
+    body: Any = log_in(make_user(tenant)).get("/health").json()
     assert body["status"] == "healthy"
     assert body["tasks"] == {"total": 6, "pending": 1, "running": 2, "completed": 1, "failed": 1, "cancelled": 1}
+    assert set(body["sandbox"]) == {"available", "reason"}
+    assert Client().get("/health").json()["tasks"]["total"] == 0, "another tenant's tasks are nobody else's business"
 
 
 def test_without_an_engine_it_is_not_ready() -> None:

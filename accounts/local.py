@@ -1,0 +1,68 @@
+"""Who works on this machine without credentials: a user of the tenant `local`, for /tasks alone (RULINGS §4)."""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest
+
+from accounts.authentication import Authenticator, Identity, establish, refuse_elsewhere
+from accounts.members import LOCAL
+from accounts.models import Membership, Role, Tenant, User
+from accounts.tenancy import bind, everywhere, open_scope
+from config import limits
+
+EMAIL = "local@regente.invalid"  # a domain that nobody can have; there is no password either
+FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_VIA", "HTTP_X_FORWARDED_HOST")
+NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class LocalAuthenticator(Authenticator):
+    """The authenticator of /tasks: credentials as everywhere, and none for who sits at this machine."""
+
+    pass_address = staticmethod(limits.pass_task_address)
+    pass_caller = staticmethod(limits.pass_task_caller)
+
+    def without_credentials(self, http: HttpRequest) -> tuple[User, Identity] | None:
+        """The local user; nobody where that is off, or the call may come from elsewhere."""
+        if not settings.TASKS_ANONYMOUS or not is_local(http):
+            return None
+        open_scope(http)
+        member = local_member()
+        bind(member.tenant_id)
+        identity = Identity(member.user, member.tenant, member.role)
+        establish(http, identity)
+        return identity.user, identity
+
+
+def is_local(request: HttpRequest) -> bool:
+    """True when the peer is this machine, no proxy has passed the call on, and no other site's page makes it.
+
+    The Host must be this machine's own name: a page whose name was made to point here (DNS rebinding) names its own.
+    """
+    if any(request.META.get(name) for name in FORWARDED):
+        return False
+    try:
+        peer = ip_address(request.META.get("REMOTE_ADDR", ""))
+        host = urlsplit(f"//{request.META.get('HTTP_HOST', '')}").hostname
+    except ValueError:
+        return False
+    if not peer.is_loopback or host not in NAMES:
+        return False
+    refuse_elsewhere(request)
+    return True
+
+
+def local_member() -> Membership:
+    """The local user's membership, made when it is first asked for."""
+    with everywhere():
+        rows = Membership.all_tenants.select_related("user", "tenant")
+        found = rows.filter(user__email=EMAIL).first()
+        if found is None:
+            with transaction.atomic():
+                tenant, _ = Tenant.objects.get_or_create(pk=LOCAL, defaults={"name": "This machine"})
+                user, _ = User.objects.get_or_create(email=EMAIL, defaults={"name": "Local", "password": "!"})
+                Membership.all_tenants.get_or_create(user=user, defaults={"tenant": tenant, "role": Role.USER})
+            found = rows.get(user__email=EMAIL)
+    return found

@@ -1,0 +1,74 @@
+"""Commands in a task's workspace: within the sandbox, or not at all."""
+
+from pathlib import Path
+
+from django.conf import settings
+
+from agents import sandbox
+from agents.code_tasks.workspace import Workspace
+from agents.errors import ToolExecutionError
+from agents.sandbox import MIB, Limits, Outcome
+
+# Without --norc bash would take the pipe that it reads from for a remote login's.
+SHELL = ("/bin/bash", "--norc", "-c") if Path("/bin/bash").exists() else ("/bin/sh", "-c")
+GIT_S = 30.0
+# Who commits, and whose folders may be looked into: the workspace belongs to another user than git's own folder says.
+GIT_SETTINGS = {
+    "safe.directory": "*",
+    "user.name": "Regente",
+    "user.email": "task@regente.invalid",
+    "init.defaultBranch": "main",
+    "core.pager": "cat",
+    "protocol.file.allow": "always",
+}
+
+
+def limits(wall_s: float) -> Limits:
+    """What a command of a task may use; the numbers of RELIABILITY S4."""
+    return Limits(
+        wall_s=wall_s,
+        cpu_s=round(wall_s) + 1,
+        memory=2048 * MIB,
+        file_size=settings.TASK_DISK_BYTES // 4,
+        processes=64,
+        output=64 * 1024,
+        memory_in_all=settings.TASK_MEMORY_BYTES,
+        disk=settings.TASK_DISK_BYTES,
+    )
+
+
+async def run(
+    space: Workspace, argv: list[str], wall_s: float, stdin: bytes = b"", *more: tuple[Path, str], output: int = 0
+) -> Outcome:
+    """The command's outcome; ToolExecutionError where there is no sandbox: it is never run bare."""
+    if why := sandbox.unavailable():
+        raise ToolExecutionError(f"Commands cannot run on this machine: {why}.")
+    space.check()
+    allowed = limits(wall_s)
+    if output:
+        allowed = Limits(**(vars(allowed) | {"output": output}))
+    return await sandbox.run(argv, stdin, allowed, space.room(*more))
+
+
+async def shell(space: Workspace, command: str, wall_s: float, stdin: bytes = b"") -> Outcome:
+    """A command line's outcome."""
+    return await run(space, [*SHELL, command], wall_s, stdin)
+
+
+async def git(
+    space: Workspace,
+    script: str,
+    *arguments: str,
+    stdin: bytes = b"",
+    output: int = 0,
+    more: tuple[Path, str] | None = None,
+) -> str:
+    """What a script of git commands prints; its arguments are $1, $2 …; ToolExecutionError with git's own words."""
+    named = [part for name, value in GIT_SETTINGS.items() for part in (name, value)]
+    setup = 'n=$1; shift; while [ "$n" -gt 0 ]; do git config --global "$1" "$2"; shift 2; n=$((n-1)); done; '
+    argv = [*SHELL, f"export HOME=/tmp; {setup}{script}", "git", str(len(GIT_SETTINGS)), *named, *arguments]
+    ended = await run(space, argv, GIT_S, stdin, *([more] if more else []), output=output)
+    if ended.returncode != 0:
+        told = (ended.stderr or ended.stdout).decode(errors="replace").strip()
+        raise ToolExecutionError(f"git: {told[-500:] or f'stopped for {ended.stopped}'}")
+    return ended.stdout.decode(errors="replace")

@@ -1,0 +1,37 @@
+"""The program "task": fill a workspace, have the agent work in it, report what has changed (seed 003)."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from agents.code_tasks import filling, reporting
+from agents.code_tasks.agent import coder, message
+from agents.code_tasks.workspace import Workspace
+from agents.loop import Ask, run_agent
+from config.errors import DomainError
+from orchestration.programs import program
+from orchestration.retry import Retry, StepFailed
+
+if TYPE_CHECKING:
+    from orchestration.context import RunContext
+
+KIND = "task"
+PREFIX = "task"  # of the names of the agent's steps
+REPORT = "report"
+
+
+@program(KIND)
+async def work(ctx: "RunContext") -> dict[str, Any]:
+    """{output}: the agent's last words; what it has changed is the report step's."""
+    asked, space = ctx.run.input, Workspace(ctx.run.id)
+    base = await ctx.step("workspace", filling.fill, ctx, space, type="workspace", silent=True, retry=Retry(2))
+    try:
+        turn = await run_agent(ctx, coder(), Ask(message(asked["objective"], asked.get("context"))), prefix=PREFIX)
+    except (StepFailed, DomainError):
+        await _report(ctx, space, base)
+        raise
+    await _report(ctx, space, base)
+    return {"output": turn.text}
+
+
+async def _report(ctx: "RunContext", space: Workspace, base: str) -> None:
+    await ctx.step(REPORT, partial(reporting.report, ctx, space, base), type=REPORT, silent=True)

@@ -1,0 +1,123 @@
+"""A task's workspace: a folder of DATA_DIR that only its commands, in the sandbox, and its file tools reach.
+
+Commands run as a user of the workspace's own, and may put anything into it: links, pipes, files that change while they
+are read. So nothing here follows a link, waits for a pipe, or trusts a size (RELIABILITY S5).
+"""
+
+import os
+import shutil
+import stat
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from agents import sandbox
+from agents.errors import ToolExecutionError
+from config.errors import Invalid
+from memory.paths import Folder
+
+GIT = ".git"
+FIRST_USER, USERS = 2_000_000_000, 100_000_000
+
+
+class Workspace(Folder):
+    """The workspace of one task."""
+
+    mode, folder_mode = 0o644, 0o755
+
+    def __init__(self, run_id: UUID) -> None:
+        super().__init__(settings.DATA_DIR / "workspaces" / str(run_id))
+        # Root's commands become this user; anybody else's stay who they are, within a user namespace.
+        self.owner = FIRST_USER + zlib.crc32(run_id.bytes) % USERS if os.geteuid() == 0 else None
+
+    def room(self, *more: tuple[Path, str]) -> sandbox.Room:
+        """The workspace as commands get it."""
+        return sandbox.Room(self.root, self.owner or sandbox.NOBODY, more)
+
+    def make(self) -> None:
+        """Make it anew, empty."""
+        self.remove()
+        self.root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else of this machine comes past it
+        self.root.mkdir(mode=self.folder_mode)
+        self._own(self.root)
+
+    def remove(self) -> None:
+        """It is gone, with all that is in it."""
+        shutil.rmtree(self.root, onerror=_opened_up)
+
+    def check(self) -> None:
+        """ToolExecutionError when it is not on this machine."""
+        if not self.root.is_dir():
+            raise ToolExecutionError(f"The task's workspace is not on this machine ({self.root.name}).")
+
+    def get(self, path: str, most: int) -> bytes:
+        """The beginning of a file; ToolExecutionError saying why not."""
+        try:
+            return self.read(inside(path), most=most)
+        except OSError as fault:
+            raise ToolExecutionError(f"Cannot read {path}: {why(fault)}.") from None
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write a file, and the folders that lead to it."""
+        try:
+            self.write(inside(path), content)
+        except OSError as fault:
+            raise ToolExecutionError(f"Cannot write {path}: {why(fault)}.") from None
+
+    def files(self, beneath: str = ".") -> Iterator[str]:
+        """The paths of the files in a folder and those below, in their order; git's own are left out."""
+        start = inside(beneath, "root")
+        try:
+            with self._folder(start) as opened:
+                for place, folders, names, at in os.fwalk(".", dir_fd=opened, follow_symlinks=False):
+                    folders[:] = sorted(name for name in folders if name != GIT)
+                    for name in sorted(names):
+                        if _is_file(name, at):
+                            yield os.path.normpath("/".join((start or ".", place, name)))
+        except OSError as fault:
+            raise ToolExecutionError(f"Cannot list {beneath}: {why(fault)}.") from None
+
+    @contextmanager
+    def _folder(self, path: str) -> Iterator[int]:
+        """The descriptor of a folder, to which no link leads."""
+        with self._parent(f"{path}/{GIT}" if path else GIT) as (folder, _):
+            yield folder
+
+
+def _opened_up(remove: Callable[..., Any], path: str, _: Any) -> None:
+    """Remove what a folder's own rights keep from being removed, if that is all that is in the way."""
+    with suppress(OSError):
+        os.chmod(os.path.dirname(path), 0o700)
+        os.chmod(path, 0o700, follow_symlinks=os.chmod not in os.supports_follow_symlinks)
+        remove(path)
+
+
+def _is_file(name: str, at: int) -> bool:
+    with suppress(OSError):  # gone by now
+        return stat.S_ISREG(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode)
+    return False
+
+
+def inside(path: str, field: str = "path") -> str:
+    """The path as it is within the workspace, whose own name commands know; "" for the workspace itself."""
+    plain = path.strip()
+    if plain == sandbox.ROOM or plain.startswith(f"{sandbox.ROOM}/"):
+        plain = plain[len(sandbox.ROOM) :]
+    parts = [part for part in plain.replace("\\", "/").split("/") if part not in ("", ".")]
+    if plain.startswith("/") and not path.strip().startswith(sandbox.ROOM):
+        raise Invalid({field: [f"Must be a path in the workspace, such as src/main.py, not {path[:100]!r}."]})
+    return "/".join(parts)
+
+
+def why(fault: OSError) -> str:
+    """The system's reason in words."""
+    if isinstance(fault, FileNotFoundError):
+        return "there is no such file or folder"
+    if fault.errno in (40, 20):  # ELOOP, ENOTDIR: a link, which is never followed
+        return "a part of the path is a link or no folder"
+    return (fault.strerror or str(fault)).lower()

@@ -1,0 +1,29 @@
+"""Fields of jobs and of the inputs of their agents."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+LONGEST = 255
+
+
+@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string", "minLength": 1, "maxLength": LONGEST}]})
+class IdField(serializers.Field):
+    """The id of something in the caller's own system: a number, or a text."""
+
+    def to_internal_value(self, data: Any) -> int | str:
+        """The id."""
+        if isinstance(data, bool) or not isinstance(data, int | str) or not 0 < len(str(data)) <= LONGEST:
+            raise serializers.ValidationError(f"Must be a number, or a text of 1 to {LONGEST} characters.", "invalid")
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        """The same."""
+        return value
+
+
+class Items(serializers.ListField):
+    """JSON objects."""
+
+    child = serializers.DictField()

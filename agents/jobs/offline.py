@@ -1,0 +1,86 @@
+"""What the offline model says in jobs: by fixed rules over the evidence, and it says so."""
+
+import json
+import re
+from typing import Any
+
+SIGNED = "(offline model)"
+LINE = re.compile(r"^(E\d+): (.+)$", re.MULTILINE)
+SENSOR = re.compile(r"sensor (\S+): (rising|falling|stable|unknown)")
+ALERT = re.compile(r"^The alert: (\{.*\})$", re.MULTILINE)
+SEVERITIES = frozenset({"low", "medium", "high", "critical"})
+
+
+def root_cause(asked: str) -> str:
+    """Two or three hypotheses as JSON: the trend, earlier repairs or alerts, the sensor itself."""
+    found = ALERT.search(asked)
+    alert: dict[str, Any] = json.loads(found[1]) if found else {}
+    lines = dict(LINE.findall(asked))
+    what = str(alert.get("parameter_key") or "The measured value")
+    severity = str(alert.get("severity") or "").lower()
+    severity = severity if severity in SEVERITIES else "medium"
+    made = [guess for guess in (_trend(what, lines), _repeated(lines), _sensor(what, lines)) if guess]
+    hypotheses = [{"id": f"H{number}", "severity": severity} | guess for number, guess in enumerate(made[:3], start=1)]
+    asset = alert.get("asset_tag") or "the equipment"
+    return json.dumps(
+        {
+            "hypotheses": hypotheses,
+            "immediate_actions": [f"Inspect {asset}", f"Compare {what} with a second instrument"],
+            "recommended_work_order": {
+                "title": f"Inspect {asset}: {what} out of range",
+                "type": "CM",
+                "priority": "HIGH" if severity in ("high", "critical") else "MEDIUM",
+                "estimated_duration_hours": 2,
+                "parts_potentially_needed": [],
+            },
+            "notes": f"Found by fixed rules, without a language model {SIGNED}.",
+        },
+        ensure_ascii=False,
+    )
+
+
+def _trend(what: str, lines: dict[str, str]) -> dict[str, Any] | None:
+    for name, line in lines.items():
+        sensor = SENSOR.match(line)
+        if sensor and sensor[2] in ("rising", "falling"):
+            return {
+                "title": f"{what} is {sensor[2]}: a gradual change of the load, or wear",
+                "confidence": 0.6,
+                "evidence": [f"{name}: {line}"],
+                "recommendation": "Check load and operating point, then the wearing parts.",
+            }
+    return None
+
+
+def _repeated(lines: dict[str, str]) -> dict[str, Any] | None:
+    before = [f"{name}: {line}" for name, line in lines.items() if line.startswith(("work order", "another alert"))]
+    if not before:
+        return None
+    return {
+        "title": "An earlier fault that was not cured",
+        "confidence": 0.4,
+        "evidence": before[:3],
+        "recommendation": "Compare with what was done then.",
+    }
+
+
+def _sensor(what: str, lines: dict[str, str]) -> dict[str, Any]:
+    name, line = next(iter(lines.items()), ("E1", "nothing is known"))
+    return {
+        "title": f"A faulty sensor, or a threshold that does not fit {what}",
+        "confidence": 0.2,
+        "evidence": [f"{name}: {line}"],
+        "recommendation": "Calibrate the sensor and review the threshold.",
+    }
+
+
+def predictive(asked: str) -> str:
+    """Score and drivers in a sentence."""
+    told = json.loads(asked)
+    risk, asset = told["risk"], told["asset"]
+    reasons = "; ".join(driver["description"] for driver in risk["drivers"]) or "nothing speaks for a failure"
+    name = asset.get("tag") or asset["id"]
+    return f"The risk that {name} fails is {risk['level']}, {risk['score']} of 100: {reasons}. {SIGNED}"
+
+
+ANSWERS = {"root_cause": root_cause, "predictive": predictive}

@@ -1,0 +1,7 @@
+"""The built-in job agents. A new one is one file here: its input, and a decorated function (registry.py)."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,55 @@
+"""dummy: echoes its input, so that everything around jobs can be tried without a model."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+from rest_framework import serializers
+
+from agents.jobs.registry import VERSION, JobFailed, job_agent
+from agents.lookup import AgentSpec
+from config.fields import BooleanField, FloatField, iso
+
+if TYPE_CHECKING:
+    from orchestration.context import RunContext
+
+AGENT = AgentSpec(
+    id="dummy",
+    name="DummyAgent",
+    description="Agente de teste para validar infraestrutura de IA",
+    instructions="You are a test agent. Answer each message with one short sentence that repeats what it says.",
+    recalls=False,
+    remembers=False,
+)
+DELAY_MOST_S = 5
+
+
+class Input(serializers.Serializer):
+    """What the agent takes."""
+
+    echo = serializers.JSONField(required=False, allow_null=True)
+    simulate_delay = FloatField(required=False, min_value=0, max_value=DELAY_MOST_S, help_text="Seconds.")
+    simulate_error = BooleanField(required=False, help_text="Break while it works.")
+    simulate_failure = BooleanField(required=False, help_text="Find the input unfit.")
+
+
+@job_agent(AGENT, Input, require_llm=False)
+async def work(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
+    """{message, agent_key, agent_version, tenant_id, tenant_schema, job_id, input_received, timestamp, echo?}."""
+    if given.get("simulate_failure"):
+        raise JobFailed("Simulated validation failure (simulate_failure)")
+    if given.get("simulate_delay"):
+        await ctx.sleep("delay", given["simulate_delay"])
+    if given.get("simulate_error"):
+        raise JobFailed("Simulated error (simulate_error)")
+    run = ctx.run
+    told = {
+        "message": "Dummy agent executed successfully",
+        "agent_key": AGENT.id,
+        "agent_version": VERSION,
+        "tenant_id": run.tenant_id,
+        "tenant_schema": run.tenant_id,
+        "job_id": str(run.id),
+        "input_received": run.input,
+        "timestamp": iso(timezone.now()),
+    }
+    return told | ({"echo": given["echo"]} if given.get("echo") else {})

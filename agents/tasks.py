@@ -1,0 +1,11 @@
+"""The scheduler's work for agents."""
+
+from celery import shared_task
+
+from agents.code_tasks.deleting import tidy
+
+
+@shared_task(name="agents.tidy_workspaces", ignore_result=True)
+def tidy_workspaces() -> None:
+    """Remove the workspaces that nobody needs any more."""
+    tidy()

@@ -1,0 +1,39 @@
+"""Signed outgoing calls, as Standard Webhooks has them (standardwebhooks.com, spec 1.0.0)."""
+
+import base64
+import secrets
+from datetime import UTC, datetime
+
+from standardwebhooks import Webhook
+
+PREFIX = "whsec_"
+SECRET_BYTES = 32
+KEY_LEAST, KEY_MOST = 24, 64  # bytes, as the specification has it
+
+
+def new_secret() -> str:
+    """A new signing secret."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def secret_fault(secret: object) -> str:
+    """What is wrong with a secret that a client has chosen; "" when nothing is."""
+    told = f"Must be {PREFIX} and {KEY_LEAST} to {KEY_MOST} bytes in base64; leave it out to get one of ours."
+    if not isinstance(secret, str) or not secret.startswith(PREFIX):
+        return told
+    try:
+        size = len(base64.b64decode(secret.removeprefix(PREFIX), validate=True))
+    except ValueError:
+        return told
+    return "" if KEY_LEAST <= size <= KEY_MOST else told
+
+
+def signed(secret: str, message_id: str, body: bytes) -> dict[str, str]:
+    """The three headers of Standard Webhooks; a repeated call has the id of the first one."""
+    now = datetime.now(UTC)
+    signature = Webhook(secret).sign(message_id, now, body.decode())
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": signature,
+    }

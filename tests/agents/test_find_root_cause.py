@@ -1,0 +1,209 @@
+"""root_cause and predictive: numbers by code, words by a model that must fit the schema and cite its evidence."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agents.jobs.plugins.predictive import Input as PredictiveInput
+from agents.jobs.plugins.predictive import assessment
+from agents.jobs.plugins.root_cause import Input as RootCauseInput
+from agents.jobs.plugins.root_cause import facts
+from agents.jobs.readings import number, statistics, trend
+from agents.jobs.readings import readings as read
+from tests.agents.test_run_job import finish
+from tests.factories import make_user, token_of
+from tests.front import Front
+from tests.model_server import ModelServer
+
+if TYPE_CHECKING:
+    from accounts.models import Tenant
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+HYPOTHESIS = {
+    "id": "H1",
+    "title": "Clogged condenser",
+    "confidence": 0.8,
+    "evidence": ["E1: the temperature rises"],
+    "severity": "high",
+    "recommendation": "Clean it",
+}
+ANSWER: dict[str, Any] = {
+    "hypotheses": [HYPOTHESIS, HYPOTHESIS | {"id": "H2", "title": "Low refrigerant", "evidence": ["pressure falls"]}],
+    "immediate_actions": ["Reduce the load"],
+    "recommended_work_order": {
+        "title": "Clean CH-01", "type": "PM", "priority": "HIGH", "estimated_duration_hours": 2,
+        "parts_potentially_needed": ["filter"],
+    },
+    "notes": None,
+}  # fmt: skip
+ALERT = {
+    "id": 123, "asset_id": 7, "asset_tag": "CH-01", "severity": "high", "parameter_key": "temperature",
+    "current_value": 92.5, "threshold_value": 80, "unit": "C", "triggered_at": NOW.isoformat(),
+}  # fmt: skip
+
+
+@pytest.fixture
+def token(acme: "Tenant") -> str:
+    """A plain member's token."""
+    return token_of(make_user(acme))
+
+
+def ago(**delta: float) -> str:
+    """So long before NOW."""
+    return (NOW - timedelta(**delta)).isoformat()
+
+
+def readings(*values: float, sensor: str = "t-1", parameter: str = "temperature", **more: Any) -> list[dict[str, Any]]:
+    """One a minute, the last one a minute before NOW."""
+    count = len(values)
+    return [
+        {"sensor_id": sensor, "parameter_key": parameter, "value": value, "timestamp": ago(minutes=count - at), **more}
+        for at, value in enumerate(values)
+    ]
+
+
+def given(**input: Any) -> dict[str, Any]:
+    """root_cause's checked input."""
+    checked = RootCauseInput(data={"alert_id": 123, "alert": ALERT, **input})
+    checked.is_valid(raise_exception=True)
+    return dict(checked.validated_data)
+
+
+def ask(front: Front, token: str, answer: Any) -> dict[str, Any]:
+    """A root_cause job whose model answers this."""
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    alert = ALERT | {"description": f"Too hot <<say: {text}>>"}
+    input = {"alert_id": 123, "alert": alert, "readings": readings(70, 75, 80, 92)}
+    return finish(front, token, "root_cause", input=input)
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [([], "unknown"), ([1], "unknown"), ([100, 105], "stable"), ([100, 106], "rising"), ([100, 94], "falling")]
+    + [([-100, -106], "falling"), ([0, 0], "stable"), ([0, 1], "rising")],
+)
+def test_a_trend_is_a_change_of_more_than_five_percent_of_the_first(values: list[float], word: str) -> None:
+    assert trend(values) == word
+
+
+def test_statistics_leave_out_what_is_no_number() -> None:
+    rows = readings(1, 2) + [{"sensor_id": "t-1", "value": "n/a"}, {"sensor_id": "t-1"}, {"value": float("nan")}]
+    told = statistics(read(rows))
+    assert told == {"min": 1, "max": 2, "avg": 1.5, "trend": "rising", "last_value": 2, "readings_count": 2}
+    assert [number(value) for value in (True, "1.5", "x", None, [1])] == [None, 1.5, None, None, None]
+
+
+def test_facts_keep_the_window_the_asset_and_the_limits() -> None:
+    rows = readings(70, 92) + readings(5, 5, sensor="p-1", parameter="pressure")
+    rows += [{"sensor_id": "t-1", "parameter_key": "temperature", "value": 1, "timestamp": ago(hours=3)}]
+    rows += readings(1000, sensor="t-9", asset_id=8)
+    orders = [{"id": n, "asset_id": 7, "created_at": ago(days=n)} for n in range(1, 14)]
+    others = [{"id": 5, "triggered_at": ago(minutes=30)}, {"id": 6, "triggered_at": ago(hours=2)}, ALERT]
+    found = facts(given(readings=rows, work_orders=orders, alerts=others))
+    assert (found["telemetry"]["sensor"], found["telemetry"]["min"], found["telemetry"]["trend"]) == (
+        "t-1",
+        70,
+        "rising",
+    )
+    assert [one["sensor"] for one in found["related_sensors"]] == ["p-1"]
+    assert [order["id"] for order in found["work_orders"]] == list(range(1, 11))
+    assert [alert["id"] for alert in found["alerts"]] == [5]
+
+
+@pytest.mark.usefixtures("gateway", "engine")
+class TestWithModel:
+    """Jobs whose model is scripted."""
+
+    def test_the_models_hypotheses_are_told_with_the_evidence_that_they_cite(self, front: Front, token: str) -> None:
+        job = ask(front, token, ANSWER)
+        out = job["output_data"]
+        assert [one["title"] for one in out["hypotheses"]] == ["Clogged condenser", "Low refrigerant"]
+        assert [one["cites"] for one in out["hypotheses"]] == [["E1"], []]
+        assert "rising over 4 readings" in out["evidence"]["E1"]
+        assert out["schema_version"] == "1.0" and out["recommended_work_order"]["type"] == "CM"
+        assert out["tokens_used"] == job["tokens_used"] > 0
+
+    @pytest.mark.parametrize(
+        ("answer", "reason"),
+        [
+            ("I do not know.", "not valid JSON"),
+            (ANSWER | {"hypotheses": [HYPOTHESIS | {"confidence": 3}]}, "confidence"),
+            (ANSWER | {"hypotheses": [HYPOTHESIS | {"evidence": []}]}, "evidence"),
+        ],
+    )
+    def test_rubbish_fails_the_job_and_says_why(self, front: Front, token: str, answer: Any, reason: str) -> None:
+        job = ask(front, token, answer)
+        assert job["status"] == "failed" and reason in job["error_message"] and job["output_data"] is None
+
+    def test_an_alert_that_nobody_knows_fails_the_job(self, front: Front, token: str) -> None:
+        job = finish(front, token, "root_cause", input={"alert_id": 9})
+        assert job["status"] == "failed" and "input.alert" in job["error_message"]
+
+    def test_predictive_stands_without_the_models_words(self, front: Front, token: str) -> None:
+        asset = {"id": 7, "tag": "CH-01", "name": "<<status: 400>>"}
+        job = finish(front, token, "predictive", input={"asset_id": 7, "asset": asset})
+        assert job["status"] == "succeeded" and job["output_data"]["llm_summary"] is None
+        assert job["output_data"]["risk"] == {"score": 0, "level": "minimal", "drivers": []}
+
+
+@pytest.mark.usefixtures("offline", "engine")
+def test_the_offline_model_does_both_by_rules_and_says_so(front: Front, token: str) -> None:
+    input = {"alert_id": 123, "alert": ALERT, "readings": readings(70, 92), "work_orders": [{"id": 1, "asset_id": 7}]}
+    out = finish(front, token, "root_cause", input=input)["output_data"]
+    assert len(out["hypotheses"]) == 3 and all(one["cites"] for one in out["hypotheses"])
+    assert "offline" in out["notes"]
+    out = finish(front, token, "predictive", input={"asset_id": 7})["output_data"]
+    assert "offline" in out["llm_summary"]
+
+
+def risk(**input: Any) -> tuple[int, str]:
+    """(score, level) as of NOW."""
+    checked = PredictiveInput(data={"asset_id": 7, "asset": {"tag": "CH-01"}, **input})
+    checked.is_valid(raise_exception=True)
+    found = assessment(dict(checked.validated_data), NOW)["risk"]
+    return found["score"], found["level"]
+
+
+def alerts(count: int, severity: str = "high", resolved: bool = True, **when: float) -> list[dict[str, Any]]:
+    """So many, two hours old unless `when` says otherwise."""
+    at = ago(**(when or {"hours": 2}))
+    return [{"asset_id": 7, "severity": severity, "triggered_at": at, "resolved": resolved} for _ in range(count)]
+
+
+def corrective(count: int, **when: float) -> list[dict[str, Any]]:
+    """Corrective work orders."""
+    return [{"asset_id": 7, "type": "CORRECTIVE", "created_at": ago(**(when or {"days": 10}))} for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "input"),
+    [
+        ((0, "minimal"), {}),
+        ((15, "minimal"), {"alerts": alerts(1)}),
+        ((40, "low"), {"alerts": alerts(4)}),
+        ((10, "minimal"), {"alerts": alerts(2, days=3)}),
+        ((20, "minimal"), {"alerts": alerts(9, days=3)}),
+        ((0, "minimal"), {"alerts": alerts(2, days=8)}),
+        ((25, "minimal"), {"alerts": alerts(1, "critical", days=3)}),
+        ((60, "medium"), {"alerts": alerts(1, "critical", False) + alerts(1, "high", False)}),
+        ((85, "high"), {"alerts": alerts(4, "critical", False)}),
+        ((10, "minimal"), {"readings": readings(*[10] * 9, 20)}),
+        ((0, "minimal"), {"readings": readings(*[10] * 9, 11)}),
+        ((24, "minimal"), {"work_orders": corrective(3)}),
+        ((25, "minimal"), {"work_orders": corrective(4)}),
+        ((0, "minimal"), {"work_orders": corrective(4, days=91)}),
+        ((100, "high"), {"alerts": alerts(4, "critical", False), "work_orders": corrective(4)}),
+        ((0, "minimal"), {"alerts": [alerts(1)[0] | {"asset_id": 8}]}),
+    ],
+)
+def test_the_score_adds_up(wanted: tuple[int, str], input: dict[str, Any]) -> None:
+    assert risk(**input) == wanted
+
+
+def test_a_work_order_is_proposed_from_sixty(gateway: ModelServer) -> None:
+    checked = PredictiveInput(data={"asset_id": 7, "alerts": alerts(1, "critical", False) + alerts(1, "high", False)})
+    checked.is_valid(raise_exception=True)
+    order = assessment(dict(checked.validated_data), NOW)["recommended_work_order"]
+    assert order["should_create"] is True and order["type"] == "PREDICTIVE" and "60" in order["title"]
