@@ -43,7 +43,8 @@ class Workspace(Folder):
         """Make it anew, empty."""
         self.remove()
         self.root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else of this machine comes past it
-        self.root.mkdir(mode=self.folder_mode)
+        self.root.mkdir()
+        self.root.chmod(self.folder_mode)  # whatever the umask is: the sandbox is made by us, without our rights
         self._own(self.root)
 
     def remove(self) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("gateway", "engine")
 sandboxed = pytest.mark.skipif(bool(sandbox.unavailable()), reason=sandbox.unavailable() or "-")
 FULL = {"id", "objective", "context", "state", "created_at", "updated_at", "logs", "steps", "result"}
+
+
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """The product's: what it makes is its own."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture
