@@ -46,7 +46,8 @@ shell: install
 lock: venv
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/pip install --quiet uv
 	$(LOCK) requirements.in -o requirements.txt
-	$(LOCK) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	$(LOCK) requirements-sso.in -c requirements.txt -o requirements-sso.txt
+	$(LOCK) requirements-dev.in -c requirements.txt -c requirements-sso.txt -o requirements-dev.txt
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes
 

@@ -205,6 +205,41 @@ def create_api_key(
     return row, key
 
 
+def enter_by_sso(email: str, name: str) -> Membership:
+    """The member with this address, which the identity provider has verified; new when there is none yet.
+
+    Whoever had registered with the address before need not have owned it: their password, sessions and keys end.
+    """
+    email = email.strip().lower()
+    with transaction.atomic(), everywhere():
+        user = User.objects.select_for_update().filter(email=email).first()
+        if user is None:
+            made = User(email=email, name=name[:255], password=make_password(None))
+            tenant, role = _of_sso(settings.OIDC_TENANT) if settings.OIDC_TENANT else _entered("")
+            return _join(made, tenant, role)
+        if user.is_staff:
+            raise Forbidden("Operators of the platform log in with their password.")
+        user.set_unusable_password()
+        user.stamp = new_stamp()
+        user.save()
+        ApiKey.all_tenants.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
+    return known_by_sso(user)
+
+
+def _of_sso(tenant_id: str) -> tuple[Tenant, str]:
+    tenant, _ = Tenant.objects.get_or_create(pk=tenant_id, defaults={"name": tenant_id})
+    return tenant, settings.OIDC_ROLE
+
+
+def known_by_sso(user: User) -> Membership:
+    """The membership of a user whom the identity provider has named; Unauthorized when the account is closed."""
+    with everywhere():
+        member = Membership.all_tenants.select_related("user", "tenant").filter(user=user, user__is_active=True).first()
+    if member is None:
+        raise Unauthorized("The account is closed; ask an admin of your tenant.")
+    return member
+
+
 def change_password(user: User, password: str) -> None:
     """Give the user a new password; every session of theirs ends."""
     check_password(password, user, "new_password")

@@ -93,6 +93,12 @@ class LoginSerializer(serializers.Serializer):
     password = PasswordField()
 
 
+class CodeSerializer(serializers.Serializer):
+    """What single sign-on has given."""
+
+    code = CharField(max_length=500)
+
+
 class RefreshSerializer(serializers.Serializer):
     """A refresh token that was not used yet."""
 

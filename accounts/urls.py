@@ -1,8 +1,10 @@
 """The accounts' routes, relative to /api/v1/."""
 
+from django.conf import settings
+
 from accounts.views.keys import ApiKeyViewSet
 from accounts.views.me import MeView, PasswordView
-from accounts.views.sessions import LoginView, LogoutView, RefreshView, RegisterView
+from accounts.views.sessions import LoginView, LogoutView, RefreshView, RegisterView, SingleSignOnView
 from accounts.views.tenants import InvitationViewSet, TenantView, UserViewSet
 from config.api import Router, route
 
@@ -12,6 +14,7 @@ router.register("auth/users", UserViewSet, basename="user")
 router.register("auth/invitations", InvitationViewSet, basename="invitation")
 
 urlpatterns = [
+    *([route("auth/sso", SingleSignOnView.as_view())] if settings.OIDC_ISSUER else []),
     route("auth/register", RegisterView.as_view()),
     route("auth/login", LoginView.as_view()),
     route("auth/refresh", RefreshView.as_view()),

@@ -21,6 +21,9 @@ HONEST = (
     "names. Set LLM_BASE_URL or a provider's key to use a language model."
 )
 SIGNED = "(offline model)"
+COORDINATES = "You coordinate a team. Choose who works next"
+BEGUN = re.compile(r"^(\S+)(?: failed)?:", re.MULTILINE)  # an agent that has had its turn
+LAST_TURN = "This is your last turn: give the answer now."
 CODER = "agent.coder"
 PIECE = re.compile(r"\S+\s*|\s+")  # a word at a time, as language models speak
 REMEMBERED = "What you remember"
@@ -88,6 +91,8 @@ def _answer(request: ModelRequest) -> str:
     if request.agent_id in jobs.ANSWERS:
         with contextlib.suppress(ValueError, KeyError, TypeError):  # a conversation with it, not a job
             return jobs.ANSWERS[request.agent_id](asked)
+    if COORDINATES in asked:
+        return coordinated(asked)
     if triage.is_wanted(f"{instructions}\n{asked}"):
         tickets = _tickets(request)
         if tickets is not None:
@@ -144,6 +149,18 @@ def best_route(text: str) -> str:
     routes, rest = _listed(ROUTE, text)
     scores = [len(words(f"{id} {told}") & rest) for id, told in routes]
     return routes[scores.index(max(scores))][0] if routes else ""
+
+
+def coordinated(asked: str) -> str:
+    """A coordinator's choice: each agent of the team has its turn on the task, then their results are the answer."""
+    agents, _, rest = asked.partition("The agents:\n")[2].partition("\n\nThe task:\n")
+    task, _, rest = rest.partition("\n\nResults so far:\n")
+    results = rest.rpartition("\n\n")[0]
+    begun = set(BEGUN.findall(results))
+    waiting = [id for id in agents.replace("- ", "").splitlines() if id not in begun]
+    if waiting and LAST_TURN not in asked:
+        return json.dumps({"next": waiting[0], "message": task.strip()}, ensure_ascii=False)
+    return json.dumps({"next": None, "message": f"{results}\n{SIGNED}"}, ensure_ascii=False)
 
 
 def best_condition(text: str) -> str:

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponseBase
 from accounts import tenancy
 from config import origin
 
+PAGES = ("/admin", "/sso/")  # what browsers are led through, with a session of Django's
 SAFE = re.compile(r"[A-Za-z0-9._:-]{1,128}").fullmatch
 
 
@@ -51,8 +52,10 @@ class TransactionMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         with ExitStack() as scope:
             request.transaction_scope = scope
-            if request.path.startswith("/admin"):  # the operators', who see all tenants
+            if request.path.startswith("/admin"):  # the operators, who see all tenants
                 tenancy.open_scope(request, tenancy.WORKER)
+            elif request.path.startswith("/sso/"):
+                tenancy.open_scope(request)
             response = self.get_response(request)
             if request.transaction_scope is None and response.status_code >= 400:
                 transaction.set_rollback(True)
@@ -85,24 +88,26 @@ def _measure(request: HttpRequest) -> None:
         stream.seek(0)
 
 
-class _AdminAlone:
-    """Works for the admin and costs the API nothing: it has no sessions, and knows its users by itself."""
+class _PagesAlone:
+    """Works for the admin and single sign-on, and costs the API nothing: it has no sessions, and knows its users by
+    itself.
+    """
 
     get_response: Callable[[HttpRequest], HttpResponseBase]
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path.startswith("/admin"):
+        if request.path.startswith(PAGES):
             return super().__call__(request)  # type: ignore[misc]
         return self.get_response(request)
 
 
-class AdminSessions(_AdminAlone, SessionMiddleware):
-    """Django's sessions, for the admin."""
+class PageSessions(_PagesAlone, SessionMiddleware):
+    """Django's sessions."""
 
 
-class AdminUsers(_AdminAlone, AuthenticationMiddleware):
-    """Django's request.user, for the admin."""
+class PageUsers(_PagesAlone, AuthenticationMiddleware):
+    """Django's request.user."""
 
 
-class AdminMessages(_AdminAlone, MessageMiddleware):
-    """Django's messages, for the admin."""
+class PageMessages(_PagesAlone, MessageMiddleware):
+    """Django's messages."""

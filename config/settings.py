@@ -88,11 +88,11 @@ MIDDLEWARE = [
     "governance.middleware.AuditMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.middleware.AdminSessions",
+    "config.middleware.PageSessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "config.middleware.AdminUsers",
-    "config.middleware.AdminMessages",
+    "config.middleware.PageUsers",
+    "config.middleware.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
@@ -200,6 +200,32 @@ SIMPLE_JWT = {
 }
 COOKIE_SECURE = env_bool("COOKIE_SECURE", default=False)
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")  # front-ends elsewhere that may write with the cookie
+# Single sign-on (accounts/sso.py), with the packages of requirements-sso.txt.
+OIDC_ISSUER = env_text("OIDC_ISSUER")  # the provider's URL; /.well-known/openid-configuration is below it
+OIDC_PROVIDER = "oidc"
+OIDC_TENANT = env_text("OIDC_TENANT")  # whom newcomers join; empty = each a tenant of their own
+OIDC_ROLE = env_text("OIDC_ROLE", "user")
+OIDC_RETURN_URL = env_text("OIDC_RETURN_URL")  # the front-end that gets the code
+if OIDC_ISSUER:
+    if OIDC_ROLE not in ("user", "developer", "admin"):
+        raise BadSetting("OIDC_ROLE", "must be user, developer or admin")
+    client = {"client_id": env_text("OIDC_CLIENT_ID"), "secret": env_text("OIDC_CLIENT_SECRET")}
+    if not client["client_id"]:
+        raise BadSetting("OIDC_CLIENT_ID", "must be set when OIDC_ISSUER is")
+    INSTALLED_APPS += ["allauth", "allauth.account", "allauth.socialaccount"]
+    INSTALLED_APPS += ["allauth.socialaccount.providers.openid_connect"]
+    MIDDLEWARE += ["allauth.account.middleware.AccountMiddleware"]
+    SOCIALACCOUNT_ADAPTER = "accounts.sso.Adapter"
+    SOCIALACCOUNT_LOGIN_ON_GET = True
+    SOCIALACCOUNT_STORE_TOKENS = False
+    ACCOUNT_USER_MODEL_USERNAME_FIELD, ACCOUNT_USER_MODEL_EMAIL_FIELD = None, "email"
+    ACCOUNT_LOGIN_METHODS, ACCOUNT_SIGNUP_FIELDS = {"email"}, ["email*"]
+    SOCIALACCOUNT_PROVIDERS = {
+        "openid_connect": {
+            "OAUTH_PKCE_ENABLED": True,
+            "APPS": [{"provider_id": OIDC_PROVIDER, "name": "OIDC", **client, "settings": {"server_url": OIDC_ISSUER}}],
+        }
+    }
 BEHIND_TLS_PROXY = env_bool("BEHIND_TLS_PROXY", default=False)
 if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

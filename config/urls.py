@@ -1,5 +1,6 @@
 """All routes. Each answers with and without a trailing slash itself; what nobody answers is a JSON 404."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
@@ -36,5 +37,6 @@ urlpatterns = [
     path("", include("agents.task_urls")),
     re_path("^admin$", admin.site.admin_view(admin.site.index)),
     path("admin/", admin.site.urls),
+    *([path("sso/", include("accounts.sso_urls"))] if settings.OIDC_ISSUER else []),
     re_path("", unknown_path),
 ]

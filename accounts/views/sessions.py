@@ -10,6 +10,7 @@ from rest_framework_simplejwt.settings import api_settings
 from accounts import members, tokens
 from accounts.authentication import COOKIE, Anybody, Identity, establish
 from accounts.serializers import (
+    CodeSerializer,
     LoginSerializer,
     MessageSerializer,
     RefreshSerializer,
@@ -80,6 +81,23 @@ class LoginView(APIView):
         request._request.failed_login = given["email"]  # for the record, if it comes to that
         member = members.log_in(given["email"], given["password"], origin.address(request._request))
         return session_response(request, tokens.open_session(member))
+
+
+class SingleSignOnView(APIView):
+    """A session for the code that /sso/login has led to; there only when single sign-on is on."""
+
+    audit_action = "login"
+    authentication_classes = (Anybody,)
+    permission_classes = ()
+
+    @extend_schema(request=CodeSerializer, responses=SessionSerializer)
+    def post(self, request: Request) -> Response:
+        """Exchange the code, which works once."""
+        from accounts.sso import redeem
+
+        given = valid(CodeSerializer, request).validated_data
+        open_scope(request._request)
+        return session_response(request, tokens.open_session(redeem(given["code"])))
 
 
 class RefreshView(APIView):

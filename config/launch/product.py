@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -134,6 +135,8 @@ class Launcher:
         if not self.started:
             say(f"database ready after {self._age()}")
             self._start_product()
+        if shutil.which("bwrap") is None:
+            say("bubblewrap is missing: commands of code tasks will be refused (Debian: apt-get install bubblewrap)")
 
     def _credentials(self) -> str:
         told = ", ".join(f"{name} {value}" for name, value in self.credentials.items())

@@ -18,11 +18,14 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 from rich.table import Table
 
+from agents import sandbox
 from tests.durability.break_wire import break_wire
 from tests.durability.cancel_runs import cancel_runs
 from tests.durability.fuzz_states import fuzz_states
 from tests.durability.kill_agents import kill_agents
 from tests.durability.kill_governed import kill_applies, kill_approved, kill_doubtful
+from tests.durability.kill_tasks import kill_tasks
+from tests.durability.kill_teams import kill_teams
 from tests.durability.kill_workers import kill_workers
 from tests.durability.lose_broker import freeze_broker, lose_broker
 from tests.durability.repeat_keys import repeat_keys
@@ -73,6 +76,13 @@ def governed(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
 
 
 @standing
+def teams(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
+    """R1g, R1h."""
+    size = (6, 3) if small else (30, 10)
+    return [kill_teams(stand, dice, *size), *([] if sandbox.unavailable() else [kill_tasks(stand, dice, *size)])]
+
+
+@standing
 def broker(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
     """R3, R3b."""
     return [lose_broker(stand, dice, 5 if small else 60), freeze_broker(stand, dice, 5 if small else 12)]
@@ -118,6 +128,7 @@ SCENARIOS = (
     Scenario(("R1", "R2"), kills),
     Scenario(("R1c",), loops),
     Scenario(("R1d", "R1e", "R1f"), governed),
+    Scenario(("R1g", "R1h"), teams),
     Scenario(("R3", "R3b"), broker),
     Scenario(("R4",), database),
     Scenario(("R4b",), wire),

@@ -1,5 +1,5 @@
 """Tests of teams talk to the scripted model server, and have an engine when they ask for one."""
 
-from tests.agents.conftest import acme, engine, gateway
+from tests.agents.conftest import acme, engine, gateway, offline
 
-__all__ = ["acme", "engine", "gateway"]
+__all__ = ["acme", "engine", "gateway", "offline"]

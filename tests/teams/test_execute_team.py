@@ -107,6 +107,17 @@ def test_a_coordinator_who_is_never_done_is_stopped(acme: "Tenant", api: APIClie
     assert Run.all_tenants.filter(parent_id=run.pk, subject_id="hand").count() == 1
 
 
+def test_the_offline_model_coordinates_each_agent_in_its_turn(
+    acme: "Tenant", api: APIClient, gateway: ModelServer, offline: None
+) -> None:
+    agents(acme, boss="", hand="", eye="")
+    members = member("boss", 1, role="coordinator"), member("hand", 2), member("eye", 3)
+    run = over(begun(api, "supervised", *members, prompt="Look at the rooms.\n\nAll of them."))
+    assert run.status == "completed", run.result
+    assert run.result["executed_agents"] == ["boss", "hand", "boss", "eye", "boss"]
+    assert "hand:" in run.result["details"] and "(offline model)" in run.result["details"]
+
+
 def test_a_leader_sums_up_when_asked_to(acme: "Tenant", api: APIClient) -> None:
     agents(acme, chief="<<say: the gist>>", b="<<say: beta>>")
     chief = member("chief", 1, role="leader", config={"summarize": True})

@@ -6,7 +6,10 @@ The frames are held against docs/asyncapi.yaml.
 import json
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from socket import SHUT_RDWR
 from typing import Any
 
 import httpx
@@ -106,25 +109,38 @@ def test_a_monitor_tells_everything_in_order_to_the_end(client: Client) -> None:
     assert next(one for one in told if one["type"] == "result_update")["data"]["result"]["summary"] == "alpha"
 
 
-def test_clients_that_are_cut_off_see_every_frame_exactly_once(client: Client) -> None:
-    ids = [client.agent(f"c{number}", "<<delay: 60>>") for number in range(8)]
-    execution, dice, seen, cuts = client.execution(*ids), random.Random(7), list[int](), 0
+CLIENTS, CUTS = 10, 100
+
+
+def cut_off(client: Client, execution: str, seed: int) -> tuple[list[int], int]:
+    """(the seqs that a client has seen, how often it was cut off): without a word, after a frame or a few."""
+    dice, seen, cuts = random.Random(seed), list[int](), 0
     while True:
-        with client.dial(execution, after=seen[-1] if seen else 0) as socket:
-            socket.recv(timeout=PATIENCE_S)  # how it stands
-            left = dice.randint(1, 4)
-            ended = True
-            for one in frames(socket):
-                seen += [one["seq"]] if "seq" in one else []
-                left -= 1
-                if not left:
-                    ended, cuts = False, cuts + 1
-                    break
-        if ended:
-            break
-    assert cuts > 5 and seen == list(range(1, len(seen) + 1))
+        socket = client.dial(execution, after=seen[-1] if seen else 0)
+        socket.recv(timeout=PATIENCE_S)  # how it stands
+        left = dice.randint(1, 3)
+        for one in frames(socket):
+            seen += [one["seq"]] if "seq" in one else []
+            left -= 1
+            if not left:
+                with suppress(OSError):  # the server has closed it already
+                    socket.socket.shutdown(SHUT_RDWR)
+                cuts += 1
+                break
+        else:
+            return seen, cuts
+
+
+def test_a_hundred_cuts_and_every_client_has_seen_every_frame_once(client: Client) -> None:
+    ids = [client.agent(f"c{number}", "<<delay: 60>>") for number in range(8)]
+    execution = client.execution(*ids)
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        told = list(pool.map(lambda seed: cut_off(client, execution, seed), range(CLIENTS)))
     with client.dial(execution, after=0) as socket:
-        assert len(list(frames(socket))) == len(seen) + 1
+        whole = [one["seq"] for one in frames(socket) if "seq" in one]
+    assert whole == list(range(1, len(whole) + 1)) and len(whole) > 30
+    assert all(seen == whole for seen, _ in told)
+    assert sum(cuts for _, cuts in told) >= CUTS
 
 
 def test_a_failure_is_told_with_its_code_and_no_trace(client: Client) -> None:

@@ -50,13 +50,13 @@ class Watcher:
 
 def measure(bench: Bench) -> list[Row]:
     """Lateness for one monitor; loss and memory for many."""
-    with bench.stack.worker(), bench.stack.web() as web:
-        token = client.run(client.log_in(bench.stack.port, bench.user.email, PASSWORD))
-        _alone(bench, token)
-        trials = [_alone(bench, token) for _ in range(bench.trials)]
-        crowds = {
-            name: [_crowd(bench, token, web, *size) for _ in range(bench.trials)] for name, size in CROWDS.items()
-        }
+    with bench.stack.worker():
+        with bench.stack.web():
+            token = client.run(client.log_in(bench.stack.port, bench.user.email, PASSWORD))
+            _alone(bench, token)
+            trials = [_alone(bench, token) for _ in range(bench.trials)]
+        crowds = {name: [_crowd(bench, token, *size) for _ in range(bench.trials)] for name, size in CROWDS.items()}
+    bare = {name: _bare_kb(bench, runs * each) for name, (runs, each) in CROWDS.items()}
     what = "event emitted until a WebSocket monitor has it"
     rows = [
         Row(f"monitor-p{share * 100:.0f}", f"{what}, p{share * 100:.0f}", "ms", values, (at_most(most),))
@@ -66,7 +66,8 @@ def measure(bench: Bench) -> list[Row]:
     for name, found in crowds.items():
         lost, each_kb = [one["lost"] for one in found], [one["each_kb"] for one in found]
         rows.append(Row(f"lost-{name.split()[0]}", f"frames lost or repeated, {name}", "", lost, (at_most(0),)))
-        rows.append(Row(f"kb-{name.split()[0]}", f"memory per monitor, {name}", "kB", each_kb, (at_most(100),)))
+        what, floor_what = f"memory per monitor, {name}", "a socket of the same server whose application only waits"
+        rows.append(Row(f"kb-{name.split()[0]}", what, "kB", each_kb, (at_most(100),), floor_what, [bare[name]]))
     return rows
 
 
@@ -76,11 +77,16 @@ def _alone(bench: Bench, token: str) -> list[float]:
     return list(watcher.late_ms)
 
 
-def _crowd(bench: Bench, token: str, web: Program, runs: int, each: int) -> dict[str, float]:
-    """{lost: frames that some client missed or got twice, each_kb: memory that a client costs the server}."""
-    before = web.memory_mb()
-    told = client.run(_watched(bench, token, runs, each, CROWD_EVENTS, CROWD_APART_S, web))
-    most = {}
+def _crowd(bench: Bench, token: str, runs: int, each: int) -> dict[str, float]:
+    """{lost: frames that some client missed or got twice, each_kb: memory that a client costs the server}; of a server
+    that has had no other crowd, since what one has needed is not given back.
+    """
+    with bench.stack.web() as web:
+        client.run(client.log_in(bench.stack.port, bench.user.email, PASSWORD))
+        client.run(_watched(bench, token, 1, 1, 1, APART_S))
+        before = web.memory_mb()
+        told = client.run(_watched(bench, token, runs, each, CROWD_EVENTS, CROWD_APART_S, web))
+    most: dict[UUID, int] = {}
     for watcher in told["watchers"]:
         most[watcher.run_id] = max(most.get(watcher.run_id, 0), len(watcher.seen))
     lost = sum(
@@ -88,6 +94,29 @@ def _crowd(bench: Bench, token: str, web: Program, runs: int, each: int) -> dict
         for one in told["watchers"]
     )
     return {"lost": float(lost), "each_kb": (told["memory_mb"] - before) * 1024 / len(told["watchers"])}
+
+
+def _bare_kb(bench: Bench, count: int) -> float:
+    """What so many sockets cost the server by itself, each."""
+    with bench.stack.web("tests.bench.floor_socket:application") as web:
+        before = web.memory_mb()
+        return (client.run(_dialled(bench.stack.port, count, web)) - before) * 1024 / count
+
+
+async def _dialled(port: int, count: int, web: Program) -> float:
+    """The server's memory once all of them are open."""
+    doors = asyncio.Semaphore(AT_ONCE)
+
+    async def dial() -> Any:
+        async with doors:
+            socket = await connect(f"ws://127.0.0.1:{port}/", proxy=None, compression=None, ping_interval=None)
+            await socket.recv()
+            return socket
+
+    sockets = await asyncio.gather(*(dial() for _ in range(count)))
+    memory_mb = await asyncio.to_thread(web.memory_mb)
+    await asyncio.gather(*(socket.close() for socket in sockets))
+    return memory_mb
 
 
 async def _watched(
