@@ -15,6 +15,7 @@ from uuid import UUID
 
 import orjson
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 from django.http import HttpRequest
 
 from accounts import tenancy
@@ -29,7 +30,6 @@ from orchestration.serializers.runs import event_json, run_json
 log = logging.getLogger(__name__)
 POLICY_VIOLATION, TRY_LATER, INTERNAL = 1008, 1013, 1011  # RFC 6455 §7.4.1 and its registry
 HEARTBEAT_S = 15.0
-SEND_S = 20.0  # a client that takes nothing for so long is let go: it can come back and ask for the rest
 LOOK_AGAIN_S = 60.0  # whether the watcher still may
 COMMANDS_MOST = 4_096  # bytes of a client's message
 THREADS = 2
@@ -109,6 +109,7 @@ class RunMonitor(AsyncWebsocketConsumer):
         except Refused as refusal:
             await self.close(refusal.code, refusal.reason)
         except TimeoutError:
+            log.warning("a monitor of %s takes nothing in, and is let go", self.scope["path"])
             await self.close(TRY_LATER, "You take nothing in; connect again with ?after= the last seq you have seen.")
         except Exception:
             log.exception("a monitor of %s broke off", self.scope["path"])
@@ -137,7 +138,7 @@ class RunMonitor(AsyncWebsocketConsumer):
                 look_again = loop.time() + LOOK_AGAIN_S
 
     async def _send(self, text: str) -> None:
-        async with asyncio.timeout(SEND_S):
+        async with asyncio.timeout(settings.MONITOR_SEND_S):
             await self.send(text)
 
     def _after(self) -> int | None:

@@ -85,5 +85,6 @@ def front(transactional_db: None) -> Iterator[Front]:
 def live(model_server: ModelServer) -> Iterator[Product]:
     """The whole product as `make run` starts it, on an empty data folder, its agents talking to the scripted model."""
     model = {"LLM_BASE_URL": model_server.url, "LLM_API_KEY": "sk-test", "LLM_MODEL": "openai/gpt-4o-mini"}
+    model |= {"MONITOR_SEND_S": "3"}
     with fresh_folder() as folder, started(folder, **model) as product:
         yield product.ready()

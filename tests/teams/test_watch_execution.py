@@ -5,11 +5,11 @@ The frames are held against docs/asyncapi.yaml.
 
 import json
 import random
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from socket import SHUT_RDWR
 from typing import Any
 
 import httpx
@@ -58,11 +58,13 @@ class Client:
         team = self.post("/teams", {"name": "T", "agent_ids": list(agent_ids), "workflow_definition": definition})
         return str(self.post(f"/teams/{team['team_id']}/execute", {"initial_prompt": "Go."})["execution_id"])
 
-    def dial(self, id: str, kind: str = "executions", **query: Any) -> ClientConnection:
+    def dial(
+        self, id: str, kind: str = "executions", sock: socket.socket | None = None, **query: Any
+    ) -> ClientConnection:
         """A monitor."""
         asked = "&".join(f"{name}={value}" for name, value in ({"token": self.token} | query).items())
         url = str(self.http.base_url).rstrip("/").replace("http", "ws", 1)
-        return connect(f"{url}/ws/{kind}/{id}/monitor?{asked}", proxy=None)
+        return connect(f"{url}/ws/{kind}/{id}/monitor?{asked}", proxy=None, sock=sock, max_queue=1)
 
 
 @pytest.fixture(scope="module")
@@ -77,29 +79,29 @@ def stranger(live: Product) -> Client:
     return Client(live, f"stranger-{random.randrange(10**9)}")
 
 
-def frames(socket: ClientConnection) -> Iterator[dict[str, Any]]:
+def frames(monitor: ClientConnection) -> Iterator[dict[str, Any]]:
     """Every frame until the server closes, each as the document says."""
     try:
         while True:
-            told = json.loads(socket.recv(timeout=PATIENCE_S))
+            told = json.loads(monitor.recv(timeout=PATIENCE_S))
             jsonschema.validate(told, {"$ref": f"#/components/schemas/{told['type']}", "components": SCHEMAS})
             yield told
     except ConnectionClosed as closed:
         assert closed.rcvd is not None and closed.rcvd.code == 1000, closed
 
 
-def refusal(socket: ClientConnection) -> int:
+def refusal(monitor: ClientConnection) -> int:
     """The code that the server closes with."""
-    with socket, pytest.raises(ConnectionClosed) as closed:
-        socket.recv(timeout=PATIENCE_S)
+    with monitor, pytest.raises(ConnectionClosed) as closed:
+        monitor.recv(timeout=PATIENCE_S)
     assert closed.value.rcvd is not None
     return closed.value.rcvd.code
 
 
 def test_a_monitor_tells_everything_in_order_to_the_end(client: Client) -> None:
     execution = client.execution(client.agent("w1", "<<say: alpha>> <<delay: 300>>"), client.agent("w2", "<<say: b>>"))
-    with client.dial(execution, after=0) as socket:
-        first, *told = frames(socket)
+    with client.dial(execution, after=0) as monitor:
+        first, *told = frames(monitor)
     assert (first["type"], first["after"]) == ("status_update", 0)
     assert [one["seq"] for one in told] == list(range(1, len(told) + 1))
     agent = ["agent_status_update", "agent_status_update", "result_update", "progress_update"]
@@ -116,15 +118,15 @@ def cut_off(client: Client, execution: str, seed: int) -> tuple[list[int], int]:
     """(the seqs that a client has seen, how often it was cut off): without a word, after a frame or a few."""
     dice, seen, cuts = random.Random(seed), list[int](), 0
     while True:
-        socket = client.dial(execution, after=seen[-1] if seen else 0)
-        socket.recv(timeout=PATIENCE_S)  # how it stands
+        monitor = client.dial(execution, after=seen[-1] if seen else 0)
+        monitor.recv(timeout=PATIENCE_S)  # how it stands
         left = dice.randint(1, 3)
-        for one in frames(socket):
+        for one in frames(monitor):
             seen += [one["seq"]] if "seq" in one else []
             left -= 1
             if not left:
                 with suppress(OSError):  # the server has closed it already
-                    socket.socket.shutdown(SHUT_RDWR)
+                    monitor.socket.shutdown(socket.SHUT_RDWR)
                 cuts += 1
                 break
         else:
@@ -136,8 +138,8 @@ def test_a_hundred_cuts_and_every_client_has_seen_every_frame_once(client: Clien
     execution = client.execution(*ids)
     with ThreadPoolExecutor(CLIENTS) as pool:
         told = list(pool.map(lambda seed: cut_off(client, execution, seed), range(CLIENTS)))
-    with client.dial(execution, after=0) as socket:
-        whole = [one["seq"] for one in frames(socket) if "seq" in one]
+    with client.dial(execution, after=0) as monitor:
+        whole = [one["seq"] for one in frames(monitor) if "seq" in one]
     assert whole == list(range(1, len(whole) + 1)) and len(whole) > 30
     assert all(seen == whole for seen, _ in told)
     assert sum(cuts for _, cuts in told) >= CUTS
@@ -145,8 +147,8 @@ def test_a_hundred_cuts_and_every_client_has_seen_every_frame_once(client: Clien
 
 def test_a_failure_is_told_with_its_code_and_no_trace(client: Client) -> None:
     execution = client.execution(client.agent("f1", "<<status: 400>>"))
-    with client.dial(execution, after=0) as socket:
-        told = list(frames(socket))
+    with client.dial(execution, after=0) as monitor:
+        told = list(frames(monitor))
     (error,) = [one["data"] for one in told if one["type"] == "error_update"]
     assert error["agent_id"] == "f1" and error["error_details"]["code"] and "Traceback" not in str(told)
     assert told[-1]["data"]["status"] == "failed"
@@ -156,8 +158,8 @@ def test_a_run_of_any_kind_is_told_by_its_events(client: Client) -> None:
     node = {"id": "one", "type": "static", "config": {"output": {"n": 1}}}
     flow = client.post("/workflows", {"name": "W", "definition": {"nodes": [node], "edges": []}})
     run = client.post(f"/workflows/{flow['id']}/runs", {"input": {}, "mode": "auto"})["id"]
-    with client.dial(run, "runs", after=0) as socket:
-        _, *told = frames(socket)
+    with client.dial(run, "runs", after=0) as monitor:
+        _, *told = frames(monitor)
     kinds = [one["data"]["kind"] for one in told if one["type"] == "event"]
     assert kinds[0] == "run_started" and "step_completed" in kinds and kinds[-1] == "run_completed"
     assert [one["seq"] for one in told] == list(range(1, len(told) + 1))
@@ -180,14 +182,37 @@ def test_another_sites_page_may_not_use_the_cookie(client: Client, live: Product
     cookie = {"Cookie": f"access_token={client.token}"}
     elsewhere = connect(url, additional_headers=cookie, origin="https://evil.example", proxy=None)  # type: ignore[arg-type]
     assert refusal(elsewhere) == 1008
-    with connect(url, additional_headers=cookie, origin=live.url, proxy=None) as socket:  # type: ignore[arg-type]
-        assert json.loads(socket.recv(timeout=PATIENCE_S))["type"] == "status_update"
+    with connect(url, additional_headers=cookie, origin=live.url, proxy=None) as monitor:  # type: ignore[arg-type]
+        assert json.loads(monitor.recv(timeout=PATIENCE_S))["type"] == "status_update"
 
 
 def test_a_ping_is_answered_and_nonsense_is_ignored(client: Client) -> None:
     execution = client.execution(client.agent("g1", "<<delay: 1500>>"))
-    with client.dial(execution) as socket:
-        socket.recv(timeout=PATIENCE_S)
-        socket.send("{nonsense")
-        socket.send(json.dumps({"type": "ping"}))
-        assert "pong" in [one["type"] for one in frames(socket)]
+    with client.dial(execution) as monitor:
+        monitor.recv(timeout=PATIENCE_S)
+        monitor.send("{nonsense")
+        monitor.send(json.dumps({"type": "ping"}))
+        assert "pong" in [one["type"] for one in frames(monitor)]
+
+
+def test_a_client_that_takes_nothing_in_is_let_go_and_comes_back_for_the_rest(client: Client, live: Product) -> None:
+    """More frames than all buffers on the way hold, and nobody who reads them."""
+    item = {"type": "static", "config": {"output": {"text": "x" * 1_800}}}
+    node = {"id": "many", "type": "map", "config": {"items": "$input.n", "node": item}}
+    flow = client.post("/workflows", {"name": "W", "definition": {"nodes": [node], "edges": []}})
+    run = client.post(f"/workflows/{flow['id']}/runs", {"input": {"n": list(range(3_000))}, "mode": "auto"})["id"]
+    done = client.http.get(f"/api/v1/runs/{run}", headers={"Prefer": "wait=30"}).json()
+    assert done["status"] == "completed", done
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.connect(("127.0.0.1", int(live.port)))
+    seen: list[int] = []
+    with client.dial(run, "runs", after=0, sock=narrow) as monitor:
+        live.says("takes nothing in")
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                seen += [told["seq"] for told in [json.loads(monitor.recv(timeout=PATIENCE_S))] if "seq" in told]
+    assert closed.value.rcvd is not None and closed.value.rcvd.code == 1013
+    with client.dial(run, "runs", after=seen[-1]) as monitor:
+        seen += [told["seq"] for told in frames(monitor) if "seq" in told]
+    assert len(seen) > 6_000 and seen == list(range(1, len(seen) + 1))
