@@ -3,18 +3,17 @@
 import asyncio
 import subprocess
 import sys
+import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import redis.asyncio
+from rest_framework.test import APIClient
 
 from accounts.models import Tenant
 from config import limits
 from tests.factories import PASSWORD, log_in, make_user
-
-if TYPE_CHECKING:
-    from rest_framework.test import APIClient
 
 ME = "/api/v1/auth/me"
 HAMMER = """
@@ -56,6 +55,23 @@ _address = f"10.{uuid.uuid4().int % 250}.{uuid.uuid4().int % 250}."
 def here(nth: int = 1) -> str:
     """An address that no other test run counts for."""
     return f"{_address}{nth}"
+
+
+def test_tasks_are_counted_by_themselves_and_their_window_ends_in_seconds(client: "APIClient", settings: Any) -> None:
+    settings.RATE_LIMIT_TASKS, settings.RATE_LIMIT_USER = 2, 1
+    before = time.time()
+    answers = [client.get("/tasks") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [answer["X-RateLimit-Remaining"] for answer in answers] == ["1", "0", "0"]
+    assert before < int(answers[0]["X-RateLimit-Reset"]) + 1 <= before + 62
+    assert "tasks" in answers[2].json()["detail"] and int(answers[2]["Retry-After"]) > 0
+    assert client.get(ME).status_code == 200, "the user's other requests are counted apart"
+
+
+def test_tasks_without_credentials_are_counted_by_address(db: None, settings: Any) -> None:
+    settings.RATE_LIMIT_TASKS = 2
+    nobody = APIClient(REMOTE_ADDR=here(77))
+    assert [nobody.get("/tasks").status_code for _ in range(3)] == [401, 401, 429]
 
 
 def test_the_headers_count_down_to_a_refusal_that_says_when(client: "APIClient", settings: Any) -> None:
