@@ -87,8 +87,7 @@ def start_turn(new: NewTurn) -> tuple[Run, str, bool]:
             subject_id=new.agent_id,
             input={"message": new.message, "conversation_id": conversation.key},
             trigger={"context": new.context, "event": {}},
-            created_by=new.user_id,
-            **new.fields,
+            **(new.fields | {"created_by": new.user_id}),
         )
         if created:
             ConversationTurn.all_tenants.create(

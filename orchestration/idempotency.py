@@ -1,4 +1,6 @@
-"""The Idempotency-Key header: read it, hash what it came with, and mark the answer that is a replay (RULINGS §5)."""
+"""What a request that starts a run says beside its body: who asks, and the Idempotency-Key header, which is read,
+hashed with what it came with, and told in the answer that is a replay.
+"""
 
 import hashlib
 from typing import Any
@@ -22,6 +24,16 @@ def idempotency(request: Request) -> dict[str, Any]:
         told = f"Must have 1 to {LONGEST_KEY} printable ASCII characters; a UUID is a good key."
         raise Invalid({"Idempotency-Key": [told]})
     return {"key": key, "request_hash": request_hash(request)}
+
+
+def asked_by(request: Request) -> dict[str, Any]:
+    """start_run's `created_by`, `role`, `on_behalf_of` and `trace_id`: who asks, and under which name."""
+    return {
+        "created_by": request.user.pk,
+        "role": request.role,  # type: ignore[attr-defined]
+        "on_behalf_of": getattr(request, "on_behalf_of", ""),
+        "trace_id": getattr(request, "trace_id", ""),
+    }
 
 
 def request_hash(request: Request) -> str:

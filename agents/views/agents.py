@@ -22,7 +22,7 @@ from agents.turn_stream import turn_stream
 from agents.views.keyed import KeyedViewSet
 from config.api import tenant_named
 from config.errors import AgentNotFound, Invalid
-from orchestration.idempotency import idempotency
+from orchestration.idempotency import asked_by, idempotency
 from orchestration.models import Mode, Run
 from orchestration.serializers.workflows import start_fields
 
@@ -89,13 +89,7 @@ class AgentViewSet(KeyedViewSet):
         limits = start_fields(
             {name: value for name, value in given.items() if name.endswith(("_cents", "_limit", "_ms"))}
         )
-        fields = limits | {
-            "mode": mode,
-            "role": request.role,
-            "on_behalf_of": getattr(request, "on_behalf_of", ""),
-            "trace_id": getattr(request, "trace_id", ""),
-            **idempotency(request),
-        }
+        fields = limits | asked_by(request) | idempotency(request) | {"mode": mode}
         if "request_hash" in fields:  # a turn is its user's own, so nobody's key finds another's
             fields["request_hash"] = sha256(f"{request.user.pk}\n{fields['request_hash']}".encode()).hexdigest()
         del fields["input"]

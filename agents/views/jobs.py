@@ -36,7 +36,7 @@ from config.api import ArrayPagination, TenantViewSet
 from config.errors import Forbidden, NotFound
 from config.fields import iso
 from orchestration.engine import cancel_run
-from orchestration.idempotency import answer, idempotency
+from orchestration.idempotency import answer, asked_by, idempotency
 from orchestration.models import FINAL, Run, RunEvent, Status
 from orchestration.views.runs import actor_of, answer_or_wait
 
@@ -76,13 +76,7 @@ class JobAgentViewSet(TenantViewSet):
             return _started(earlier, created=False)
         _check_input(agent, given["input"])
         fields: dict[str, Any] = {"key": key} if key else _by_header(request)
-        fields |= {
-            "mode": given["mode"],
-            "created_by": request.user.pk,
-            "role": request.role,
-            "on_behalf_of": getattr(request, "on_behalf_of", ""),
-            "trace_id": getattr(request, "trace_id", ""),
-        }
+        fields |= asked_by(request) | {"mode": given["mode"]}
         run, created = start_job(
             NewJob(
                 request.tenant.pk,

@@ -25,7 +25,7 @@ from agents.serializers.tasks import CountsShape, TaskHealthShape, TaskListShape
 from config.api import TenantViewSet
 from config.errors import Conflict, DomainError, Forbidden, NotFound
 from orchestration.engine import cancel_run, start_run
-from orchestration.idempotency import answer, idempotency
+from orchestration.idempotency import answer, asked_by, idempotency
 from orchestration.models import FINAL, Mode, Run
 from orchestration.streaming import ended
 from orchestration.views.runs import actor_of, answer_or_wait
@@ -69,10 +69,7 @@ class TaskViewSet(TenantViewSet):
             kind=KIND,
             input=whole(given),
             mode=Mode.AUTO,
-            created_by=request.user.pk,
-            role=request.role,
-            on_behalf_of=getattr(request, "on_behalf_of", ""),
-            trace_id=getattr(request, "trace_id", ""),
+            **asked_by(request),
             **idempotency(request),
         )
         return answer(new(run), created)

@@ -19,7 +19,7 @@ from agents.views.keyed import KeyedViewSet
 from config.api import body_object
 from config.errors import ScopeDenied, ToolNotFound
 from orchestration.engine import start_run
-from orchestration.idempotency import answer, idempotency
+from orchestration.idempotency import answer, asked_by, idempotency
 from orchestration.models import FINAL, Mode, Run, Status
 from orchestration.streaming import ended
 
@@ -71,10 +71,7 @@ class ToolViewSet(KeyedViewSet):
             subject_id=id,
             input=self._checked_input(id),
             mode=Mode.AUTO,
-            created_by=request.user.pk,
-            role=request.role,
-            on_behalf_of=getattr(request, "on_behalf_of", ""),
-            trace_id=getattr(request, "trace_id", ""),
+            **asked_by(request),
             **idempotency(request),
         )
         response = answer(_row(run), created, 200)

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from accounts.models import Role
 from config.api import ArrayPagination, TenantViewSet, body_object, tenant_named
 from orchestration.engine import start_run
-from orchestration.idempotency import answer, idempotency
+from orchestration.idempotency import answer, asked_by, idempotency
 from orchestration.manifests.apps import AppNotFound, action_call, import_app
 from orchestration.models import App, Status
 from orchestration.serializers.apps import (
@@ -83,10 +83,7 @@ class AppViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet
             trigger=call.trigger,
             app_id=app.key,
             app_action_id=action_id,
-            created_by=request.user.pk,
-            role=request.role,
-            on_behalf_of=getattr(request, "on_behalf_of", ""),
-            trace_id=getattr(request, "trace_id", ""),
+            **asked_by(request),
             **idempotency(request),
         )
         told = {"run_id": str(run.id), "status": Status.PENDING, "workflow_id": run.subject_id}

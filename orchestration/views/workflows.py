@@ -12,7 +12,7 @@ from config.errors import WorkflowNotFound
 from orchestration import workflow_schemas as schemas
 from orchestration.definition.saving import create_workflow, current_version, update_workflow, warnings_of
 from orchestration.engine import start_run
-from orchestration.idempotency import answer, idempotency
+from orchestration.idempotency import answer, asked_by, idempotency
 from orchestration.models import Mode, Run, Workflow, WorkflowVersion
 from orchestration.serializers.runs import run_json, started_json
 from orchestration.serializers.workflows import WorkflowSerializer, WorkflowVersionSerializer, start_fields
@@ -87,11 +87,8 @@ class WorkflowViewSet(ResourceViewSet):
             kind="workflow",
             subject_id=workflow_id,
             subject_version=revision,
-            created_by=request.user.pk,
-            role=request.role,
             rules_stamp=stamp,
-            on_behalf_of=getattr(request, "on_behalf_of", ""),
-            trace_id=getattr(request, "trace_id", ""),
+            **asked_by(request),
             **idempotency(request),
             **fields,
         )

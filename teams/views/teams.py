@@ -11,7 +11,7 @@ from accounts.models import Role
 from config.api import ResourceViewSet
 from config.errors import Conflict, Invalid, TeamNotFound
 from orchestration.engine import start_run
-from orchestration.idempotency import answer, idempotency
+from orchestration.idempotency import answer, asked_by, idempotency
 from orchestration.serializers.workflows import LIMITS, start_fields
 from teams import keys
 from teams.models import KIND, Team
@@ -72,10 +72,7 @@ class TeamViewSet(ResourceViewSet):
             tenant_id=request.tenant.pk,
             kind=KIND,
             subject_id=str(team.pk),
-            created_by=request.user.pk,
-            role=request.role,
-            on_behalf_of=getattr(request, "on_behalf_of", ""),
-            trace_id=getattr(request, "trace_id", ""),
+            **asked_by(request),
             **idempotency(request),
             **fields,
         )
