@@ -2,18 +2,21 @@
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.authentication import Authenticator, Identity, establish, refuse_elsewhere
-from accounts.members import LOCAL
+from accounts.members import LOCAL, NOBODYS
 from accounts.models import Membership, Role, Tenant, User
 from accounts.tenancy import bind, everywhere, open_scope
 from config import limits
 
-EMAIL = "local@regente.invalid"  # a domain that nobody can have; there is no password either
+USER_ID = UUID("00000000-0000-4000-8000-00000000100c")  # not found by an address, which somebody may have taken
+EMAIL = f"local@{NOBODYS}"
 FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_VIA", "HTTP_X_FORWARDED_HOST")
 NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -58,11 +61,12 @@ def local_member() -> Membership:
     """The local user's membership, made when it is first asked for."""
     with everywhere():
         rows = Membership.all_tenants.select_related("user", "tenant")
-        found = rows.filter(user__email=EMAIL).first()
+        found = rows.filter(user_id=USER_ID, tenant_id=LOCAL, user__is_active=True).first()
         if found is None:
             with transaction.atomic():
                 tenant, _ = Tenant.objects.get_or_create(pk=LOCAL, defaults={"name": "This machine"})
-                user, _ = User.objects.get_or_create(email=EMAIL, defaults={"name": "Local", "password": "!"})
+                made = {"email": EMAIL, "name": "Local", "password": make_password(None)}
+                user, _ = User.objects.get_or_create(pk=USER_ID, defaults=made)
                 Membership.all_tenants.get_or_create(user=user, defaults={"tenant": tenant, "role": Role.USER})
-            found = rows.get(user__email=EMAIL)
+            found = rows.get(user_id=USER_ID, tenant_id=LOCAL, user__is_active=True)
     return found

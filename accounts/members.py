@@ -1,6 +1,7 @@
 """How people come into a tenant, and what its admins may change about them."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from secrets import token_hex, token_urlsafe
 from uuid import UUID
@@ -9,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -22,6 +24,8 @@ from config.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 OPERATORS = "operators"  # the tenant of those who run the platform
 LOCAL = "local"  # the tenant of those who use /tasks from this machine without credentials
 RESERVED = frozenset({OPERATORS, LOCAL})
+NOBODYS = "regente.invalid"  # the domain of users that are nobody's: nobody can get mail there, or register
+ADDRESS_MOST = 254
 TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}").fullmatch
 
 
@@ -42,10 +46,22 @@ def add_member(tenant: Tenant, email: str, password: str, name: str, role: str) 
 
 def _user(email: str, password: str, name: str) -> User:
     """An unsaved user with a checked and hashed password; hashing is slow, so it is done outside of any transaction."""
-    user = User(email=email.strip().lower(), name=name)
+    user = User(email=_address(email), name=name)
     check_password(password, user)
     user.password = make_password(password)
     return user
+
+
+def _address(email: str) -> str:
+    """The address as it is kept; Invalid when it is none, or reserved."""
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise Invalid({"email": ["Must be an e-mail address."]}) from None
+    if email.endswith(f"@{NOBODYS}") or len(email) > ADDRESS_MOST:
+        raise Invalid({"email": ["This address cannot be used; use another."]})
+    return email
 
 
 def check_password(password: str, user: User | None = None, field: str = "password") -> None:
@@ -205,12 +221,13 @@ def create_api_key(
     return row, key
 
 
-def enter_by_sso(email: str, name: str) -> Membership:
-    """The member with this address, which the identity provider has verified; new when there is none yet.
+def enter_by_sso(email: str, name: str, is_bound: Callable[[User], bool]) -> Membership:
+    """The member with this address, which the identity provider has verified; new when there is none yet. Forbidden
+    when another identity stands for the account (`is_bound`): an address may come to belong to somebody else.
 
     Whoever had registered with the address before need not have owned it: their password, sessions and keys end.
     """
-    email = email.strip().lower()
+    email = _address(email)
     with transaction.atomic(), everywhere():
         user = User.objects.select_for_update().filter(email=email).first()
         if user is None:
@@ -219,6 +236,8 @@ def enter_by_sso(email: str, name: str) -> Membership:
             return _join(made, tenant, role)
         if user.is_staff:
             raise Forbidden("Operators of the platform log in with their password.")
+        if is_bound(user):
+            raise Forbidden("The account with this address belongs to another identity; ask an admin of your tenant.")
         user.set_unusable_password()
         user.stamp = new_stamp()
         user.save()

@@ -97,6 +97,7 @@ class CodeSerializer(serializers.Serializer):
     """What single sign-on has given."""
 
     code = CharField(max_length=500)
+    verifier = CharField(max_length=128, required=False, allow_blank=True, default="")
 
 
 class RefreshSerializer(serializers.Serializer):

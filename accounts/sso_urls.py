@@ -7,11 +7,13 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
+from accounts.sso import CHALLENGE
 from config.errors import NotFound, Unauthorized, problem_of, respond
 
 
 def begin(request: HttpRequest) -> HttpResponseRedirect:
-    """To the provider."""
+    """To the provider; `challenge` binds the code that comes of it to who begins."""
+    request.session[CHALLENGE] = request.GET.get("challenge", "")[:128]
     return HttpResponseRedirect(reverse("openid_connect_login", kwargs={"provider_id": settings.OIDC_PROVIDER}))
 
 

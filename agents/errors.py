@@ -24,6 +24,12 @@ class ToolExecutionError(DomainError):
     status, code = 424, "TOOL_EXECUTION_ERROR"
 
 
+class WorkspaceError(DomainError):
+    """That cannot be done in the task's workspace."""
+
+    status, code = 424, "WORKSPACE_ERROR"
+
+
 class BuiltInReadOnly(DomainError):
     """Built-in agents and tools are shared by all and cannot be changed; choose another id."""
 

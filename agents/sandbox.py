@@ -12,10 +12,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from agents import sandbox_filter
 from agents.sandbox_watch import outgrown
 
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/alternatives", "/etc/ld.so.cache")
@@ -100,7 +102,7 @@ def _isolation(user: int) -> tuple[list[str], int]:
     return apart + become, user
 
 
-def _command(argv: list[str], limits: Limits, room: Room | None = None) -> list[str]:
+def _command(argv: list[str], limits: Limits, filter: int, room: Room | None = None) -> list[str]:
     binds = ["--perms", "0755", "--dir", "/etc"]
     binds += [part for folder in SYSTEM if Path(folder).exists() for part in ("--ro-bind", folder, folder)]
     if not sys.base_prefix.startswith("/usr"):
@@ -118,10 +120,22 @@ def _command(argv: list[str], limits: Limits, room: Room | None = None) -> list[
         *(*binds, "--proc", "/proc", "--dev", "/dev"),
         *("--perms", "1777", "--size", str(limits.file_size), "--tmpfs", "/tmp"),
         *own,
+        *(("--seccomp", str(filter)) if filter >= 0 else ()),
         *("--remount-ro", "/dev", "--remount-ro", "/"),  # all else that could be written is the machine's memory
         *("--chdir", home, "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "HOME", "/tmp", "--setenv", "LANG"),
         *("C.UTF-8", "--", python(), "-I", "-S", "-c", limiter, *argv),
     ]
+
+
+@contextlib.contextmanager
+def _filter() -> Iterator[int]:
+    """The descriptor that bubblewrap reads its filter of system calls from; -1 where there is none."""
+    opened = sandbox_filter.opened()
+    try:
+        yield opened
+    finally:
+        if opened >= 0:
+            os.close(opened)
 
 
 @cache
@@ -130,9 +144,14 @@ def unavailable() -> str:
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed; on Debian: apt-get install bubblewrap"
     try:
-        tried = subprocess.run(
-            _command(["/bin/true"], Limits()), capture_output=True, timeout=CERTAIN_S * 5, check=False
-        )
+        with _filter() as filter:
+            tried = subprocess.run(
+                _command(["/bin/true"], Limits(), filter),
+                capture_output=True,
+                timeout=CERTAIN_S * 5,
+                check=False,
+                pass_fds=[filter] if filter >= 0 else [],
+            )
     except (OSError, subprocess.TimeoutExpired) as fault:
         return f"bubblewrap does not start: {fault}"
     if tried.returncode != 0:
@@ -143,14 +162,16 @@ def unavailable() -> str:
 async def run(argv: list[str], stdin: bytes = b"", limits: Limits | None = None, room: Room | None = None) -> Outcome:
     """The command's outcome; it and all that it started are gone afterwards, also when the caller is cancelled."""
     limits = limits or Limits()
-    process = await asyncio.create_subprocess_exec(
-        *_command(argv, limits, room),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={},
-        start_new_session=True,
-    )
+    with _filter() as filter:
+        process = await asyncio.create_subprocess_exec(
+            *_command(argv, limits, filter, room),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={},
+            start_new_session=True,
+            pass_fds=[filter] if filter >= 0 else [],
+        )
     assert process.stdin and process.stdout and process.stderr
     reading = [asyncio.create_task(_read(stream, limits.output)) for stream in (process.stdout, process.stderr)]
     watch = asyncio.create_task(outgrown(process.pid, room.path if room else None, limits.memory_in_all, limits.disk))

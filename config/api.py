@@ -129,7 +129,7 @@ class TenantViewSet(GenericViewSet):
     roles: ClassVar[Mapping[str, str]] = {}  # by action, else "read" (safe methods) and "write"; missing = any member
     free_body: ClassVar[bool | frozenset[str]] = False  # actions whose body is all the caller's own data
     permission_classes = [Authenticated, HasRole]
-    pagination_class: type[BasePagination] = PagePagination
+    pagination_class: type[BasePagination] | None = PagePagination
     lookup_value_regex = "[^/]+"
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -192,7 +192,7 @@ def problem_of(exc: BaseException | None) -> Problem:
     if isinstance(exc, BROKER_DOWN):
         return problem_of(Unavailable("The message broker is not reachable; try again shortly."))
     return _django_problem(exc) or Problem(
-        500, "INTERNAL_SERVER_ERROR", "Something failed on our side; name the traceId when you report it."
+        500, "INTERNAL_SERVER_ERROR", "Something failed on our side; name this answer's X-Trace-ID when you report it."
     )
 
 

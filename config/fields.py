@@ -102,6 +102,11 @@ class BooleanField(serializers.BooleanField):
 class ChoiceField(serializers.ChoiceField):
     """One of some texts."""
 
+    def __init__(self, choices: Any, **kwargs: Any) -> None:
+        super().__init__(choices, **kwargs)
+        known = ", ".join(str(choice) for choice in self.choices)
+        self.error_messages["invalid_choice"] = f'"{{input}}" is none of the choices: {known}.'
+
     def to_internal_value(self, data: Any) -> Any:
         """The choice."""
         only(data, str)

@@ -134,6 +134,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["config.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.renderers.AlwaysJSON",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_METADATA_CLASS": "config.metadata.Metadata",
     "DEFAULT_SCHEMA_CLASS": "config.openapi.FacadeSchema",
     "EXCEPTION_HANDLER": "config.errors.handle",
     "URL_FORMAT_OVERRIDE": None,  # ?format= belongs to the contract (RULINGS §2)

@@ -187,6 +187,8 @@ class Budget(TenantModel):
     warned_at = models.DateTimeField(null=True, help_text="When four fifths of it were used or held.")
 
     class Meta:
+        verbose_name = "budget in use"
+        verbose_name_plural = "budgets in use"
         constraints = [
             models.UniqueConstraint(fields=["scope", "scope_id"], condition=Q(limit_id=None), name="budget_of"),
             models.UniqueConstraint(fields=["limit_id", "starts_on"], name="budget_of_period"),

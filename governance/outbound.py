@@ -194,6 +194,7 @@ class OutboundClient:
         data: bytes | str | None = None,
         timeout_s: float = 10.0,
         max_bytes: int = MAX_BYTES,
+        follow: bool = True,
     ) -> Answer:
         """The answer, whatever its status; OutboundRefused when it may not be made, Unreachable when it failed."""
         call = Call(_method(method), target(url), *_payload(checked_headers(headers or {}), json, data))
@@ -202,7 +203,7 @@ class OutboundClient:
                 for _ in range(MAX_HOPS + 1):
                     answer = await self._hop(call, max_bytes)
                     location = answer.headers.get("location")
-                    if answer.status not in REDIRECTS or not location:
+                    if answer.status not in REDIRECTS or not location or not follow:
                         return answer
                     call = call.follow(answer.status, location)
         except TimeoutError:

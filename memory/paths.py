@@ -77,12 +77,17 @@ class Folder:
         with self._parent(path, make=True) as (folder, name):
             draft = f".{secrets.token_hex(8)}.tmp"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            with os.fdopen(os.open(draft, flags, self.mode, dir_fd=folder), "wb") as opened:
-                opened.write(content)
-                opened.flush()
-                self._own(opened.fileno())
-                os.fsync(opened.fileno())
-            os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+            try:
+                with os.fdopen(os.open(draft, flags, self.mode, dir_fd=folder), "wb") as opened:
+                    opened.write(content)
+                    opened.flush()
+                    self._own(opened.fileno())
+                    os.fsync(opened.fileno())
+                os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except OSError:
+                with suppress(OSError):
+                    os.unlink(draft, dir_fd=folder)
+                raise
 
     def delete(self, path: str) -> None:
         """Remove the file; nothing when it is not there."""

@@ -28,6 +28,7 @@ BY_USER = "task"  # the kind of which each user may have only so many under way;
 _RANK = "(r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds'"
 _COLUMNS = f"""r.id, r.tenant_id, r.kind,
             r.held_against >= %(quarantine)s AND r.cancel_requested = false AS suspect, {_RANK} AS rank"""
+_WAITING_TASK = f"r.owner IS NULL AND r.due_at IS NOT NULL AND r.tenant_id = t.id AND r.kind = '{BY_USER}'"
 _CLAIMABLE = "r.owner IS NULL AND r.due_at <= now() AND r.tenant_id = t.id"
 CLAIM = f"""
 WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by jumping along the index
@@ -38,9 +39,6 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
     FROM waiting w WHERE w.tenant_id IS NOT NULL
 ), live AS (  -- counted from the leases themselves: a counter of its own could leak
     SELECT tenant_id, kind, count(*) AS n FROM orchestration_run WHERE owner IS NOT NULL GROUP BY tenant_id, kind
-), busy AS (  -- how many a user has begun and not ended, of the kind that is counted by user
-    SELECT tenant_id, created_by, count(*) AS n FROM orchestration_run
-    WHERE kind = '{BY_USER}' AND status IN ('running', 'paused') GROUP BY tenant_id, created_by
 ), tenants AS (
     SELECT t.id, greatest(t.weight, 1) AS weight, coalesce(t.max_running, nullif(%(tenant_cap)s, 0)) AS cap,
            coalesce((SELECT sum(n) FROM live l WHERE l.tenant_id = t.id), 0) AS running
@@ -55,12 +53,24 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
         (SELECT {_COLUMNS} FROM orchestration_run r
         WHERE {_CLAIMABLE} AND r.kind <> '{BY_USER}' ORDER BY {_RANK} LIMIT %(most)s)
         UNION ALL  -- apart, so that those of a user who has enough of them under way stand in nobody's way
-        (SELECT q.id, q.tenant_id, q.kind, q.suspect, q.rank FROM (
-            SELECT {_COLUMNS}, r.status <> 'pending' AS begun, b.n,
-                row_number() OVER (PARTITION BY r.created_by, r.status <> 'pending' ORDER BY {_RANK}) AS nth
-            FROM orchestration_run r LEFT JOIN busy b ON b.tenant_id = r.tenant_id AND b.created_by = r.created_by
-            WHERE {_CLAIMABLE} AND r.kind = '{BY_USER}'
-        ) q WHERE q.begun OR q.nth + coalesce(q.n, 0) <= %(user_cap)s ORDER BY q.rank LIMIT %(most)s)
+        (WITH RECURSIVE askers AS (  -- whose wait, by jumping along the index
+            (SELECT r.created_by FROM orchestration_run r WHERE {_WAITING_TASK} ORDER BY r.created_by LIMIT 1)
+            UNION ALL
+            SELECT (SELECT r.created_by FROM orchestration_run r
+                    WHERE {_WAITING_TASK} AND r.created_by > a.created_by ORDER BY r.created_by LIMIT 1)
+            FROM askers a WHERE a.created_by IS NOT NULL
+        ), begun AS (
+            SELECT created_by, count(*) AS n FROM orchestration_run
+            WHERE tenant_id = t.id AND kind = '{BY_USER}' AND status IN ('running', 'paused') GROUP BY created_by
+        )
+        SELECT q.* FROM askers a LEFT JOIN begun b USING (created_by) CROSS JOIN LATERAL (
+            (SELECT {_COLUMNS} FROM orchestration_run r
+            WHERE {_WAITING_TASK} AND r.due_at <= now() AND r.created_by = a.created_by AND r.status <> 'pending')
+            UNION ALL
+            (SELECT {_COLUMNS} FROM orchestration_run r
+            WHERE {_WAITING_TASK} AND r.due_at <= now() AND r.created_by = a.created_by AND r.status = 'pending'
+            ORDER BY {_RANK} LIMIT greatest(%(user_cap)s - coalesce(b.n, 0), 0))
+        ) q WHERE a.created_by IS NOT NULL)
     ) c
 ), fair AS (  -- each tenant's next run is weighed by what the tenant already has running
     SELECT c.id FROM candidates c

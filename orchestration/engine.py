@@ -19,6 +19,7 @@ from django.db.models import Max
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from accounts.tenancy import everywhere
 from config import origin
 from config.database import prepared
 from config.errors import Conflict, IdempotencyConflict
@@ -153,11 +154,20 @@ def cancel_run(run_id: UUID, tenant_id: str, actor: Actor | None = None) -> Run:
             finish(run, Status.CANCELLED, {"cancelled": True})
             append(run, [("run_cancelled", {"by": str(actor.user_id) if actor else None})])
             abandon_children([run.id])
+            if run.parent_id:
+                transaction.on_commit(partial(tell_parent, run.parent_id))
         else:
             run.cancel_requested = run.poked = True
             run.save(update_fields=["cancel_requested", "poked"])
         transaction.on_commit(lambda: wake(poke=True))
     return run
+
+
+def tell_parent(parent_id: UUID) -> None:
+    """Have the run look at its children: one of them has ended. In a transaction of its own (writes.POKE)."""
+    with everywhere(), connection.cursor() as cursor:
+        cursor.execute(writes.POKE, [[parent_id]])
+    wake(poke=True)
 
 
 def send_event(run_id: UUID, tenant_id: str, name: str, payload: Any) -> Signal:

@@ -18,7 +18,7 @@ def new_secret() -> str:
 
 def secret_fault(secret: object) -> str:
     """What is wrong with a secret that a client has chosen; "" when nothing is."""
-    told = f"Must be {PREFIX} and {KEY_LEAST} to {KEY_MOST} bytes in base64; leave it out to get one of ours."
+    told = f"Must be {PREFIX} and {KEY_LEAST} to {KEY_MOST} bytes in base64; leave it out for one of ours."
     if not isinstance(secret, str) or not secret.startswith(PREFIX):
         return told
     try:

@@ -97,7 +97,7 @@ class SingleSignOnView(APIView):
 
         given = valid(CodeSerializer, request).validated_data
         open_scope(request._request)
-        return session_response(request, tokens.open_session(redeem(given["code"])))
+        return session_response(request, tokens.open_session(redeem(given["code"], given["verifier"])))
 
 
 class RefreshView(APIView):

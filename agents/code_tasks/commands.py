@@ -6,7 +6,7 @@ from django.conf import settings
 
 from agents import sandbox
 from agents.code_tasks.workspace import Workspace
-from agents.errors import ToolExecutionError
+from agents.errors import WorkspaceError
 from agents.sandbox import MIB, Limits, Outcome
 
 # Without --norc bash would take the pipe that it reads from for a remote login's.
@@ -40,14 +40,17 @@ def limits(wall_s: float) -> Limits:
 async def run(
     space: Workspace, argv: list[str], wall_s: float, stdin: bytes = b"", *more: tuple[Path, str], output: int = 0
 ) -> Outcome:
-    """The command's outcome; ToolExecutionError where there is no sandbox: it is never run bare."""
+    """The command's outcome; WorkspaceError where there is no sandbox: it is never run bare."""
     if why := sandbox.unavailable():
-        raise ToolExecutionError(f"Commands cannot run on this machine: {why}.")
+        raise WorkspaceError(f"Commands cannot run on this machine: {why}.")
     space.check()
     allowed = limits(wall_s)
     if output:
         allowed = Limits(**(vars(allowed) | {"output": output}))
-    return await sandbox.run(argv, stdin, allowed, space.room(*more))
+    try:
+        return await sandbox.run(argv, stdin, allowed, space.room(*more))
+    except ValueError:
+        raise WorkspaceError("A command must not hold NUL characters, or what is no character at all.") from None
 
 
 async def shell(space: Workspace, command: str, wall_s: float, stdin: bytes = b"") -> Outcome:
@@ -63,12 +66,12 @@ async def git(
     output: int = 0,
     more: tuple[Path, str] | None = None,
 ) -> str:
-    """What a script of git commands prints; its arguments are $1, $2 …; ToolExecutionError with git's own words."""
+    """What a script of git commands prints; its arguments are $1, $2 …; WorkspaceError with git's own words."""
     named = [part for name, value in GIT_SETTINGS.items() for part in (name, value)]
     setup = 'n=$1; shift; while [ "$n" -gt 0 ]; do git config --global "$1" "$2"; shift 2; n=$((n-1)); done; '
     argv = [*SHELL, f"export HOME=/tmp; {setup}{script}", "git", str(len(GIT_SETTINGS)), *named, *arguments]
     ended = await run(space, argv, GIT_S, stdin, *([more] if more else []), output=output)
     if ended.returncode != 0:
         told = (ended.stderr or ended.stdout).decode(errors="replace").strip()
-        raise ToolExecutionError(f"git: {told[-500:] or f'stopped for {ended.stopped}'}")
+        raise WorkspaceError(f"git: {told[-500:] or f'stopped for {ended.stopped}'}")
     return ended.stdout.decode(errors="replace")

@@ -1,5 +1,6 @@
 """Deleting a task, and what is left of tasks that are gone."""
 
+import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from memory.files import delete_file
 from memory.models import File
 from orchestration.models import FINAL, Approval, Change, Run, RunEvent, Signal, Step
 
+log = logging.getLogger(__name__)
 PARTS = (Step, RunEvent, Signal, Approval, Change)
 
 
@@ -26,7 +28,7 @@ def delete_task(run: Run) -> None:
         for model in PARTS:
             model.objects.for_tenant(run.tenant_id).filter(run_id=run.id).delete()
         Run.objects.for_tenant(run.tenant_id).filter(pk=run.pk, status__in=FINAL).delete()
-        transaction.on_commit(Workspace(run.id).remove)
+        transaction.on_commit(Workspace(run.id).remove, robust=True)
 
 
 def tidy() -> int:
@@ -36,8 +38,11 @@ def tidy() -> int:
         over = timezone.now() - timedelta(days=settings.TASK_KEEP_DAYS)
         kept = Run.all_tenants.filter(pk=id, kind=KIND).exclude(status__in=FINAL, finished_at__lt=over)
         if not kept.exists():
-            space.remove()
-            removed += 1
+            try:
+                space.remove()
+                removed += 1
+            except OSError:  # one that cannot be removed keeps no other
+                log.exception("the workspace %s could not be removed", id)
     return removed
 
 

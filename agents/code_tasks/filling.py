@@ -12,7 +12,7 @@ from django.conf import settings
 from agents import sandbox
 from agents.code_tasks.commands import git
 from agents.code_tasks.workspace import Workspace
-from agents.errors import ToolExecutionError
+from agents.errors import WorkspaceError
 from memory.files import read_content
 from memory.models import File
 
@@ -42,7 +42,7 @@ async def fill(ctx: "RunContext", space: Workspace) -> str:
 def _contents(tenant_id: str, ids: list[str]) -> list[tuple[str, bytes]]:
     found = File.objects.for_tenant(tenant_id).in_bulk([UUID(id) for id in ids])
     if missing := [id for id in ids if UUID(id) not in found]:
-        raise ToolExecutionError(f"The file {missing[0]} is not there any more.")
+        raise WorkspaceError(f"The file {missing[0]} is not there any more.")
     return [(file.path, read_content(file)) for file in found.values()]
 
 

@@ -8,14 +8,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from agents.code_tasks import GAVE_UP
 from agents.triage import plain
 
 SIGNED = "(offline model)"
 QUOTES = "\"'“”‘’`"
 NAME = r"[\"'“‘`]?(?P<name>[\w][\w./-]*)[\"'”’`]?"
 PORTUGUESE = re.compile(
-    r"\b(criar?|crie|escrev\w+|salv\w+|arquivos?|list(?:ar|e)|l(?:er|eia)|mostr\w+|execut(?:ar|e)|rod(?:ar|e)|com"
-    r"|analis(?:ar|e)|verific\w+|test(?:ar|e)|disco|sistema|tarefa)\b"
+    r"\b(cri(?:ar|e)|escrev\w+|salv\w+|arquivos?|list(?:ar|e)|ler|leia|mostr\w+|execut(?:ar|e)|rod(?:ar|e)|conteudo|para"
+    r"|analis(?:ar|e)|verific\w+|test(?:ar|e)|instal(?:ar|e)|disco|sistema|tarefa|projeto|codigo|fazer|faca|o|um|uma)\b"
 )
 UNKNOWN = {
     "en": (
@@ -134,7 +135,7 @@ def answer(objective: str, call: Call | None, result: str) -> str:
     """The last words, in the language of the objective: what came of the call; `result` is the tool's JSON."""
     language = "pt" if PORTUGUESE.search(plain(objective)) else "en"
     if call is None:
-        return UNKNOWN[language]
+        return f"{GAVE_UP} {UNKNOWN[language]}"
     tool, arguments = call
     try:
         value = json.loads(result)
@@ -142,7 +143,7 @@ def answer(objective: str, call: Call | None, result: str) -> str:
         value = result
     if isinstance(value, dict) and "error_type" in value:
         failed = {"pt": "Não foi possível", "en": "That did not work"}[language]
-        return f"{failed}: {value['error']} {SIGNED}"
+        return f"{GAVE_UP} {failed}: {value['error']} {SIGNED}"
     return f"{TELLERS[tool](language, arguments, value)} {SIGNED}"
 
 

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agents.code_tasks import filling, reporting
+from agents.code_tasks import GAVE_UP, filling, reporting
 from agents.code_tasks.agent import coder, message
 from agents.code_tasks.workspace import Workspace
 from agents.loop import Ask, run_agent
@@ -19,6 +19,12 @@ PREFIX = "task"  # of the names of the agent's steps
 REPORT = "report"
 
 
+class NotReached(DomainError):
+    """The agent says that the objective cannot be reached."""
+
+    status, code = 424, "OBJECTIVE_NOT_REACHED"
+
+
 @program(KIND)
 async def work(ctx: "RunContext") -> dict[str, Any]:
     """{output}: the agent's last words; what it has changed is the report step's."""
@@ -29,9 +35,12 @@ async def work(ctx: "RunContext") -> dict[str, Any]:
     except (StepFailed, DomainError):
         await _report(ctx, space, base)
         raise
-    await _report(ctx, space, base)
+    said = turn.text.strip()
+    await _report(ctx, space, base, said.removeprefix(GAVE_UP).strip())
+    if said.startswith(GAVE_UP):
+        raise NotReached(said.removeprefix(GAVE_UP).strip())
     return {"output": turn.text}
 
 
-async def _report(ctx: "RunContext", space: Workspace, base: str) -> None:
-    await ctx.step(REPORT, partial(reporting.report, ctx, space, base), type=REPORT, silent=True)
+async def _report(ctx: "RunContext", space: Workspace, base: str, said: str = "") -> None:
+    await ctx.step(REPORT, partial(reporting.report, ctx, space, base, said), type=REPORT, silent=True)

@@ -2,11 +2,11 @@
 
 import asyncio
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from agents.code_tasks.commands import git
 from agents.code_tasks.workspace import Workspace
-from agents.errors import ToolExecutionError
 from config.errors import DomainError
 from memory import files
 from memory.files import SIZE_MOST, Writer
@@ -17,18 +17,22 @@ if TYPE_CHECKING:
 DIFF_MOST = 256 * 1024  # bytes
 FILES_MOST, BYTES_MOST = 100, 50 * 1024 * 1024
 # Against the beginning, through an index of its own: the agent's index and commits stay as they are.
-CHANGED = "export GIT_INDEX_FILE=/tmp/index; git read-tree $1 && git add -A && git diff --cached --no-ext-diff "
-CHANGED += "--no-textconv --no-color "
+CHANGED = "export GIT_INDEX_FILE=/tmp/index; git read-tree $1 && { git add -A --ignore-errors || :; } && "
+CHANGED += "git diff --cached --no-ext-diff --no-textconv --no-color "
 
 
-async def report(ctx: "RunContext", space: Workspace, base: str) -> dict[str, Any]:
-    """{diff, files: [{path, file_id, size}], notes}; a part that cannot be told is missing, and a note says why."""
+async def report(ctx: "RunContext", space: Workspace, base: str, said: str) -> dict[str, Any]:
+    """{said, diff, files: [{path, file_id, size}], notes}; what cannot be told is missing, and a note says why."""
     notes: list[str] = []
     try:
         space.check()
-        diff, names = await _changes(space, base)
     except DomainError as fault:
-        return {"diff": None, "files": [], "notes": [fault.message]}
+        return {"said": said, "diff": None, "files": [], "notes": [fault.message]}
+    try:
+        diff, names = await _changes(space, base)
+    except DomainError as fault:  # the agent may have broken its repository; its files are there all the same
+        notes.append(f"There is no diff: {fault.message}")
+        diff, names = await _changes(space, "")
     if diff is not None and len(diff) > DIFF_MOST:
         diff = diff[:DIFF_MOST]
         notes.append("The diff is longer; the rest is cut.")
@@ -42,7 +46,7 @@ async def report(ctx: "RunContext", space: Workspace, base: str) -> dict[str, An
         kept.append(saved)
     if len(names) > FILES_MOST:
         notes.append(f"Of {len(names)} changed files {FILES_MOST} were kept.")
-    return {"diff": diff, "files": kept, "notes": notes}
+    return {"said": said, "diff": diff, "files": kept, "notes": notes}
 
 
 async def _changes(space: Workspace, base: str) -> tuple[str | None, list[str]]:
@@ -57,12 +61,14 @@ async def _changes(space: Workspace, base: str) -> tuple[str | None, list[str]]:
 async def _keep(ctx: "RunContext", space: Workspace, path: str, most: int) -> dict[str, Any] | None:
     try:
         content = await asyncio.to_thread(space.get, path, most + 1)
-    except (ToolExecutionError, DomainError):
+    except DomainError:
         return None
     if len(content) > most:
         return None
     run = ctx.run
-    writer = Writer(run.tenant_id, run.created_by, run.id, run.app_id, f"{run.id}:report:{path}"[:400])
+    writer = Writer(
+        run.tenant_id, run.created_by, run.id, run.app_id, f"{run.id}:report:{sha256(path.encode()).hexdigest()}"
+    )
     try:
         file = await ctx.database(partial(files.create_file, writer, path, content))
     except DomainError:  # a name that our files do not take

@@ -127,7 +127,7 @@ def _result(run: Run, steps: list[dict[str, Any]], most: int | None) -> dict[str
     error = None if done else result.get("error") or (CANCELLED if state(run) == "cancelled" else "It failed.")
     return {
         "success": done,
-        "output": str(result.get("output") or "") if done else "",
+        "output": str(result.get("output") or "") if done else report.get("said", ""),
         "error": error,
         "actions_taken": [_action(step, most) for step in steps if step["name"] != REPORT],
         "diff": report.get("diff"),

@@ -5,21 +5,21 @@ are read. So nothing here follows a link, waits for a pipe, or trusts a size (RE
 """
 
 import os
-import shutil
 import stat
+import subprocess
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from agents import sandbox
-from agents.errors import ToolExecutionError
+from agents.errors import WorkspaceError
 from config.errors import Invalid
 from memory.paths import Folder
+from memory.trees import TooDeep, walk
 
 GIT = ".git"
 FIRST_USER, USERS = 2_000_000_000, 100_000_000
@@ -48,40 +48,43 @@ class Workspace(Folder):
         self._own(self.root)
 
     def remove(self) -> None:
-        """It is gone, with all that is in it."""
-        shutil.rmtree(self.root, onerror=_opened_up)
+        """It is gone, with all that is in it; by programs that no depth and no link leads astray."""
+        if os.path.lexists(self.root):
+            if os.geteuid() != 0:  # what the rights of a folder of ours keep in
+                subprocess.run(["chmod", "-R", "u+rwx", "--", str(self.root)], capture_output=True, check=False)
+            subprocess.run(["rm", "-rf", "--one-file-system", "--", str(self.root)], capture_output=True, check=False)
 
     def check(self) -> None:
-        """ToolExecutionError when it is not on this machine."""
+        """WorkspaceError when it is not on this machine."""
         if not self.root.is_dir():
-            raise ToolExecutionError(f"The task's workspace is not on this machine ({self.root.name}).")
+            raise WorkspaceError(f"The task's workspace is not on this machine ({self.root.name}).")
 
     def get(self, path: str, most: int) -> bytes:
-        """The beginning of a file; ToolExecutionError saying why not."""
+        """The beginning of a file; WorkspaceError saying why not."""
         try:
             return self.read(inside(path), most=most)
         except OSError as fault:
-            raise ToolExecutionError(f"Cannot read {path}: {why(fault)}.") from None
+            raise WorkspaceError(f"Cannot read {path}: {why(fault)}.") from None
 
     def put(self, path: str, content: bytes) -> None:
         """Write a file, and the folders that lead to it."""
         try:
             self.write(inside(path), content)
         except OSError as fault:
-            raise ToolExecutionError(f"Cannot write {path}: {why(fault)}.") from None
+            raise WorkspaceError(f"Cannot write {path}: {why(fault)}.") from None
 
     def files(self, beneath: str = ".") -> Iterator[str]:
         """The paths of the files in a folder and those below, in their order; git's own are left out."""
         start = inside(beneath, "root")
         try:
             with self._folder(start) as opened:
-                for place, folders, names, at in os.fwalk(".", dir_fd=opened, follow_symlinks=False):
-                    folders[:] = sorted(name for name in folders if name != GIT)
-                    for name in sorted(names):
-                        if _is_file(name, at):
-                            yield os.path.normpath("/".join((start or ".", place, name)))
+                for path, found in walk(opened, skip=frozenset({GIT})):
+                    if stat.S_ISREG(found.st_mode):
+                        yield f"{start}/{path}" if start else path
         except OSError as fault:
-            raise ToolExecutionError(f"Cannot list {beneath}: {why(fault)}.") from None
+            raise WorkspaceError(f"Cannot list {beneath}: {why(fault)}.") from None
+        except TooDeep:
+            raise WorkspaceError(f"Cannot list {beneath}: its folders are too deep in each other.") from None
 
     @contextmanager
     def _folder(self, path: str) -> Iterator[int]:
@@ -90,28 +93,14 @@ class Workspace(Folder):
             yield folder
 
 
-def _opened_up(remove: Callable[..., Any], path: str, _: Any) -> None:
-    """Remove what a folder's own rights keep from being removed, if that is all that is in the way."""
-    with suppress(OSError):
-        os.chmod(os.path.dirname(path), 0o700)
-        os.chmod(path, 0o700, follow_symlinks=os.chmod not in os.supports_follow_symlinks)
-        remove(path)
-
-
-def _is_file(name: str, at: int) -> bool:
-    with suppress(OSError):  # gone by now
-        return stat.S_ISREG(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode)
-    return False
-
-
 def inside(path: str, field: str = "path") -> str:
     """The path as it is within the workspace, whose own name commands know; "" for the workspace itself."""
-    plain = path.strip()
+    plain = path.strip().replace("\\", "/")
     if plain == sandbox.ROOM or plain.startswith(f"{sandbox.ROOM}/"):
-        plain = plain[len(sandbox.ROOM) :]
-    parts = [part for part in plain.replace("\\", "/").split("/") if part not in ("", ".")]
-    if plain.startswith("/") and not path.strip().startswith(sandbox.ROOM):
+        plain = plain[len(sandbox.ROOM) :].lstrip("/")
+    elif plain.startswith("/"):
         raise Invalid({field: [f"Must be a path in the workspace, such as src/main.py, not {path[:100]!r}."]})
+    parts = [part for part in plain.split("/") if part not in ("", ".")]
     return "/".join(parts)
 
 

@@ -3,13 +3,13 @@
 Delivery is tried again with backoff until the receiver answers 2xx; each try is an event, which is the delivery log.
 """
 
+import json
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
-import orjson
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -56,23 +56,23 @@ async def call_back(ctx: "RunContext") -> dict[str, Any]:
 async def _deliver(ctx: "RunContext", job_id: UUID) -> dict[str, Any]:
     url, secret, told = await ctx.database(partial(_message, ctx.run.tenant_id, job_id))
     message_id = f"msg_{ctx.run.id.hex}"
-    body = orjson.dumps(told)
-    headers = signed(secret, message_id, body) | {"content-type": "application/json"}
-    began, status, fault = time.perf_counter(), None, ""
+    began, status, fault, final = time.perf_counter(), None, "", False
     try:
-        answer = await outbound.request("POST", url, headers=headers, data=body, timeout_s=TIMEOUT_S)
+        # Not by orjson: a job may hold whole numbers of more than 64 bits.
+        body = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+        headers = signed(secret, message_id, body) | {"content-type": "application/json"}
+        # A redirect is no delivery: who follows one asks again without the body.
+        answer = await outbound.request("POST", url, headers=headers, data=body, timeout_s=TIMEOUT_S, follow=False)
         status = answer.status
-        fault = "" if answer.ok else f"The receiver answered {status}."
+        fault, final = "" if answer.ok else f"The receiver answered {status}.", status == GONE
     except OutboundRefused as refusal:
-        fault = refusal.message
-        raise DeliveryRefused(fault) from None
+        fault, final = refusal.message, True
     except Unreachable as gone:
         fault = str(gone)
-    finally:
-        took = round((time.perf_counter() - began) * 1000)
-        tried = {"url": shown(url), "webhook_id": message_id, "status": status, "error": fault or None}
-        ctx.emit(TRIED, tried | {"duration_ms": took}, "delivery")
-    if status == GONE:
+    took = round((time.perf_counter() - began) * 1000)
+    tried = {"url": shown(url), "webhook_id": message_id, "status": status, "error": fault or None}
+    ctx.emit(TRIED, tried | {"duration_ms": took}, "delivery")
+    if final:
         raise DeliveryRefused(fault)
     if fault:
         raise Transient(fault)

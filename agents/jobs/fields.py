@@ -5,6 +5,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from config.fields import ObjectField
+
 LONGEST = 255
 
 
@@ -26,4 +28,5 @@ class IdField(serializers.Field):
 class Items(serializers.ListField):
     """JSON objects."""
 
-    child = serializers.DictField()
+    child = ObjectField()
+    default_error_messages = {"not_a_list": "Must be an array of objects."}

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from statistics import fmean
 from typing import Any
 
+LARGEST = 1e300  # beyond it sums and averages have no value, as NaN has none
 STABLE_BAND = 0.05  # of the first value: a change within it is no trend (FACTS, Seed 002)
 Item = Mapping[str, Any]
 
@@ -38,7 +39,7 @@ def number(value: Any) -> float | None:
         found = float(value)
     except ValueError:
         return None
-    return found if found - found == 0 else None
+    return found if abs(found) < LARGEST else None
 
 
 @dataclass(frozen=True)

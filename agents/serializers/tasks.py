@@ -62,6 +62,7 @@ class TaskQuery(serializers.Serializer):
 
     state = ChoiceField(STATES, required=False)
     limit = serializers.IntegerField(default=LIMIT, min_value=1, max_value=LIMIT_MOST)
+    offset = serializers.IntegerField(default=0, min_value=0, max_value=2**31)
 
 
 class TaskLogShape(serializers.Serializer):

@@ -9,8 +9,9 @@ from typing import Any
 
 from agents.code_tasks import commands
 from agents.code_tasks.workspace import Workspace
-from agents.errors import ToolExecutionError
+from agents.errors import WorkspaceError
 from agents.tools.registry import ToolCall, tool
+from config.errors import DomainError
 
 KIND = "task"
 READ_MOST = 50_000  # characters of a file at a time
@@ -31,7 +32,7 @@ def code_tool(id: str, name: str, description: str, properties: dict[str, Any], 
         @wraps(function)
         async def handler(call: ToolCall) -> Any:
             if call.run is None or call.run.kind != KIND:
-                raise ToolExecutionError("it works in the workspace of a code task only; start one with POST /tasks.")
+                raise WorkspaceError(f"{id} works in the workspace of a code task only; start one with POST /tasks.")
             space = Workspace(call.run.id)
             space.check()
             return await function(call, space)
@@ -56,7 +57,7 @@ async def read_file(call: ToolCall, space: Workspace) -> str:
     """The text, or as much of it as is told at a time."""
     content = await asyncio.to_thread(space.get, call.input["path"], FILE_MOST + 1)
     if b"\0" in content[:8192]:
-        raise ToolExecutionError(f"{call.input['path']} is no text file.")
+        raise WorkspaceError(f"{call.input['path']} is no text file.")
     text = content.decode("utf-8", "replace")
     start = call.input.get("offset", 0)
     end = start + READ_MOST
@@ -70,7 +71,7 @@ async def read_file(call: ToolCall, space: Workspace) -> str:
 )  # fmt: skip
 async def write_file(call: ToolCall, space: Workspace) -> str:
     """That it is written."""
-    await asyncio.to_thread(space.put, call.input["path"], call.input["content"].encode())
+    await asyncio.to_thread(space.put, call.input["path"], call.input["content"].encode("utf-8", "replace"))
     return "File written successfully"
 
 
@@ -99,7 +100,10 @@ async def search_files(call: ToolCall, space: Workspace) -> list[dict[str, Any]]
 
 def _lines(space: Workspace, beneath: str, wanted: str) -> Any:
     for path in itertools.islice(space.files(beneath), LIST_MOST * 10):
-        content = space.get(path, FILE_MOST)
+        try:
+            content = space.get(path, FILE_MOST)
+        except DomainError:  # gone, not ours to read, or of a name that only commands can say
+            continue
         if b"\0" in content[:8192]:
             continue
         for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
@@ -116,7 +120,8 @@ async def apply_patch(call: ToolCall, space: Workspace) -> str:
     patch = call.input["patch"]
     script = "cat > /tmp/p; for p in 1 0; do git apply -p$p --whitespace=nowarn /tmp/p 2>/tmp/e-$p && exec git apply "
     script += "-p$p --numstat /tmp/p; done; cat /tmp/e-1 >&2; exit 1"
-    told = await commands.git(space, script, stdin=(patch if patch.endswith("\n") else f"{patch}\n").encode())
+    whole = patch if patch.endswith("\n") else f"{patch}\n"
+    told = await commands.git(space, script, stdin=whole.encode("utf-8", "replace"))
     names = [line.split("\t", 2)[-1] for line in told.splitlines()]
     return f"Patch applied: {', '.join(names)}"
 

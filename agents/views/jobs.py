@@ -56,7 +56,7 @@ class JobArray(ArrayPagination):
 class JobAgentViewSet(TenantViewSet):
     """Agents that do jobs: built-in ones, and every agent of the tenant by its key."""
 
-    model = AgentJob
+    model, pagination_class = AgentJob, None
     audit_type = "agent_job"
     lookup_url_kwarg = "agent_key"
 
@@ -176,7 +176,7 @@ def _callback(job: AgentJob) -> dict[str, Any]:
 class JobHealthViewSet(TenantViewSet):
     """What jobs need."""
 
-    model = AgentJob
+    model, pagination_class = AgentJob, None
 
     @extend_schema(operation_id="ai_health", responses=HealthShape)
     def health(self, request: Request) -> Response:

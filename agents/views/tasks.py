@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -52,7 +53,7 @@ AUTH: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {"cookie": [
 class TaskViewSet(TenantViewSet):
     """The tenant's code tasks."""
 
-    model, not_found = Run, TaskNotFound
+    model, not_found, pagination_class = Run, TaskNotFound, None
     authentication_classes = [LocalAuthenticator]
     audit_type = "task"
 
@@ -74,7 +75,7 @@ class TaskViewSet(TenantViewSet):
         )
         return answer(new(run), created)
 
-    @extend_schema(responses=TaskListShape, parameters=[TaskQuery])
+    @extend_schema(responses=forced_singular_serializer(TaskListShape), parameters=[TaskQuery])
     def list(self, request: Request) -> Response:
         """The tasks, newest first, and how many there are of that state."""
         query = TaskQuery(data=request.query_params.dict())
@@ -82,7 +83,8 @@ class TaskViewSet(TenantViewSet):
         rows, wanted = self.get_queryset(), query.validated_data.get("state")
         if wanted:
             rows = rows.filter(in_state(wanted))
-        page = list(rows[: query.validated_data["limit"]])
+        start = query.validated_data["offset"]
+        page = list(rows[start : start + query.validated_data["limit"]])
         return Response({"tasks": told(page, LISTED_MOST), "total": rows.count()})
 
     @extend_schema(responses=CountsShape)

@@ -82,6 +82,7 @@ class MemoryEntry(Remembered):
     )
 
     class Meta:
+        verbose_name_plural = "memory entries"
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "effect_key"], condition=Q(effect_key__isnull=False), name="memory_stored_once"

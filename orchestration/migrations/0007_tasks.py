@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             """
             CREATE INDEX run_task_queue ON orchestration_run
-                (tenant_id, ((due_at AT TIME ZONE 'UTC') - priority * interval '30 seconds'))
+                (tenant_id, created_by, ((due_at AT TIME ZONE 'UTC') - priority * interval '30 seconds'))
                 WHERE owner IS NULL AND due_at IS NOT NULL AND kind = 'task'
             """,
             "DROP INDEX run_task_queue",

@@ -16,7 +16,7 @@ from django.conf import settings as django_settings
 
 from agents import sandbox
 from agents.code_tasks.workspace import Workspace
-from agents.errors import ToolExecutionError
+from agents.errors import WorkspaceError
 from config.errors import DomainError
 from tests.agents.far_end import FarEnd
 from tests.agents.task_calls import actions, create, finish, shell, use
@@ -225,12 +225,12 @@ def test_a_link_that_is_swapped_in_while_files_are_read_gains_nothing(space: Wor
         for _ in range(1000):
             try:
                 content = space.get("dir/a.txt", 100)
-            except ToolExecutionError:
+            except WorkspaceError:
                 content = b""
             seen[content] += 1
             try:
                 space.put("dir/b.txt", b"x")
-            except ToolExecutionError:
+            except WorkspaceError:
                 continue
     finally:
         over.set()

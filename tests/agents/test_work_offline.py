@@ -56,9 +56,12 @@ def test_tasks_run_without_a_model_and_say_so(front: Front, acme: "Tenant") -> N
     assert done["result"]["output"] == "Arquivo test.txt criado com sucesso. (offline model)"
     assert done["result"]["actions_taken"][0]["params"] == {"path": "test.txt", "content": "Olá"}
     done = finish(front, token, "Analisar arquivo file1.py", context={"file": "file1.py"})
-    assert done["state"] == "completed" and "there is no such file" in done["result"]["output"]
+    assert done["state"] == "failed" and "there is no such file" in done["result"]["output"]
+    assert done["result"]["error"] == done["result"]["output"] and "Run:" not in done["result"]["error"]
     done = finish(front, token, "Tarefa longa")
-    assert done["state"] == "completed" and "modelo offline" in done["result"]["output"]
+    assert done["state"] == "failed" and done["result"]["output"].startswith("Este é o modelo offline")
+    done = finish(front, token, "Refactor the login page of site.com")
+    assert done["result"]["output"].startswith("This is Regente's built-in offline model")
     if not sandbox.unavailable():
         done = finish(front, token, "run the command: echo $((6*7))")
         assert "42" in done["result"]["output"] and done["result"]["output"].endswith("(offline model)")

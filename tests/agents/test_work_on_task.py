@@ -121,6 +121,13 @@ def test_a_model_that_never_stops_meets_the_cap(front: Front, token: str, settin
     assert len(done["result"]["actions_taken"]) == 3 and done["result"]["success"] is False
 
 
+def test_a_model_that_says_that_it_cannot_be_done_fails_the_task(front: Front, token: str) -> None:
+    done = finish(front, token, use("list_files") + "<<say: FAILED: there is no such project>>")
+    assert (done["state"], done["result"]["success"]) == ("failed", False)
+    assert done["result"]["error"] == done["result"]["output"] == "there is no such project"
+    assert len(done["result"]["actions_taken"]) == 1
+
+
 def test_a_model_that_fails_fails_the_task(front: Front, token: str) -> None:
     done = finish(front, token, "Try it <<status: 400>>")
     assert done["state"] == "failed" and done["result"]["error"] and done["result"]["actions_taken"] == []
@@ -177,7 +184,8 @@ def test_uploaded_files_are_there_to_begin_with(front: Front, token: str) -> Non
 def test_a_repository_that_the_operator_allows_is_cloned(
     front: Front, token: str, tmp_path: Path, settings: Any
 ) -> None:
-    tmp_path.chmod(0o755)  # the sandbox reads it as nobody in particular
+    os.umask(0o022)  # the sandbox reads it as nobody in particular
+    tmp_path.chmod(0o755)
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", "-C", str(tmp_path)]
     subprocess.run([*git, "init", "-q"], check=True)
     (tmp_path / "a.txt").write_text("from the repository\n")
@@ -310,3 +318,18 @@ def processes_with(word: str) -> list[str]:
         if word in line:
             found.append(line)
     return found
+
+
+def test_operators_find_jobs_and_tasks_in_the_admin(front: Front, token: str, acme: "Tenant") -> None:
+    from django.test import Client
+
+    from accounts.models import User
+
+    finish(front, token, "Say hello to the admin")
+    job = front.post("/api/ai/agents/dummy/run/", token, {"related": {"type": "asset", "id": 7}}).json()["job_id"]
+    operator = Client()
+    operator.force_login(User.objects.create_superuser("root@example.com", "correct-Horse-7"))
+    assert "Say hello to the admin" in operator.get("/admin/agents/codetask/?q=admin").content.decode()
+    page = operator.get("/admin/agents/job/").content.decode()
+    assert job in page and "asset:" in page
+    assert operator.get(f"/admin/agents/job/{job}/change/").status_code == 200

@@ -8,7 +8,10 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.test import APIClient
 from rest_framework.views import APIView
+
+from tests.api.test_cross_tenants import routes as tenant_routes
 
 TAGS = {"Runs and agents", "Teams", "Agent jobs", "Code tasks", "Catalogue and operations"}
 GHOST = "00000000-0000-4000-8000-000000000000"
@@ -104,3 +107,9 @@ def test_a_wrong_method_on_a_page_is_our_own_error() -> None:
 def test_no_accept_header_and_no_format_changes_what_comes() -> None:
     for headers in ({"HTTP_ACCEPT": "text/event-stream"}, {"HTTP_ACCEPT": "image/png"}, {"HTTP_ACCEPT": ""}):
         assert Client().get("/api/v1?format=yaml", **headers).json()["api"] == "/api/v1"
+
+
+def test_options_tell_what_a_resource_takes_of_every_route(api: APIClient) -> None:
+    for path in sorted({route.path for route in tenant_routes()}):
+        answer = api.options("/" + re.sub(r"{\w+}", "1", path))
+        assert answer.status_code in (200, 403, 404), (path, answer.content)

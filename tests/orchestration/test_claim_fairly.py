@@ -1,6 +1,7 @@
 """Who gets the free slots: tenants by weight, runs by priority and age, never more than the caps."""
 
 import asyncio
+import uuid
 from collections import Counter
 from datetime import timedelta
 
@@ -104,3 +105,30 @@ def test_suspects_are_claimed_one_at_a_time(acme: Tenant) -> None:
         start(acme, "k")
     Run.all_tenants.update(held_against=2)
     assert len(claimed(10)) == 1
+
+
+def test_a_user_has_five_tasks_under_way_and_holds_up_nobody(acme: Tenant) -> None:
+    mine, yours = uuid.uuid4(), uuid.uuid4()
+    for _ in range(9):
+        start(acme, "task", created_by=mine)
+    start(acme, "task", created_by=yours)
+    start(acme, "k", created_by=mine)
+    assert Counter((run.kind, run.created_by) for run in claimed(50)) == {
+        ("task", mine): 5,
+        ("task", yours): 1,
+        ("k", mine): 1,
+    }
+    assert claimed(50) == []
+    ended = Run.all_tenants.filter(kind="task", created_by=mine, status="running").first()
+    assert ended is not None
+    Run.all_tenants.filter(pk=ended.pk).update(status="completed", owner=None, due_at=None)
+    assert [run.created_by for run in claimed(50)] == [mine]
+
+
+def test_a_task_that_has_begun_goes_on_whatever_waits(acme: Tenant) -> None:
+    mine = uuid.uuid4()
+    for _ in range(6):
+        start(acme, "task", created_by=mine)
+    begun = claimed(50)[0]
+    Run.all_tenants.filter(pk=begun.id).update(owner=None, due_at=timezone.now())  # its worker has died
+    assert [run.id for run in claimed(50)] == [begun.id]

@@ -1,5 +1,6 @@
 """predictive: how likely is it that this asset fails soon? Score and drivers are computed; a model may sum them up."""
 
+import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from agents.jobs.readings import Item, about, by_sensor, deviation, first, momen
 from agents.jobs.registry import job_agent
 from agents.lookup import AgentSpec
 from agents.loop import Ask, run_agent
-from config.fields import IntegerField, iso
+from config.fields import IntegerField, ObjectField, iso
 from orchestration.retry import StepFailed
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ ORDER_FROM = 60
 OFF_AVERAGE = 0.3
 LEVELS = ((70, "high"), (50, "medium"), (30, "low"), (0, "minimal"))
 CORRECTIVE = frozenset({"CORRECTIVE", "CM"})
+PLURAL = re.compile(r"\b(alert|order|sensor)s\b")
 DONE = frozenset({"resolved", "closed", "cleared"})
 
 
@@ -44,7 +46,7 @@ class Input(serializers.Serializer):
     asset_id = IdField(help_text="A number or a text.")
     telemetry_window_days = IntegerField(default=7, min_value=1, max_value=365)
     corrective_lookback_days = IntegerField(default=90, min_value=1, max_value=3_650)
-    asset = serializers.DictField(required=False, help_text="{id, tag, name, …}")
+    asset = ObjectField(required=False, help_text="{id, tag, name, …}")
     alerts = Items(required=False, help_text="[{severity, triggered_at, resolved}]")
     readings = Items(required=False, help_text="[{sensor_id, value, timestamp}]")
     work_orders = Items(required=False, help_text="[{type, created_at}]")
@@ -145,10 +147,15 @@ def _drivers(
         ("telemetry_off_average", len(off), 10 if off else 0, "sensors more than 30 % off their average"),
     )
     return [
-        {"factor": factor, "count": count, "points": points, "description": f"{count} {words}"}
+        {"factor": factor, "count": count, "points": points, "description": _counted(count, words)}
         for factor, count, points, words in counted
         if points
     ]
+
+
+def _counted(count: int, words: str) -> str:
+    """One alert, two alerts."""
+    return f"{count} {PLURAL.sub(lambda found: found[1], words) if count == 1 else words}"
 
 
 def _order(asset: dict[str, Any], score: int, level: str, drivers: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from agents.jobs.readings import about, by_sensor, first, moment, readings, stat
 from agents.jobs.registry import JobFailed, job_agent
 from agents.lookup import AgentSpec
 from agents.loop import Ask, run_agent
-from config.fields import IntegerField, iso
+from config.fields import IntegerField, ObjectField, iso
 
 if TYPE_CHECKING:
     from orchestration.context import RunContext
@@ -88,7 +88,7 @@ class Input(serializers.Serializer):
     window_minutes = IntegerField(default=120, min_value=1, max_value=10_080)
     max_readings = IntegerField(default=200, min_value=1, max_value=10_000)
     max_work_orders = IntegerField(default=10, min_value=0, max_value=100)
-    alert = serializers.DictField(required=False, help_text="{id, severity, asset_tag, parameter_key, …}")
+    alert = ObjectField(required=False, help_text="{id, severity, asset_tag, parameter_key, …}")
     readings = Items(required=False, help_text="[{sensor_id, parameter_key, value, unit, timestamp}]")
     work_orders = Items(required=False)
     alerts = Items(required=False, help_text="Other alerts, of which those of the same asset and hour count.")
