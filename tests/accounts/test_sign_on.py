@@ -1,5 +1,7 @@
 """Single sign-on: the whole way through a real OpenID Connect provider, to a session of ours."""
 
+import base64
+import hashlib
 from collections.abc import Iterator
 
 import httpx
@@ -26,10 +28,10 @@ def product(provider: Provider) -> Iterator[Product]:
         yield running.ready()
 
 
-def arrive(product: Product) -> httpx.Response:
+def arrive(product: Product, **query: str) -> httpx.Response:
     """The answer at the end of the way, in a browser of its own."""
     with httpx.Client(follow_redirects=True, timeout=30) as browser:
-        answer = browser.get(f"{product.url}/sso/login")
+        answer = browser.get(f"{product.url}/sso/login", params=query)
         assert not browser.cookies.get("sessionid"), "the browser's session on the way there is over"
         return answer
 
@@ -84,6 +86,26 @@ def test_who_had_registered_with_the_address_before_is_out(product: Product, pro
     assert httpx.get(f"{product.url}/api/v1/auth/me", headers=squatter).status_code == 401
     body = {"email": "bea@example.com", "password": "correct-Horse-7"}
     assert httpx.post(f"{product.url}/api/v1/auth/login", json=body).status_code == 401
+
+
+def test_an_address_that_has_come_to_somebody_else_opens_no_account(product: Product, provider: Provider) -> None:
+    provider.claims = {"sub": "cy-1", "email": "cy@example.com", "email_verified": True}
+    session = exchange(product, arrive(product).json()["code"]).json()
+    provider.claims = {"sub": "cy-2", "email": "CY@example.com", "email_verified": True}
+    answer = arrive(product)
+    assert answer.status_code == 403 and "another identity" in answer.json()["message"]
+    headers = {"Authorization": f"Bearer {session['access_token']}"}
+    assert httpx.get(f"{product.url}/api/v1/auth/me", headers=headers).status_code == 200
+
+
+def test_a_code_of_a_challenge_is_good_for_who_knows_the_secret_alone(product: Product, provider: Provider) -> None:
+    provider.claims = ANA
+    verifier = "a-secret-of-the-front-end"
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    first, second = (arrive(product, challenge=challenge).json()["code"] for _ in range(2))
+    assert exchange(product, first).status_code == 401
+    body = {"code": second, "verifier": verifier}
+    assert httpx.post(f"{product.url}/api/v1/auth/sso", json=body, timeout=30).status_code == 200
 
 
 def test_who_says_no_there_is_told_so_here(product: Product, provider: Provider) -> None:

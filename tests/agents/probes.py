@@ -242,6 +242,21 @@ def typing_into_the_terminal() -> object:
 
 
 @probe
+def memory_without_a_name() -> object:
+    return os.memfd_create("probe")
+
+
+@probe
+def shared_memory() -> object:
+    return succeeded(29, 0, 1 << 20, 0o1600)  # shmget
+
+
+@probe
+def rings_of_the_kernel() -> object:
+    return succeeded(425, 1, (ctypes.c_char * 120)())  # io_uring_setup
+
+
+@probe
 def more_processes_than_allowed() -> object:
     resource.setrlimit(resource.RLIMIT_NPROC, (10_000, 10_000))
     return True

@@ -95,6 +95,49 @@ class TestSandbox:
         [out] = shell(front, token, command.replace("| tee f$i | true", "| dd of=f$i status=none"))
         assert out["returncode"] == 124 and "too much disk" in out["note"]
 
+    @pytest.mark.parametrize(
+        "eater",
+        [
+            "import threading\ndef child():\n if os.fork() == 0: x = bytearray(300_000_000); time.sleep(20)\n"
+            "threading.Thread(target=child).start(); time.sleep(20)",
+            "for n in range(1_000_000): os.close(os.open(f'/tmp/{n}', os.O_CREAT))",
+        ],
+        ids=["of a thread's child", "of a million names"],
+    )
+    def test_memory_is_found_wherever_it_is(self, front: Front, token: str, settings: Any, eater: str) -> None:
+        settings.TASK_MEMORY_BYTES = 200 * sandbox.MIB
+        id = upload(front, token, "eat.py", f"import os, time\n{eater}\n")
+        command = use("shell", command=f"{sandbox.python()} -I -S eat.py", timeout=60)
+        [action] = finish(front, token, command, file_ids=[id])["result"]["actions_taken"]
+        assert "too much memory" in json.loads(action["result"]).get("note", ""), action
+
+    def test_deleted_files_that_are_open_are_counted(self, front: Front, token: str, settings: Any) -> None:
+        settings.TASK_DISK_BYTES = 40 * sandbox.MIB
+        hoard = "import os, time\nkept = []\nfor n in range(9):\n f = open('f', 'wb'); f.write(bytes(9_000_000))\n"
+        hoard += " f.flush(); kept.append(f); os.unlink('f')\ntime.sleep(20)\n"
+        id = upload(front, token, "hoard.py", hoard)
+        command = use("shell", command=f"{sandbox.python()} -I -S hoard.py")
+        [action] = finish(front, token, command, file_ids=[id])["result"]["actions_taken"]
+        assert "too much disk" in json.loads(action["result"]).get("note", ""), action
+
+    def test_a_tree_without_end_is_stopped_and_deleted(self, front: Front, token: str) -> None:
+        dig = "import os\nfor n in range(3000): os.mkdir('d'); os.chdir('d')\n"
+        id = upload(front, token, "dig.py", dig)
+        calls = use("shell", command=f"{sandbox.python()} -I -S dig.py; sleep 5") + use("list_files")
+        done = finish(front, token, calls, file_ids=[id])
+        shell_, listed = done["result"]["actions_taken"]
+        assert "too much disk" in json.loads(shell_["result"])["note"] and "too deep" in listed["result"]
+        space = Workspace(uuid.UUID(done["id"]))
+        assert space.root.exists()
+        assert front.request("DELETE", f"/tasks/{done['id']}", token).status_code == 204
+        assert not space.root.exists()
+
+    def test_odd_names_and_closed_files_spoil_no_search_and_no_report(self, front: Front, token: str) -> None:
+        odd = "touch 'C:odd' \"$(printf 'nl\\nname')\"; echo found | tee g; echo x | tee h; chmod 000 h; rm .git/HEAD"
+        done = finish(front, token, use("shell", command=odd) + use("search_files", pattern="found"))
+        assert json.loads(done["result"]["actions_taken"][1]["result"]) == [{"path": "g", "line": 1, "text": "found"}]
+        assert {"g"} <= {file["path"] for file in done["result"]["files"]} and done["result"]["notes"]
+
     def test_time_is_bounded_and_output_cut(self, front: Front, token: str) -> None:
         calls = use("shell", command="echo begun; sleep 60", timeout=0.5)
         slow, loud = actions(front, token, calls + use("shell", command="yes | head -c 300000"))
@@ -191,6 +234,25 @@ def test_no_path_leaves_the_workspace(space: Workspace, path: str) -> None:
     before = [one for one in outside if space.root not in one.parents]
     after = [one for one in sorted(space.root.parent.parent.rglob("*")) if space.root not in one.parents]
     assert before == after and (space.root.parent.parent / "secret.txt").read_text() == SECRET
+
+
+def test_two_files_of_long_names_are_two_and_a_failed_write_leaves_nothing(space: Workspace) -> None:
+    space.put("folder/a.txt", b"x")
+    with pytest.raises(DomainError):
+        space.put("folder", b"x")
+    with pytest.raises(DomainError):
+        space.put("/workspaceX/a.txt", b"x")
+    assert list(space.files()) == ["folder/a.txt"]
+
+
+def test_removing_changes_nothing_that_links_point_at(space: Workspace) -> None:
+    outside = space.root.parent.parent / "secret.txt"
+    before = outside.stat().st_mode
+    (space.root / "d").mkdir()
+    (space.root / "d" / "link").symlink_to(outside)
+    (space.root / "d").chmod(0)
+    space.remove()
+    assert not space.root.exists() and outside.stat().st_mode == before and outside.read_text() == SECRET
 
 
 def test_links_are_not_listed_and_no_listing_begins_at_one(space: Workspace) -> None:

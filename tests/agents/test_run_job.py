@@ -209,6 +209,17 @@ def test_a_job_that_nobody_has_begun_tells_its_cancel(front: Front, token: str, 
     assert json.loads(far_end.hits[0].body)["type"] == "run_cancelled"
 
 
+def test_a_redirect_is_no_delivery_and_large_numbers_arrive(
+    front: Front, token: str, far_end: FarEnd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callbacks, "RETRY", Retry(5, 0.05))
+    far_end.answer = lambda hit: (302, {"location": "/login"}, b"") if len(far_end.hits) < 2 else (200, {}, b"")
+    job = finish(front, token, input={"echo": 1e20}, callback_url=far_end.url)
+    until(lambda: detail(front, token, job["id"])["callback"]["status"] == "delivered")
+    assert [hit.method for hit in far_end.hits] == ["POST", "POST"]
+    assert json.loads(far_end.hits[1].body)["data"]["input_data"] == {"echo": 10**20}
+
+
 def test_usage_by_month_counts_tokens_of_jobs(front: Front, acme: "Tenant", token: str) -> None:
     make_agent(acme, "agent.helper")
     job = finish(front, token, "agent.helper", input={"message": "hello"})

@@ -296,6 +296,19 @@ def test_only_who_sits_at_this_machine_needs_no_credentials(client: str, acme: "
     assert refused.status_code == 401 and isinstance(refused.json()["detail"], str)
 
 
+def test_nobody_can_become_the_local_user(db: None, settings: Any) -> None:
+    from rest_framework.test import APIClient
+
+    from accounts.models import Membership
+
+    settings.TASKS_ANONYMOUS = True
+    account = {"email": "local@regente.invalid", "password": "correct-Horse-7", "name": "Eve"}
+    assert APIClient().post("/api/v1/auth/register", account, format="json").status_code == 400
+    made = APIClient(HTTP_HOST="127.0.0.1").post(TASKS, {"objective": "Say hello"}, format="json")
+    run = Run.all_tenants.get(pk=made.json()["id"])
+    assert run.tenant_id == "local" and Membership.all_tenants.get(user_id=run.created_by).role == "user"
+
+
 def test_another_sites_page_may_not_use_this_machine(acme: "Tenant", settings: Any) -> None:
     from rest_framework.test import APIClient
 
