@@ -15,7 +15,7 @@ run: install
 	@exec $(LAUNCH)
 
 test: install-dev
-	@exec $(BIN)/python -m pytest
+	@exec $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: install-dev
 	$(BIN)/ruff format --check .

@@ -118,6 +118,8 @@ class RunMonitor(AsyncWebsocketConsumer):
     async def _tell(self, feed: Feed) -> None:
         """Everything from where the client is, to the end of the run."""
         after = self._after()
+        if after is not None and after > len(feed.frames):
+            await feed.look_again()
         at = len(feed.frames) if after is None else min(after, len(feed.frames))
         await self._send(feed.snapshot(at))
         loop = asyncio.get_running_loop()

@@ -48,14 +48,18 @@ class Feed:
         self.seen, self.over, self.watchers = 0, False, 0
         self.caught_up = asyncio.Event()
         self.grown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.bell: asyncio.Event | None = None
+        self.read: asyncio.Future[None] = asyncio.get_running_loop().create_future()  # the reading under way is done
         self.reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
         try:
             with followers.follow(self.run_id) as bell:
+                self.bell = bell
                 while not self.over:
                     events = await followers.read(EVENTS, [self.run_id, self.seen])
                     self._take(events)
+                    self._done()
                     if len(events) == AT_ONCE:
                         continue
                     self.caught_up.set()
@@ -63,6 +67,7 @@ class Feed:
                         await followers.wait(bell, POLL_S)
         finally:
             self.caught_up.set()
+            self._done()
             self._ring()
 
     def _take(self, events: list[dict[str, Any]]) -> None:
@@ -78,6 +83,21 @@ class Feed:
         waiting, self.grown = self.grown, asyncio.get_running_loop().create_future()
         if not waiting.done():
             waiting.set_result(None)
+
+    def _done(self) -> None:
+        done, self.read = self.read, asyncio.get_running_loop().create_future()
+        if not done.done():
+            done.set_result(None)
+
+    async def look_again(self) -> None:
+        """Return once all that is there now has been read: another process may have shown more than we have yet."""
+        for _ in range(2):  # the reading under way may have begun before
+            if self.reading.done():
+                return
+            done = self.read
+            if self.bell is not None:
+                self.bell.set()
+            await asyncio.wait([done], timeout=POLL_S)
 
     def snapshot(self, after: int) -> str:
         """How the run stands now; the frames that follow go on after this seq."""

@@ -24,7 +24,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """PostgreSQL and Redis are up before Django's settings are read, which name them. A given DATABASE_URL or REDIS_URL
     is used as it is."""
     config.stash[UP] = up = ExitStack()
-    if config.option.help:
+    spreads = getattr(config.option, "dist", "no") != "no" and not hasattr(config, "workerinput")
+    if config.option.help or spreads:  # who only hands the tests out needs no servers: each worker has its own,
+        os.environ.pop("DJANGO_SETTINGS_MODULE", None)  # and reads the settings once it has them
         return
     folder = up.enter_context(fresh_folder())
     os.environ |= {"DATA_DIR": str(folder), "SECRET_KEY": "tests-keep-no-secret-with-this-key-at-all"}
@@ -36,6 +38,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
     # Argon2 is slow on purpose; the tests make hundreds of users.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+
+
+SLOW = ("tests/durability", "tests/launch", "tests/teams")  # begun first, so that nobody waits for them in the end
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slowest files first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
