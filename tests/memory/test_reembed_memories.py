@@ -36,6 +36,7 @@ def test_the_gateway_embeds(remote: ModelServer) -> None:
     assert same_subject(MODEL) == 0.45
 
 
+@pytest.mark.django_db(transaction=True)  # an index of the old model, from whoever was here before, can be dropped
 def test_reembedding_makes_all_memories_found_by_the_new_model(tenant: "Tenant", remote: ModelServer) -> None:
     kept = remember(tenant, "The boiler of the annex hums at night.")
     remember(tenant, "Breakfast is served on the terrace. " * 80)
