@@ -238,11 +238,25 @@ def enter_by_sso(email: str, name: str, is_bound: Callable[[User], bool]) -> Mem
             raise Forbidden("Operators of the platform log in with their password.")
         if is_bound(user):
             raise Forbidden("The account with this address belongs to another identity; ask an admin of your tenant.")
+        _check_home(user)
         user.set_unusable_password()
         user.stamp = new_stamp()
         user.save()
         ApiKey.all_tenants.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
     return known_by_sso(user)
+
+
+def _check_home(user: User) -> None:
+    """Forbidden for an account whose tenant its owner need not have chosen: an admin of any tenant can make an account
+    with anybody's address, and would see all that its owner does there.
+    """
+    home = Membership.all_tenants.filter(user=user).values_list("tenant_id", flat=True).first()
+    alone = not Membership.all_tenants.filter(tenant_id=home).exclude(user=user).exists()
+    if home != settings.OIDC_TENANT and not (alone and not settings.OIDC_TENANT):
+        raise Forbidden(
+            "An account with this address is in another tenant than single sign-on leads to; log in with its password, "
+            "or ask the platform's operator."
+        )
 
 
 def _of_sso(tenant_id: str) -> tuple[Tenant, str]:

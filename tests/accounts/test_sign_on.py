@@ -10,6 +10,7 @@ import pytest
 from tests.accounts.oidc_provider import CLIENT, SECRET, Provider
 from tests.product import Product, fresh_folder, started
 
+OPERATOR = "operator@example.com"
 ANA = {"sub": "ana-1", "email": "Ana@example.com", "email_verified": True, "name": "Ana"}
 
 
@@ -24,6 +25,7 @@ def provider() -> Iterator[Provider]:
 def product(provider: Provider) -> Iterator[Product]:
     """A product that trusts it; whoever comes joins one tenant."""
     own = {"OIDC_ISSUER": provider.url, "OIDC_CLIENT_ID": CLIENT, "OIDC_CLIENT_SECRET": SECRET, "OIDC_TENANT": "hotel"}
+    own |= {"DJANGO_SUPERUSER_EMAIL": OPERATOR, "DJANGO_SUPERUSER_PASSWORD": "operator-Pa55word!"}
     with fresh_folder() as folder, started(folder, **own) as running:
         yield running.ready()
 
@@ -41,9 +43,19 @@ def exchange(product: Product, code: str) -> httpx.Response:
     return httpx.post(f"{product.url}/api/v1/auth/sso", json={"code": code}, timeout=30)
 
 
-def register(product: Product, email: str) -> dict[str, str]:
+def invited(product: Product, tenant: str) -> str:
+    """The code of an invitation to the tenant, by the platform's operator."""
+    account = {"email": OPERATOR, "password": "operator-Pa55word!"}
+    token = httpx.post(f"{product.url}/api/v1/auth/login", json=account, timeout=30).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}", "X-Tenant-ID": tenant}
+    made = httpx.post(f"{product.url}/api/v1/auth/invitations", json={"role": "user"}, headers=headers, timeout=30)
+    assert made.status_code == 201, made.text
+    return str(made.json()["code"])
+
+
+def register(product: Product, email: str, **more: str) -> dict[str, str]:
     """Headers of somebody who has registered with a password."""
-    body = {"email": email, "password": "correct-Horse-7", "name": "X"}
+    body = {"email": email, "password": "correct-Horse-7", "name": "X", **more}
     answer = httpx.post(f"{product.url}/api/v1/auth/register", json=body, timeout=30)
     assert answer.status_code == 201, answer.text
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
@@ -80,12 +92,25 @@ def test_an_address_that_is_not_verified_opens_nothing(
 
 
 def test_who_had_registered_with_the_address_before_is_out(product: Product, provider: Provider) -> None:
-    squatter = register(product, "bea@example.com")
+    """In the tenant that sign-on leads to: there an admin has let the address in."""
+    provider.claims = ANA
+    exchange(product, arrive(product).json()["code"])
+    squatter = register(product, "bea@example.com", invitation=invited(product, "hotel"))
     provider.claims = {"sub": "bea-1", "email": "bea@example.com", "email_verified": True}
     assert exchange(product, arrive(product).json()["code"]).status_code == 200
     assert httpx.get(f"{product.url}/api/v1/auth/me", headers=squatter).status_code == 401
     body = {"email": "bea@example.com", "password": "correct-Horse-7"}
     assert httpx.post(f"{product.url}/api/v1/auth/login", json=body).status_code == 401
+
+
+def test_an_account_that_another_tenant_has_made_is_no_trap(product: Product, provider: Provider) -> None:
+    lurker = register(product, "lurker@example.com", tenant_id="trap")
+    body = {"email": "dan@example.com", "password": "correct-Horse-7", "name": "Dan", "role": "user"}
+    made = httpx.post(f"{product.url}/api/v1/auth/users", json=body, headers=lurker, timeout=30)
+    assert made.status_code == 201, made.text
+    provider.claims = {"sub": "dan-1", "email": "dan@example.com", "email_verified": True}
+    answer = arrive(product)
+    assert answer.status_code == 403 and "another tenant" in answer.json()["message"]
 
 
 def test_an_address_that_has_come_to_somebody_else_opens_no_account(product: Product, provider: Provider) -> None:
