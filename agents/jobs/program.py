@@ -29,7 +29,7 @@ async def run_job(ctx: "RunContext") -> dict[str, Any]:
     async with _in_time(ctx, settings.JOB_TIMEOUT_S):
         built_in = JOB_AGENTS.get(run.subject_id)
         if built_in is not None and built_in.work is not None:
-            return await built_in.work(ctx, built_in.checked(run.input))
+            return built_in.finished(await built_in.work(ctx, built_in.checked(run.input)))
         agent = await load_agent(ctx, run.subject_id)
         return output((await run_agent(ctx, agent, Ask(message(run.input)), prefix="agent")).text)
 

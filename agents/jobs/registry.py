@@ -25,7 +25,9 @@ class JobFailed(DomainError):
 
 @dataclass(frozen=True)
 class JobAgent:
-    """What an agent of jobs is known by. `input` and `work` are a built-in one's; a tenant's runs the agent loop."""
+    """What an agent of jobs is known by. `input`, `output` and `work` are a built-in one's; a tenant's runs the agent
+    loop.
+    """
 
     key: str
     name: str
@@ -33,6 +35,7 @@ class JobAgent:
     version: str = VERSION
     require_llm: bool = True
     input: type[serializers.Serializer] | None = None
+    output: type[serializers.Serializer] | None = None
     work: Work | None = None
 
     def described(self) -> dict[str, Any]:
@@ -47,15 +50,26 @@ class JobAgent:
         checked.is_valid(raise_exception=True)
         return dict(checked.validated_data)
 
+    def finished(self, told: dict[str, Any]) -> dict[str, Any]:
+        """The output data; JobFailed when it is not of its type."""
+        if self.output is not None:
+            checked = self.output(data=told)
+            if not checked.is_valid():
+                raise JobFailed(f"What {self.key} has found does not fit its schema: {dict(checked.errors)}")
+        return told
+
 
 JOB_AGENTS: dict[str, JobAgent] = {}
+Typed = type[serializers.Serializer]
 
 
-def job_agent(agent: AgentSpec, input: type[serializers.Serializer], *, require_llm: bool) -> Callable[[Work], Work]:
+def job_agent(agent: AgentSpec, input: Typed, output: Typed, *, require_llm: bool) -> Callable[[Work], Work]:
     """Register the function behind a built-in job agent: (context, checked input) → output data."""
 
     def register(work: Work) -> Work:
-        told = JobAgent(agent.id, agent.name, agent.description, require_llm=require_llm, input=input, work=work)
+        told = JobAgent(
+            agent.id, agent.name, agent.description, require_llm=require_llm, input=input, output=output, work=work
+        )
         JOB_AGENTS[agent.id], BUILT_IN[agent.id] = told, agent
         return work
 

@@ -207,3 +207,12 @@ def test_a_work_order_is_proposed_from_sixty(gateway: ModelServer) -> None:
     checked.is_valid(raise_exception=True)
     order = assessment(dict(checked.validated_data), NOW)["recommended_work_order"]
     assert order["should_create"] is True and order["type"] == "PREDICTIVE" and "60" in order["title"]
+
+
+@pytest.mark.usefixtures("gateway", "engine")
+def test_what_an_agent_finds_is_held_against_its_type(
+    front: Front, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.jobs.plugins.predictive.LEVELS", ((0, "extreme"),))
+    job = finish(front, token, "predictive", input={"asset_id": 7})
+    assert job["status"] == "failed" and "does not fit its schema" in job["error_message"]

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from agents.jobs.registry import VERSION, JobFailed, job_agent
 from agents.lookup import AgentSpec
-from config.fields import BooleanField, FloatField, iso
+from config.fields import BooleanField, CharField, DateTimeField, FloatField, ObjectField, UUIDField, iso
 
 if TYPE_CHECKING:
     from orchestration.context import RunContext
@@ -32,7 +32,21 @@ class Input(serializers.Serializer):
     simulate_failure = BooleanField(required=False, help_text="Find the input unfit.")
 
 
-@job_agent(AGENT, Input, require_llm=False)
+class Output(serializers.Serializer):
+    """What it gives."""
+
+    message = CharField()
+    agent_key = CharField()
+    agent_version = CharField()
+    tenant_id = CharField()
+    tenant_schema = CharField()
+    job_id = UUIDField()
+    input_received = ObjectField()
+    timestamp = DateTimeField()
+    echo = serializers.JSONField(required=False)
+
+
+@job_agent(AGENT, Input, Output, require_llm=False)
 async def work(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
     """{message, agent_key, agent_version, tenant_id, tenant_schema, job_id, input_received, timestamp, echo?}."""
     if given.get("simulate_failure"):

@@ -14,7 +14,7 @@ from agents.jobs.readings import Item, about, by_sensor, deviation, first, momen
 from agents.jobs.registry import job_agent
 from agents.lookup import AgentSpec
 from agents.loop import Ask, run_agent
-from config.fields import IntegerField, ObjectField, iso
+from config.fields import CharField, ChoiceField, DateTimeField, IntegerField, ObjectField, iso
 from orchestration.retry import StepFailed
 
 if TYPE_CHECKING:
@@ -52,7 +52,36 @@ class Input(serializers.Serializer):
     work_orders = Items(required=False, help_text="[{type, created_at}]")
 
 
-@job_agent(AGENT, Input, require_llm=False)
+class Driver(serializers.Serializer):
+    """What adds to the score."""
+
+    factor = CharField()
+    count = IntegerField(min_value=1)
+    points = IntegerField(min_value=1)
+    description = CharField()
+
+
+class Risk(serializers.Serializer):
+    """How likely a failure is."""
+
+    score = IntegerField(min_value=0, max_value=100)
+    level = ChoiceField([name for _, name in LEVELS])
+    drivers = Driver(many=True)
+
+
+class Output(serializers.Serializer):
+    """What it gives (seed 002)."""
+
+    agent_key = CharField()
+    as_of = DateTimeField()
+    asset = ObjectField()
+    risk = Risk()
+    signals = ObjectField()
+    recommended_work_order = ObjectField(allow_null=True)
+    llm_summary = CharField(allow_null=True, allow_blank=True)
+
+
+@job_agent(AGENT, Input, Output, require_llm=False)
 async def work(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
     """{agent_key, as_of, asset, risk, signals, recommended_work_order, llm_summary} (seed 002)."""
 

@@ -18,7 +18,7 @@ from agents.jobs.readings import about, by_sensor, first, moment, readings, stat
 from agents.jobs.registry import JobFailed, job_agent
 from agents.lookup import AgentSpec
 from agents.loop import Ask, run_agent
-from config.fields import IntegerField, ObjectField, iso
+from config.fields import CharField, ChoiceField, DateTimeField, FloatField, IntegerField, ObjectField, iso
 
 if TYPE_CHECKING:
     from orchestration.context import RunContext
@@ -94,7 +94,34 @@ class Input(serializers.Serializer):
     alerts = Items(required=False, help_text="Other alerts, of which those of the same asset and hour count.")
 
 
-@job_agent(AGENT, Input, require_llm=True)
+class Hypothesis(serializers.Serializer):
+    """What may be the cause."""
+
+    id = CharField()
+    title = CharField()
+    confidence = FloatField(min_value=0, max_value=1)
+    evidence = serializers.ListField(child=CharField(), allow_empty=False)
+    severity = CharField()
+    recommendation = CharField(allow_blank=True)
+    cites = serializers.ListField(child=CharField(), help_text="The names of the evidence that it rests on.")
+
+
+class Output(serializers.Serializer):
+    """Schema 1.0 of seed 002."""
+
+    schema_version = ChoiceField([SCHEMA_VERSION])
+    alert = ObjectField()
+    hypotheses = Hypothesis(many=True, allow_empty=False)
+    immediate_actions = serializers.ListField(child=CharField())
+    recommended_work_order = ObjectField()
+    notes = CharField(allow_null=True, allow_blank=True)
+    telemetry = ObjectField()
+    evidence = ObjectField()
+    tokens_used = IntegerField(min_value=0)
+    analysis_completed_at = DateTimeField()
+
+
+@job_agent(AGENT, Input, Output, require_llm=True)
 async def work(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
     """{schema_version, alert, hypotheses, immediate_actions, recommended_work_order, notes, …} (seed 002)."""
 
