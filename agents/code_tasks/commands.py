@@ -1,5 +1,6 @@
 """Commands in a task's workspace: within the sandbox, or not at all."""
 
+import logging
 from pathlib import Path
 
 from django.conf import settings
@@ -8,6 +9,9 @@ from agents import sandbox
 from agents.code_tasks.workspace import Workspace
 from agents.errors import WorkspaceError
 from agents.sandbox import MIB, Limits, Outcome
+from orchestration.programs import PRELOAD
+
+log = logging.getLogger(__name__)
 
 # Without --norc bash would take the pipe that it reads from for a remote login's.
 SHELL = ("/bin/bash", "--norc", "-c") if Path("/bin/bash").exists() else ("/bin/sh", "-c")
@@ -21,6 +25,15 @@ GIT_SETTINGS = {
     "core.pager": "cat",
     "protocol.file.allow": "always",
 }
+
+
+def look() -> None:
+    """Try the sandbox as a worker starts, and say when there is none."""
+    if why := sandbox.unavailable():
+        log.warning("commands of code tasks will be refused: %s", why)
+
+
+PRELOAD.append(look)
 
 
 def limits(wall_s: float) -> Limits:

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from agents import sandbox
 from agents.code_tasks.commands import git
-from agents.code_tasks.workspace import Workspace
+from agents.code_tasks.workspace import Workspace, why
 from agents.errors import WorkspaceError
 from memory.files import read_content
 from memory.models import File
@@ -27,7 +27,10 @@ CLONE = f"git clone -q {SOURCE} . && git remote remove origin && git rev-parse H
 async def fill(ctx: "RunContext", space: Workspace) -> str:
     """The commit that the task begins at; "" where no sandbox can be made, and so no git be run."""
     asked = ctx.run.input
-    await asyncio.to_thread(space.make)
+    try:
+        await asyncio.to_thread(space.make)
+    except OSError as fault:
+        raise WorkspaceError(f"The workspace cannot be made: {why(fault)}.") from None
     if asked.get("git_url"):
         return (await git(space, CLONE, more=(repository(asked["git_url"]), SOURCE))).strip()
     if asked.get("file_ids"):

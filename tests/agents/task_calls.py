@@ -4,11 +4,15 @@ import json
 import uuid
 from typing import Any
 
+import pytest
+
+from agents import sandbox
 from orchestration.models import FINAL, Run
 from tests.front import Front
 from tests.orchestration.running import until
 
 TASKS = "/tasks"
+sandboxed = pytest.mark.skipif(bool(sandbox.unavailable()), reason=sandbox.unavailable() or "-")
 
 
 def use(tool: str, times: int = 1, **params: Any) -> str:

@@ -19,7 +19,7 @@ from agents.code_tasks.workspace import Workspace
 from agents.errors import WorkspaceError
 from config.errors import DomainError
 from tests.agents.far_end import FarEnd
-from tests.agents.task_calls import actions, create, finish, shell, use
+from tests.agents.task_calls import actions, create, finish, sandboxed, shell, use
 from tests.agents.test_work_on_task import processes_with
 from tests.factories import make_user, token_of
 from tests.front import Front
@@ -28,7 +28,6 @@ from tests.orchestration.running import until
 if TYPE_CHECKING:
     from accounts.models import Tenant
 
-sandboxed = pytest.mark.skipif(bool(sandbox.unavailable()), reason=sandbox.unavailable() or "-")
 SECRET = "canary-of-the-worker"
 LIBC = ctypes.CDLL(None)
 PROBES_LEAST = 75

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agents import sandbox
 from agents.code_tasks.workspace import Workspace
 from memory.models import File
 from orchestration.models import Run, RunEvent, Step
-from tests.agents.task_calls import TASKS, actions, create, finish, over, shell, task, use
+from tests.agents.task_calls import TASKS, actions, create, finish, over, sandboxed, shell, task, use
 from tests.factories import make_tenant, make_user, token_of
 from tests.front import Front
 from tests.orchestration.running import EngineThread, until
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from accounts.models import Tenant
 
 pytestmark = pytest.mark.usefixtures("gateway", "engine")
-sandboxed = pytest.mark.skipif(bool(sandbox.unavailable()), reason=sandbox.unavailable() or "-")
 FULL = {"id", "objective", "context", "state", "created_at", "updated_at", "logs", "steps", "result"}
 
 
@@ -255,13 +253,12 @@ def test_five_tasks_of_a_user_run_and_the_others_wait_and_hold_up_nobody(
         assert front.request("POST", f"{TASKS}/{id}/cancel", token).json()["state"] == "cancelled"
 
 
+@sandboxed
 def test_a_command_that_its_worker_died_under_is_told_and_not_run_again(
     front: Front, acme: "Tenant", token: str, engine: EngineThread
 ) -> None:
     id = create(front, token, use("shell", command="echo x | tee -a ran.txt; sleep 30"))["id"]
     marker = Workspace(uuid.UUID(id)).root / "ran.txt"
-    if sandbox.unavailable():
-        pytest.skip(sandbox.unavailable())
     until(marker.exists, 30)
     engine.drain()  # the command is killed with the engine that ran it
     assert not processes_with("tee -a ran.txt")

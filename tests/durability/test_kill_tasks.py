@@ -2,14 +2,12 @@
 
 import random
 
-import pytest
-
-from agents import sandbox
+from tests.agents.task_calls import sandboxed
 from tests.durability.kill_tasks import kill_tasks
 from tests.durability.stand import Stand
 
 
-@pytest.mark.skipif(bool(sandbox.unavailable()), reason="no sandbox can be made here")
+@sandboxed
 def test_killed_workers_run_no_command_twice(stand: Stand, dice: random.Random) -> None:
     report = kill_tasks(stand, dice, tasks=4, kills=3)
     assert report.ok, str(report)
