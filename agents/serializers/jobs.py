@@ -14,7 +14,7 @@ from orchestration.webhooks import secret_fault
 class Related(serializers.Serializer):
     """What a job is about."""
 
-    default_error_messages = {"invalid": "Must be an object: {type, id}."}
+    default_error_messages = {"invalid": "Must be an object with type and id."}
     type = CharField(max_length=100)
     id = IdField(help_text="A number, a text or a UUID; what is no UUID becomes one.")
 

@@ -101,6 +101,11 @@ def test_the_header_replays_the_first_answer_and_is_no_key_of_a_body(front: Fron
     [
         ("dummy", {"input": "text"}, "input"),
         ("dummy", {"related": {"type": "alert"}}, "related"),
+        ("dummy", {"related": "alert"}, "related"),
+        ("dummy", {"mode": "never"}, "mode"),
+        ("predictive", {"input": {"asset_id": 1, "alerts": [7]}}, "input"),
+        ("predictive", {"input": {"asset_id": 1, "alerts": {}}}, "input"),
+        ("predictive", {"input": {"asset_id": 1, "asset": []}}, "input"),
         ("dummy", {"idempotency_key": "k" * 256}, "idempotency_key"),
         ("dummy", {"input": {"simulate_delay": 6}}, "input"),
         ("root_cause", {"input": {"window_minutes": 60}}, "input"),
