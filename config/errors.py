@@ -255,7 +255,8 @@ def respond(request: Any, problem: Problem, exc: BaseException | None = None, in
     problem.message = scrub(problem.message, inputs)
     problem.errors = _scrub_errors(problem.errors, inputs)
     status, body = body_of(problem, request)
-    response = HttpResponse(orjson.dumps(body, default=str), status=status, content_type="application/json")
+    text = orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)  # places in arrays are numbers
+    response = HttpResponse(text, status=status, content_type="application/json")
     if problem.retry_after is not None:
         response["Retry-After"] = str(problem.retry_after)
     response._has_been_logged = True  # here, or it needs no line: Django would write one for each
