@@ -1,9 +1,8 @@
 """The web entry point: Django's synchronous stack on a fixed pool of threads, everything that waits on the event loop.
 
 Views are plain synchronous code on kept database connections, which is the quickest way to run them
-(docs/decisions/003-sync-views-async-waits.md). A view that wants its caller to wait returns its answer with a `wait`
-(an async function): the loop waits, holding no thread, and the view is asked again, with what `wait` answered in
-`request.waited`. Streams are async iterators.
+(docs/decisions/003-sync-views-async-waits.md). A view that wants its caller to wait says so with its answer
+(config/later.py): the loop waits, holding no thread. Streams are async iterators.
 """
 
 import asyncio
@@ -28,6 +27,7 @@ from django.urls import set_script_prefix  # noqa: E402
 
 from accounts import tenancy  # noqa: E402
 from config.database.threads import drop_dead_connections  # noqa: E402
+from config.later import Later  # noqa: E402
 from config.sockets import sockets  # noqa: E402
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -74,14 +74,14 @@ class Application(ASGIHandler):
 
     async def _answer(self, scope: dict[str, Any], body: bytes) -> HttpResponseBase:
         loop = asyncio.get_running_loop()
-        response = await loop.run_in_executor(self.threads, self._respond, scope, body, False)
-        wait = getattr(response, "wait", None)
-        if wait is not None:
-            told = await wait()
-            response = await loop.run_in_executor(self.threads, self._respond, scope, body, told or True)
+        response = await loop.run_in_executor(self.threads, self._respond, scope, body)
+        later: Later | None = getattr(response, "later", None)
+        if later is not None:
+            await later.until()
+            return await loop.run_in_executor(self.threads, later.answer, response)
         return response
 
-    def _respond(self, scope: dict[str, Any], body: bytes, waited: Any) -> HttpResponseBase:
+    def _respond(self, scope: dict[str, Any], body: bytes) -> HttpResponseBase:
         """In a thread: the whole of Django."""
         drop_dead_connections()
         set_script_prefix(get_script_prefix(scope))
@@ -89,7 +89,6 @@ class Application(ASGIHandler):
         request, refusal = self.create_request(scope, BytesIO(body))
         if request is None:
             return refusal or HttpResponse(status=400)
-        request.waited = waited
         response = self.get_response(request)
         response._handler_class = self.__class__
         if response.streaming and not response.is_async:

@@ -128,7 +128,7 @@ def standing(limits: list[Limit], answer: list[int]) -> Standing:
 
 
 def _pass(request: HttpRequest, limits: list[Limit]) -> None:
-    if getattr(request, "waited", False):  # asked again for the end of what it has asked before
+    if getattr(request, "counted", False):  # the second look of a socket at who asks for it
         return
     try:
         found = _shared.count(limits)

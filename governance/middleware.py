@@ -24,8 +24,7 @@ class AuditMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        second_look = getattr(request, "waited", False)  # asked again for the end of what it has started
-        if request.method in SAFE or second_look or origin.current().recorded:
+        if request.method in SAFE or origin.current().recorded:
             return response
         if response.status_code < 400:
             deed = _deed(request, response)

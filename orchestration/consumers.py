@@ -163,7 +163,7 @@ class RunMonitor(AsyncWebsocketConsumer):
         """
         drop_dead_connections()
         request = _request(self.scope)
-        request.waited = again  # type: ignore[attr-defined]
+        request.counted = again  # type: ignore[attr-defined]
         origin.enter(origin.of(request))
         try:
             with tenancy.request_scope():

@@ -2,7 +2,6 @@
 
 import functools
 from typing import Any
-from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -14,6 +13,7 @@ from agents.errors import ToolExecutionError
 from agents.serializers.changes import ChangeShape, ChangesRequest, SettledShape, change_json
 from config.api import ArrayPagination
 from config.errors import Conflict
+from config.later import answer_later
 from governance.policies import PolicyDenied
 from orchestration.models import FINAL, Change, Run, Status
 from orchestration.streaming import ended
@@ -38,15 +38,13 @@ class ChangeViewSet(RunViewSet):
     def apply(self, request: Request, pk: str) -> Response:
         """Apply all staged changes, or those named; 409 and nothing is applied when what one rests on has moved."""
         run = self.get_object()
-        waited = getattr(request._request, "waited", None)
-        if isinstance(waited, UUID):
-            return self._applied(run, Run.objects.for_tenant(run.tenant_id).get(pk=waited))
         made = start_apply(self._asked(run))
         if made is None:
             return self._settled(run, None, "applied")
         response = self._settled(run, made, "applying")
-        response.wait = functools.partial(ended, made.pk, WAIT_S)
-        return response
+        until = functools.partial(ended, made.pk, WAIT_S)
+        again = Run.objects.for_tenant(run.tenant_id)
+        return answer_later(self, response, until, lambda: self._applied(run, again.get(pk=made.pk)))
 
     @extend_schema(operation_id="runs_discard", request=ChangesRequest, responses=SettledShape)
     def discard(self, request: Request, pk: str) -> Response:

@@ -37,6 +37,7 @@ from config.errors import Forbidden, NotFound
 from config.fields import iso
 from orchestration.engine import cancel_run
 from orchestration.idempotency import answer, asked_by, idempotency
+from orchestration.lookup import OneRun
 from orchestration.models import FINAL, Run, RunEvent, Status
 from orchestration.views.runs import actor_of, answer_or_wait
 
@@ -112,10 +113,10 @@ def _started(run: Run, created: bool) -> Response:
     return Response(told, status=202 if created else 200)
 
 
-class JobViewSet(mixins.ListModelMixin, TenantViewSet):
+class JobViewSet(mixins.ListModelMixin, OneRun):
     """The tenant's jobs."""
 
-    model, not_found = Run, JobNotFound
+    not_found, kind = JobNotFound, KIND
     pagination_class = JobArray
     audit_type = "agent_job"
     lookup_url_kwarg = "job_id"
@@ -145,8 +146,7 @@ class JobViewSet(mixins.ListModelMixin, TenantViewSet):
     @extend_schema(responses=JobShape)
     def retrieve(self, request: Request, job_id: str) -> Response:
         """One job; `Prefer: wait=N` answers when its status changes, or after N ≤ 30 s."""
-        run = self.get_object()
-        return answer_or_wait(request, run, self._detail(run))
+        return answer_or_wait(self, self._detail)
 
     def _detail(self, run: Run) -> dict[str, Any]:
         job = AgentJob.objects.for_tenant(run.tenant_id).filter(run_id=run.id).first()

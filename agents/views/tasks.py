@@ -2,7 +2,6 @@
 
 import functools
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
 from drf_spectacular.helpers import forced_singular_serializer
@@ -23,10 +22,11 @@ from agents.code_tasks.filling import whole
 from agents.code_tasks.program import KIND
 from agents.code_tasks.shapes import LISTED_MOST, counts, in_state, new, state, tasks_of, told
 from agents.serializers.tasks import CountsShape, TaskHealthShape, TaskListShape, TaskQuery, TaskRequest, TaskShape
-from config.api import TenantViewSet
 from config.errors import Conflict, DomainError, Forbidden, NotFound
+from config.later import answer_later
 from orchestration.engine import cancel_run, start_run
 from orchestration.idempotency import answer, asked_by, idempotency
+from orchestration.lookup import OneRun
 from orchestration.models import FINAL, Mode, Run
 from orchestration.streaming import ended
 from orchestration.views.runs import actor_of, answer_or_wait
@@ -50,10 +50,10 @@ AUTH: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {"cookie": [
 
 
 @extend_schema(auth=AUTH)  # type: ignore[arg-type]
-class TaskViewSet(TenantViewSet):
+class TaskViewSet(OneRun):
     """The tenant's code tasks."""
 
-    model, not_found, pagination_class = Run, TaskNotFound, None
+    not_found, kind, pagination_class = TaskNotFound, KIND, None
     authentication_classes = [LocalAuthenticator]
     audit_type = "task"
 
@@ -96,23 +96,21 @@ class TaskViewSet(TenantViewSet):
     @extend_schema(responses=TaskShape)
     def retrieve(self, request: Request, pk: str) -> Response:
         """One task; `Prefer: wait=N` answers when its state changes, or after N ≤ 30 s."""
-        run = self.get_object()
-        return answer_or_wait(request, run, told([run])[0])
+        return answer_or_wait(self, lambda run: told([run])[0])
 
     @extend_schema(request=None, responses=TaskShape)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         """The task, cancelled, with all that it has started gone; 400 when it is over."""
         run = self.get_object()
-        if isinstance(getattr(request._request, "waited", None), UUID):
-            return Response(told([run])[0])
         self._allowed(run, "cancel")
         if (word := state(run)) in FINAL:
             raise TaskOver(f"Task {run.id} não pode ser cancelada (estado atual: {word})")
         run = cancel_run(run.id, run.tenant_id, actor_of(request))
         response = Response(told([run])[0])
         if run.status not in FINAL:
-            response.wait = functools.partial(ended, run.id, CANCEL_S)
+            until = functools.partial(ended, run.id, CANCEL_S)
+            answer_later(self, response, until, lambda: Response(told([self.get_object()])[0]))
         return response
 
     @extend_schema(responses={204: None})

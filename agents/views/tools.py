@@ -2,7 +2,6 @@
 
 import functools
 from typing import Any
-from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -18,6 +17,7 @@ from agents.tools.schema import checked
 from agents.views.keyed import KeyedViewSet
 from config.api import body_object
 from config.errors import ScopeDenied, ToolNotFound
+from config.later import answer_later
 from orchestration.engine import start_run
 from orchestration.idempotency import answer, asked_by, idempotency
 from orchestration.models import FINAL, Mode, Run, Status
@@ -62,9 +62,6 @@ class ToolViewSet(KeyedViewSet):
         """The execution: completed with the output, failed with the reason, or running when it takes too long to wait
         for; its id is that of a run.
         """
-        waited = getattr(request._request, "waited", None)
-        if isinstance(waited, UUID):
-            return Response(_row(Run.objects.for_tenant(request.tenant).get(pk=waited)))
         run, created = start_run(
             tenant_id=request.tenant.pk,
             kind=KIND,
@@ -76,7 +73,9 @@ class ToolViewSet(KeyedViewSet):
         )
         response = answer(_row(run), created, 200)
         if run.status not in FINAL:
-            response.wait = functools.partial(ended, run.id, WAIT_S)
+            until = functools.partial(ended, run.id, WAIT_S)
+            again = Run.objects.for_tenant(run.tenant_id)
+            answer_later(self, response, until, lambda: Response(_row(again.get(pk=run.id))))
         return response
 
     def _checked_input(self, id: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -14,9 +15,11 @@ from accounts.models import Role
 from accounts.permissions import OPERATOR
 from config.api import ArrayPagination, PagePagination, TenantViewSet
 from config.errors import Invalid
+from config.later import answer_later
 from orchestration import engine, schemas
 from orchestration.deciding import Verdict, resume_run
 from orchestration.engine import Actor
+from orchestration.lookup import OneRun
 from orchestration.models import FINAL, Run, RunEvent
 from orchestration.serializers import runs as shapes
 from orchestration.serializers.requests import EventRequest, ResumeRequest, RunQuery
@@ -35,15 +38,15 @@ def preferred_wait(request: Request) -> int:
     return min(int(found[1]), WAIT_MOST_S) if found else 0
 
 
-def answer_or_wait(request: Request, run: Run, body: Any) -> Response:
-    """The answer; with `Prefer: wait` and an unfinished run one that config/asgi.py lets wait for another status
-    first.
-    """
-    response = Response(body)
-    if seconds := preferred_wait(request):
+def answer_or_wait(view: TenantViewSet, shape: Callable[[Run], Any]) -> Response:
+    """The run of the URL in this shape: at once, or with `Prefer: wait` when an unfinished one has another status."""
+    run: Run = view.get_object()
+    response = Response(shape(run))
+    if seconds := preferred_wait(view.request):
         response["Preference-Applied"] = f"wait={seconds}"
-        if run.status not in FINAL and not getattr(request._request, "waited", True):
-            response.wait = functools.partial(status_changes, run.id, run.status, seconds)
+        if run.status not in FINAL:
+            until = functools.partial(status_changes, run.id, run.status, seconds)
+            answer_later(view, response, until, lambda: Response(shape(view.get_object())))
     return response
 
 
@@ -53,10 +56,9 @@ def actor_of(request: Request) -> Actor:
     return Actor(request.identity.user.pk, role)
 
 
-class RunViewSet(TenantViewSet):
+class RunViewSet(OneRun):
     """Runs of every kind."""
 
-    model = Run
     roles = {"resume": Role.DEVELOPER}
     pagination_class = PagePagination
 
@@ -87,8 +89,7 @@ class RunViewSet(TenantViewSet):
     @schemas.run_detail
     def retrieve(self, request: Request, pk: str) -> Response:
         """One run; `Prefer: wait=N` answers when its status changes, or after N ≤ 30 s."""
-        run = self.get_object()
-        return answer_or_wait(request, run, shapes.run_json(run))
+        return answer_or_wait(self, shapes.run_json)
 
     @schemas.run_steps
     @action(detail=True, methods=["get"])

@@ -9,9 +9,10 @@ from rest_framework.response import Response
 
 from accounts.models import Role
 from accounts.permissions import has_role
-from config.api import ArrayPagination, TenantViewSet
+from config.api import ArrayPagination
 from config.errors import ExecutionNotFound, ExecutionOver, Forbidden, Invalid
 from orchestration.engine import cancel_run
+from orchestration.lookup import OneRun
 from orchestration.models import FINAL
 from orchestration.views.runs import actor_of
 from teams.logs import LEVELS, entries
@@ -28,10 +29,10 @@ LOG_FILTERS = [
 ]
 
 
-class ExecutionViewSet(TenantViewSet):
+class ExecutionViewSet(OneRun):
     """Executions of the tenant's teams."""
 
-    model, not_found = TeamExecution, ExecutionNotFound
+    model, not_found, kind = TeamExecution, ExecutionNotFound, KIND
     pagination_class = Executions
 
     def get_queryset(self) -> Any:
