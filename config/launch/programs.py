@@ -8,6 +8,8 @@ from config import embedded
 from config.env import env_float, env_int, env_text
 
 WEB_STOP_S = 8.0
+WEB_DRAIN_S = 5  # of it, for requests under way
+SOCKET_MESSAGE_MOST = 64 * 1024  # bytes that a WebSocket's client may say at once
 WORKER_GRACE_S = 8.0  # Celery's own part of a stop, after the engine has drained
 
 
@@ -22,12 +24,20 @@ def port() -> int:
 
 
 def web() -> list[str]:
-    """The web server. Streams count against --backpressure, so it is far above what short requests would need."""
+    """The web server. Each connection counts against --limit-concurrency, streams and WebSockets too: beyond it, 503.
+
+    Who asks from where is read from headers by config/origin.py alone. WebSockets are not compressed: their frames are
+    small, and a compressor takes as much memory as all else of a connection.
+    """
+    protocols = "config.launch.protocols"
     return [
-        *(sys.executable, "-m", "granian", "--interface", "asginl", "--loop", "uvloop", "--ws"),
+        *(sys.executable, "-m", "uvicorn", "--interface", "asgi3", "--lifespan", "off", "--loop", "uvloop"),
+        *("--http", f"{protocols}:Http", "--ws", f"{protocols}:Socket", "--ws-per-message-deflate", "false"),
+        *("--ws-max-size", str(SOCKET_MESSAGE_MOST), "--no-proxy-headers", "--no-server-header", "--no-access-log"),
         *("--host", host(), "--port", str(port()), "--workers", str(env_int("WEB_WORKERS", 2, least=1, most=64))),
-        *("--backlog", "4096", "--backpressure", "2048", "--no-access-log", "--log-level", "warning"),
-        *("--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "5"),
+        *("--backlog", "4096", "--limit-concurrency", "4096", "--timeout-keep-alive", "65"),
+        *("--timeout-graceful-shutdown", str(WEB_DRAIN_S), "--timeout-worker-healthcheck", "30"),
+        *("--log-level", "warning"),
         "config.launch.tied_web:application",
     ]
 

@@ -1,4 +1,4 @@
-"""The web application as granian's worker processes load it: they end with granian, which they would else outlive, and
+"""The web application as uvicorn's worker processes load it: they end with uvicorn, which they would else outlive, and
 work in the database as the role that sees one tenant at a time.
 """
 
