@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from http.client import HTTPConnection
 
 import pytest
 
@@ -53,10 +54,15 @@ def test_half_a_head_is_not_waited_for_for_ever(line: socket.socket, begun: byte
     assert rest(line) == b""
 
 
-def test_a_connection_is_kept_for_the_next_request(line: socket.socket) -> None:
+def test_a_connection_is_kept_for_the_next_request(live: Product) -> None:
+    kept = HTTPConnection("127.0.0.1", int(live.port), timeout=PATIENCE_S)
+    kept.connect()
+    first = kept.sock
     for _ in range(2):
-        line.sendall(REQUEST + b"\r\n")
-        assert line.recv(65536).startswith(b"HTTP/1.1 200 ")
+        kept.request("GET", "/healthz")
+        assert kept.getresponse().read()
+    assert kept.sock is first
+    kept.close()
 
 
 def test_what_is_no_http_is_400(line: socket.socket) -> None:
