@@ -103,21 +103,40 @@ def broker_state() -> str:
         return "disconnected"
 
 
+def states() -> dict[str, Any]:
+    """{database, broker, engines, …}: the state of each part that work needs."""
+    parts: dict[str, Any] = {"database": database_state(), "broker": broker_state(), "engines": 0}
+    if parts["database"] == "connected":
+        try:
+            parts |= engine_health()
+        except Error:
+            parts["database"] = "error"  # it answers, but its tables do not
+    return parts
+
+
 class ReadyView(PublicView):
     """`/readyz`: all that work needs is there."""
 
     @extend_schema(responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT})
     def get(self, request: Request) -> Response:
         """200 when database, broker and an engine answer, 503 otherwise; each part is listed."""
-        parts: dict[str, Any] = {"database": database_state(), "broker": broker_state(), "engines": 0}
-        if parts["database"] == "connected":
-            try:
-                parts |= engine_health()
-            except Error:
-                parts["database"] = "error"  # it answers, but its tables do not
+        parts = states()
         ready = parts["database"] == parts["broker"] == "connected" and parts["engines"] > 0
         body = {"status": "ready" if ready else "unavailable", "timestamp": iso(datetime.now(UTC)), **parts}
         return Response(body, status=200 if ready else 503, headers={} if ready else {"Retry-After": "2"})
+
+
+class SystemHealthView(PublicView):
+    """`/api/v1/system/health` and `/api/v1/observability/health` (seed 004): how the parts are."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        """status healthy, degraded (no work is done just now) or unhealthy (nothing can be kept); each part."""
+        parts = states()
+        status = "healthy" if parts["broker"] == "connected" and parts["engines"] else "degraded"
+        status = status if parts["database"] == "connected" else "unhealthy"
+        uptime = round(time.monotonic() - STARTED, 3)
+        return Response({"status": status, "timestamp": iso(datetime.now(UTC)), "uptime": uptime, "services": parts})
 
 
 class MetricsView(APIView):

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from prometheus_client import Counter
 
-from config import origin
+from config import blocks, origin
 from config.errors import BROKER_DOWN, RateLimited, Unavailable
 
 WINDOW_MS = 60_000
@@ -111,6 +111,11 @@ class _Shared(threading.local):
             self.script, self.quiet_until = None, time.monotonic() + QUIET_S
             raise
 
+    def note_blocked(self, tenant_id: str) -> None:
+        """Remember that a request of this tenant was refused, for its alerts."""
+        if self.script is not None:
+            blocks.note(self.script.registered_client, tenant_id, time.time())
+
 
 _shared = _Shared()
 
@@ -127,7 +132,7 @@ def standing(limits: list[Limit], answer: list[int]) -> Standing:
     return Standing(found.kind, found.per_minute, left, ends, bool(refused))
 
 
-def _pass(request: HttpRequest, limits: list[Limit]) -> None:
+def _pass(request: HttpRequest, limits: list[Limit], tenant_id: str = "") -> None:
     if getattr(request, "counted", False):  # the second look of a socket at who asks for it
         return
     try:
@@ -140,6 +145,8 @@ def _pass(request: HttpRequest, limits: list[Limit]) -> None:
     request.rate_limit = found
     if found.refused:
         BLOCKED.labels(found.kind).inc()
+        if tenant_id:
+            _shared.note_blocked(tenant_id)
         raise RateLimited(
             f"More than {found.limit} requests a minute by this {found.kind.replace('_', ' ')}; "
             f"try again in {found.retry_after} s.",
@@ -160,7 +167,7 @@ def pass_caller(request: HttpRequest, identity: Any) -> None:
         own = Limit("api_key", str(identity.key_id), settings.RATE_LIMIT_API_KEY)
     else:
         own = Limit("user", str(identity.user.pk), settings.RATE_LIMIT_USER)
-    _pass(request, [own, Limit("tenant", identity.tenant_id, settings.RATE_LIMIT_TENANT)])
+    _pass(request, [own, Limit("tenant", identity.tenant_id, settings.RATE_LIMIT_TENANT)], identity.tenant_id)
 
 
 def pass_task_address(request: HttpRequest) -> None:
@@ -171,7 +178,7 @@ def pass_task_address(request: HttpRequest) -> None:
 def pass_task_caller(request: HttpRequest, identity: Any) -> None:
     """Count a request to /tasks of a known caller, among all that their tenant makes."""
     own = Limit("tasks", str(identity.user.pk), settings.RATE_LIMIT_TASKS)
-    _pass(request, [own, Limit("tenant", identity.tenant_id, settings.RATE_LIMIT_TENANT)])
+    _pass(request, [own, Limit("tenant", identity.tenant_id, settings.RATE_LIMIT_TENANT)], identity.tenant_id)
 
 
 def pass_login(address: str, account: str) -> None:

@@ -1,5 +1,7 @@
 """Where the work at hand comes from: the request's address, program and credential, for the record of what it does."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from uuid import UUID
@@ -47,3 +49,13 @@ def address(request: HttpRequest) -> str:
 def enter(origin: Origin | None) -> None:
     """From here on, in this thread, the work comes from there."""
     _current.set(origin)
+
+
+@contextmanager
+def by_itself() -> Iterator[None]:
+    """What is begun in here the product begins by itself, whoever's request has led to it."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)

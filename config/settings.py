@@ -7,6 +7,8 @@ import secrets
 from datetime import timedelta
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from celery.schedules import crontab
+
 from config import embedded
 from config.env import BadSetting, env_bool, env_float, env_int, env_list, env_text
 
@@ -78,6 +80,7 @@ INSTALLED_APPS = [
     "governance",
     "orchestration",
     "memory",
+    "observability",
     "agents",
     "teams",
 ]
@@ -162,6 +165,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ModeEnum": "orchestration.models.Mode",
         "TableModeEnum": "memory.datastore.tables.MODES",
+        "TypeEnum": "orchestration.models.WorkflowType",
+        "ChannelTypeEnum": "observability.channels.TYPES",
         "JobStatusEnum": "agents.jobs.shapes.STATUSES",
         "TaskStateEnum": "agents.code_tasks.shapes.STATES",
     },
@@ -227,6 +232,13 @@ if OIDC_ISSUER:
             "APPS": [{"provider_id": OIDC_PROVIDER, "name": "OIDC", **client, "settings": {"server_url": OIDC_ISSUER}}],
         }
     }
+# ---- mail, for alerts
+EMAIL_HOST, EMAIL_PORT = env_text("EMAIL_HOST"), env_int("EMAIL_PORT", 587, least=1, most=65535)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env_text("EMAIL_HOST_USER"), env_text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS, EMAIL_USE_SSL = env_bool("EMAIL_USE_TLS", default=EMAIL_PORT == 587), EMAIL_PORT == 465
+DEFAULT_FROM_EMAIL = env_text("EMAIL_FROM") or EMAIL_HOST_USER or "regente@localhost"
+EMAIL_TIMEOUT = 10
+
 BEHIND_TLS_PROXY = env_bool("BEHIND_TLS_PROXY", default=False)
 if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -272,6 +284,8 @@ CELERY_BEAT_SCHEDULE = {
     "seal": {"task": "governance.seal_audit", "schedule": 5.0, "options": {"expires": 5}},
     "tidy": {"task": "agents.tidy_workspaces", "schedule": 600.0, "options": {"expires": 600}},
     "index": {"task": "memory.index", "schedule": 600.0, "options": {"expires": 600}},
+    "alerts": {"task": "observability.check_alerts", "schedule": 300.0, "options": {"expires": 300}},
+    "old alerts": {"task": "observability.forget_alerts", "schedule": crontab(hour=3, minute=0)},
 }
 
 # ---- governance

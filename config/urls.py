@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from config.api import route
 from config.documentation import OpenAPIView, RedocView, SwaggerView
-from config.health import ApiRootView, LiveView, MetricsView, ReadyView, RootView, unknown_path
+from config.health import ApiRootView, LiveView, MetricsView, ReadyView, RootView, SystemHealthView, unknown_path
 
 handler400 = "config.errors.handler400"
 handler403 = "config.errors.handler403"
@@ -16,9 +16,12 @@ handler500 = "config.errors.handler500"
 api: list[URLPattern | URLResolver] = [
     path("", include("orchestration.urls")),  # the busiest first: patterns are tried one after the other
     route("healthz", LiveView.as_view()),
+    route("system/health", SystemHealthView.as_view()),
+    route("observability/health", SystemHealthView.as_view()),
     path("", include("accounts.urls")),
     path("", include("governance.urls")),
     path("", include("memory.urls")),
+    path("", include("observability.urls")),
     path("", include("agents.urls")),
     path("", include("teams.urls")),
 ]

@@ -70,7 +70,10 @@ class PolicyDecision(TenantModel):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        indexes = [models.Index(fields=["tenant", "-id"], name="decision_of_tenant")]
+        indexes = [
+            models.Index(fields=["tenant", "-id"], name="decision_of_tenant"),
+            models.Index(fields=["tenant", "created_at"], name="decision_denied", condition=Q(result="denied")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action}: {self.result}"

@@ -4,6 +4,8 @@ from typing import Any
 
 from django.db import connection
 
+from accounts.tenancy import everywhere
+
 STATE = """
 SELECT (SELECT count(*) FROM orchestration_engine WHERE lease_until > now() AND NOT draining),
        (SELECT coalesce(sum(running), 0) FROM orchestration_engine WHERE lease_until > now()),
@@ -14,7 +16,7 @@ SELECT (SELECT count(*) FROM orchestration_engine WHERE lease_until > now() AND 
 
 def engine_health() -> dict[str, Any]:
     """{engines: alive ones that claim, running: runs they hold, oldest_waiting_s: float or None}."""
-    with connection.cursor() as cursor:
+    with everywhere(), connection.cursor() as cursor:  # the oldest waiting run is some tenant's
         cursor.execute(STATE)
         engines, running, waiting = cursor.fetchone()
     return {

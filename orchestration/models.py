@@ -268,6 +268,10 @@ class RunEvent(TenantModel):
     payload = models.JSONField(default=dict)
     ts = models.DateTimeField()
 
+    class Meta:
+        # Of the few that alerts count; the others need no index of their own.
+        indexes = [models.Index(fields=["tenant", "ts"], name="event_over_budget", condition=Q(kind="budget_exceeded"))]
+
     def __str__(self) -> str:
         return f"{self.run_id}#{self.seq} {self.kind}"
 

@@ -4,9 +4,14 @@ import base64
 import secrets
 from datetime import UTC, datetime
 
+from django.db import IntegrityError, transaction
 from standardwebhooks import Webhook
 
+from governance import vault
+from governance.models import TenantSecret
+
 PREFIX = "whsec_"
+TENANT_KEY = "regente.callback_secret"
 SECRET_BYTES = 32
 KEY_LEAST, KEY_MOST = 24, 64  # bytes, as the specification has it
 
@@ -37,3 +42,16 @@ def signed(secret: str, message_id: str, body: bytes) -> dict[str, str]:
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": signature,
     }
+
+
+def tenant_secret(tenant_id: str) -> str:
+    """The secret that signs what is sent for this tenant, where no other was agreed; made when first asked for."""
+    rows = TenantSecret.objects.for_tenant(tenant_id).filter(key=TENANT_KEY)
+    if (row := rows.first()) is None:
+        try:
+            with transaction.atomic():
+                made = vault.sealed(new_secret())
+                row = TenantSecret.all_tenants.create(tenant_id=tenant_id, key=TENANT_KEY, sealed=made)
+        except IntegrityError:  # somebody else asked at the same time
+            row = rows.get()
+    return str(vault.opened(row.sealed))

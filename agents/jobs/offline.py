@@ -8,6 +8,8 @@ SIGNED = "(offline model)"
 LINE = re.compile(r"^(E\d+): (.+)$", re.MULTILINE)
 SENSOR = re.compile(r"sensor (\S+): (rising|falling|stable|unknown)")
 ALERT = re.compile(r"^The alert: (\{.*\})$", re.MULTILINE)
+EVENT = "in the window before: "
+COUNTED = re.compile(rf"^{EVENT}\d+ × (.+)$")
 SEVERITIES = frozenset({"low", "medium", "high", "critical"})
 
 
@@ -19,13 +21,16 @@ def root_cause(asked: str) -> str:
     what = str(alert.get("parameter_key") or "The measured value")
     severity = str(alert.get("severity") or "").lower()
     severity = severity if severity in SEVERITIES else "medium"
-    made = [guess for guess in (_trend(what, lines), _repeated(lines), _sensor(what, lines)) if guess]
+    ours = any(line.startswith(EVENT) for line in lines.values())  # an alert about the work that is done here
+    guesses = (_events(lines), _trend(what, lines), _repeated(lines), _sensor(what, lines, ours))
+    made = [guess for guess in guesses if guess]
     hypotheses = [{"id": f"H{number}", "severity": severity} | guess for number, guess in enumerate(made[:3], start=1)]
-    asset = alert.get("asset_tag") or "the equipment"
+    asset = alert.get("asset_tag") or ("the failing runs" if ours else "the equipment")
+    second = "Read the events of one of them" if ours else f"Compare {what} with a second instrument"
     return json.dumps(
         {
             "hypotheses": hypotheses,
-            "immediate_actions": [f"Inspect {asset}", f"Compare {what} with a second instrument"],
+            "immediate_actions": [f"Inspect {asset}", second],
             "recommended_work_order": {
                 "title": f"Inspect {asset}: {what} out of range",
                 "type": "CM",
@@ -37,6 +42,19 @@ def root_cause(asked: str) -> str:
         },
         ensure_ascii=False,
     )
+
+
+def _events(lines: dict[str, str]) -> dict[str, Any] | None:
+    """The most frequent of the counted failures."""
+    for name, line in lines.items():
+        if counted := COUNTED.match(line):
+            return {
+                "title": f"One cause behind most of it: {counted[1]}",
+                "confidence": 0.6,
+                "evidence": [f"{name}: {line}"],
+                "recommendation": "Look at what these runs have in common: definition, tools, limits.",
+            }
+    return None
 
 
 def _trend(what: str, lines: dict[str, str]) -> dict[str, Any] | None:
@@ -64,13 +82,14 @@ def _repeated(lines: dict[str, str]) -> dict[str, Any] | None:
     }
 
 
-def _sensor(what: str, lines: dict[str, str]) -> dict[str, Any]:
+def _sensor(what: str, lines: dict[str, str], ours: bool) -> dict[str, Any]:
     name, line = next(iter(lines.items()), ("E1", "nothing is known"))
+    title = "A threshold" if ours else "A faulty sensor, or a threshold"
     return {
-        "title": f"A faulty sensor, or a threshold that does not fit {what}",
+        "title": f"{title} that does not fit {what}",
         "confidence": 0.2,
         "evidence": [f"{name}: {line}"],
-        "recommendation": "Calibrate the sensor and review the threshold.",
+        "recommendation": "Review the threshold." if ours else "Calibrate the sensor and review the threshold.",
     }
 
 

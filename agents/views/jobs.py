@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from accounts.models import Role
 from accounts.permissions import has_role
-from agents.jobs.callbacks import TRIED, shown, tenant_secret
+from agents.jobs.callbacks import TRIED
 from agents.jobs.program import KIND
 from agents.jobs.registry import JobAgent, find_job_agent, job_agents
 from agents.jobs.shapes import detail_json, having, list_json, word
@@ -35,11 +35,13 @@ from agents.serializers.jobs import (
 from config.api import ArrayPagination, TenantViewSet
 from config.errors import Forbidden, NotFound
 from config.fields import iso
+from orchestration.delivering import shown
 from orchestration.engine import cancel_run
 from orchestration.idempotency import answer, asked_by, idempotency
 from orchestration.lookup import OneRun
 from orchestration.models import FINAL, Run, RunEvent, Status
 from orchestration.views.runs import actor_of, answer_or_wait
+from orchestration.webhooks import tenant_secret
 
 
 class JobNotFound(NotFound):

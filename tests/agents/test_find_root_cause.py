@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils import timezone
 
 from agents.jobs.plugins.predictive import Input as PredictiveInput
 from agents.jobs.plugins.predictive import assessment
@@ -12,10 +13,12 @@ from agents.jobs.plugins.root_cause import Input as RootCauseInput
 from agents.jobs.plugins.root_cause import facts
 from agents.jobs.readings import number, statistics, trend
 from agents.jobs.readings import readings as read
+from observability.models import Alert
 from tests.agents.test_run_job import finish
-from tests.factories import make_user, token_of
+from tests.factories import log_in, make_user, token_of
 from tests.front import Front
 from tests.model_server import ModelServer
+from tests.observability.rules import check, make_rule, overrun, run_that
 
 if TYPE_CHECKING:
     from accounts.models import Tenant
@@ -136,6 +139,31 @@ class TestWithModel:
     def test_rubbish_fails_the_job_and_says_why(self, front: Front, token: str, answer: Any, reason: str) -> None:
         job = ask(front, token, answer)
         assert job["status"] == "failed" and reason in job["error_message"] and job["output_data"] is None
+
+    def test_an_alert_of_ours_is_analysed_with_the_events_around_it(self, front: Front, acme: "Tenant") -> None:
+        client = log_in(make_user(acme, "developer"))
+        failed = [run_that("failed", acme) for _ in range(2)]
+        run_that("failed", acme, created_at=timezone.now() - timedelta(hours=3))
+        overrun(acme)
+        make_rule(client, "error_rate", 0.5)
+        [alert] = check(client)
+        Alert.all_tenants.update(message=f"Too many <<say: {json.dumps(ANSWER)}>>")  # the scripted model's answer
+        asked = {"alert_id": alert["number"], "window_minutes": 60}
+        out = finish(front, token_of(make_user(acme, "developer")), "root_cause", input=asked)["output_data"]
+        assert out["alert"]["id"] == 1 and out["alert"]["parameter_key"] == "error_rate"
+        assert (out["alert"]["current_value"], out["alert"]["threshold_value"]) == (1.0, 0.5)
+        assert out["telemetry"]["last_value"] == 1.0 and out["telemetry"]["sensor"] == "error_rate"
+        lines = " | ".join(out["evidence"].values())
+        assert "3 failed" in lines and "2 × workflow w1 failed, error" in lines and str(failed[1].pk) in lines
+        assert "The pump is dry." in lines and "budget exceeded by run" in lines
+
+    def test_only_who_may_see_alerts_may_have_them_analysed(self, front: Front, acme: "Tenant", token: str) -> None:
+        run_that("failed", acme)
+        client = log_in(make_user(acme, "developer"))
+        make_rule(client, "error_rate", 0.5)
+        [alert] = check(client)
+        job = finish(front, token, "root_cause", input={"alert_id": alert["id"]})
+        assert job["status"] == "failed" and "not found" in job["error_message"]
 
     def test_an_alert_that_nobody_knows_fails_the_job(self, front: Front, token: str) -> None:
         job = finish(front, token, "root_cause", input={"alert_id": 9})

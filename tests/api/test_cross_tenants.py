@@ -18,6 +18,8 @@ from accounts.models import Tenant
 from agents.models import Agent, AgentJob, Conversation, ConversationTurn, Tool
 from governance.models import AuditEntry, Budget, BudgetLimit, Policy, PolicyDecision, ProviderKey, TenantSecret
 from memory.models import DataStore, File, FileVersion, MemoryEntry
+from observability import channels
+from observability.models import Alert, AlertConfig
 from orchestration.models import App, Approval, Change, Run, RunEvent, Signal, Step
 from teams.models import ExecutionKeys, Team
 from tests.factories import log_in, make_tenant, make_user, make_workflow
@@ -25,7 +27,10 @@ from tests.factories import log_in, make_tenant, make_user, make_workflow
 MARK = "foreign-marker"
 METHODS = ("get", "post", "put", "patch", "delete")
 REFUSED = {401, 403, 404}
-NO_TENANT = re.compile(r"^(|healthz|health|readyz|metrics|docs|redoc|openapi\.json|api/v1|api/v1/healthz|admin.*)$")
+NO_TENANT = re.compile(
+    r"^(|healthz|health|readyz|metrics|docs|redoc|openapi\.json|api/v1|api/v1/healthz|admin.*"
+    r"|api/v1/(system|observability)/health)$"
+)
 OWN_ALONE = {"api/v1/auth/register", "api/v1/auth/login", "api/v1/auth/refresh", "api/v1/auth/logout"}
 OWN_ALONE |= {"api/v1/auth/me", "api/v1/auth/password"}  # they are about the caller, whatever the request names
 BODIES = {  # what passes the checks that come before the look at the id
@@ -117,8 +122,16 @@ def owned() -> dict[str, str]:
     ExecutionKeys.all_tenants.create(**of, run_id=execution.pk, sealed="x")
     job = Run.all_tenants.create(**of, kind="agent_job", subject_id="dummy", input={"x": MARK}, status="pending")
     AgentJob.all_tenants.create(**of, run_id=job.pk, related_type=MARK, callback_url=f"http://{MARK}.invalid")
+    watch = {"name": MARK, "rule_type": "rate_limit", "sealed": channels.sealed([])}
+    rule_row = AlertConfig.all_tenants.create(**of, rule_config={"threshold": 10**6}, **watch)
+    value = {"value": 1, "threshold": 0, "operator": "gt", "window_minutes": 5, "count": 1}
+    alert = Alert.all_tenants.create(
+        **of, number=1, alert_config_id=rule_row.pk, value=value, message=MARK, triggered_at=run.created_at, **watch
+    )
     task = Run.all_tenants.create(**of, kind="task", input={"objective": MARK}, status="completed")
     return {
+        "alerts/configs": str(rule_row.pk),
+        "alerts/history": str(alert.pk),
         "jobs": str(job.pk),
         "tasks": str(task.pk),
         "teams": str(team.pk),

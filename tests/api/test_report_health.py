@@ -1,12 +1,17 @@
 """Roots and health in each contract's words."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Tenant, User
+from accounts.tenancy import request_scope
+from orchestration.health import engine_health
+from orchestration.models import Run
 from tests.factories import PASSWORD, log_in, make_user
 
 pytestmark = pytest.mark.django_db
@@ -72,3 +77,18 @@ def test_the_processes_metrics_are_for_operators(tenant: Tenant) -> None:
     assert log_in(make_user(tenant, role="admin")).get("/metrics").status_code == 403
     answer: Any = log_in(operator).get("/metrics")
     assert "# TYPE" in answer.content.decode() and answer["Content-Type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/system/health", "/api/v1/observability/health/"])
+def test_system_health_tells_each_part(path: str) -> None:
+    body = Client().get(path).json()
+    assert body["status"] == "degraded"  # no engine is at work here
+    assert body["services"] == {
+        "database": "connected", "broker": "connected", "engines": 0, "running": 0, "oldest_waiting_s": None,
+    }  # fmt: skip
+
+
+def test_the_oldest_waiting_run_of_any_tenant_is_seen_by_everybody(tenant: Tenant) -> None:
+    Run.all_tenants.create(tenant=tenant, kind="workflow", due_at=timezone.now() - timedelta(minutes=2))
+    with request_scope():
+        assert engine_health()["oldest_waiting_s"] >= 60

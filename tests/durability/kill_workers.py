@@ -55,13 +55,15 @@ def kill_one(stand: Stand, dice: random.Random, whole: bool) -> Kill:
     """One engine's process, or the worker's parent, whose children end with it."""
     engines = until(stand.engines, 60, "an engine")
     if whole:
-        parent = stand.pid("worker")
-        kill = stand.kill([parent], list(engines.values()), "worker")
+        parent, owners = stand.pid("worker"), list(engines.values())
+        kill = stand.kill([parent], owners, "worker")
         kill.pids = [parent, *engines]
     else:
         pid = dice.choice(sorted(engines))
-        kill = stand.kill([pid], [engines[pid]], "engine")
+        owners = [engines[pid]]
+        kill = stand.kill([pid], owners, "engine")
     until(lambda: not any(map(is_running, kill.pids)), 20, f"the end of {kill.pids}")
+    kill.runs |= stand.held_by(owners)  # children outlive their parent for the time that its memory takes to be freed
     return kill
 
 

@@ -156,12 +156,16 @@ class Stand:
 
     def kill(self, pids: list[int], owners: list[str], what: str, number: int = signal.SIGKILL) -> Kill:
         """Signal these processes; the kill knows the runs that their engines held."""
-        held = {row["id"] for row in self.rows(OWNED, owners)}
+        held = self.held_by(owners)
         kill = Kill(time.time(), what, pids, held)
         for pid in pids:
             os.kill(pid, number)
-        kill.runs |= {row["id"] for row in self.rows(OWNED, owners)}
+        kill.runs |= self.held_by(owners)
         return kill
+
+    def held_by(self, owners: list[str]) -> set[str]:
+        """The runs that these engines hold now."""
+        return {row["id"] for row in self.rows(OWNED, owners)}
 
     def supervise(self, method: str, *arguments: object) -> object:
         """What the product's supervisor answers."""

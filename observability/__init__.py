@@ -1,0 +1,1 @@
+"""What happened, and whether it is as it should be: alerts over what the other apps have recorded."""

@@ -1,0 +1,61 @@
+"""Alert rules, and the alerts that they have fired (seed 000 §12)."""
+
+from django.db import models
+from django.db.models.functions import Now
+from uuid_utils.compat import uuid7
+
+from accounts.tenancy import TenantModel
+
+
+class RuleType(models.TextChoices):
+    """What a rule watches (observability/measures.py)."""
+
+    ERROR_RATE = "error_rate"
+    BUDGET_EXCEEDED = "budget_exceeded"
+    POLICY_DENIALS = "policy_denials"
+    MEMORY_USAGE = "memory_usage"
+    RATE_LIMIT = "rate_limit"
+
+
+class AlertConfig(TenantModel):
+    """A rule: when its measure is beyond the threshold an alert fires, and its channels are told."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=255)
+    rule_type = models.CharField(max_length=32, choices=RuleType)
+    rule_config = models.JSONField(help_text="{threshold, window_minutes, operator}")
+    sealed = models.TextField(help_text="The channels, [{type, config}], sealed: they hold tokens and keys.")
+    enabled = models.BooleanField(default=True)
+    created_by = models.UUIDField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = "alert rule"
+        indexes = [models.Index(fields=["tenant", "-created_at"], name="alert_rule_of_tenant")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Alert(TenantModel):
+    """A rule that fired: what it was and what was measured, whatever becomes of the rule."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    number = models.PositiveIntegerField(help_text="Counts the tenant's alerts; what root_cause is asked about.")
+    alert_config_id = models.UUIDField()
+    name = models.CharField(max_length=255)
+    rule_type = models.CharField(max_length=32, choices=RuleType)
+    value = models.JSONField(help_text="{value, threshold, operator, window_minutes, …}")
+    message = models.TextField()
+    sealed = models.TextField(help_text="The channels as they were when it fired.")
+    triggered_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True)
+    resolved_by = models.UUIDField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="alert_number")]
+        indexes = [models.Index(fields=["tenant", "alert_config_id", "-triggered_at"], name="alert_of_rule")]
+
+    def __str__(self) -> str:
+        return f"#{self.number} {self.name}"

@@ -1,0 +1,192 @@
+"""Alert rules and alerts as clients write and read them (seed 000 §12)."""
+
+import math
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from config.fields import BooleanField, CharField, ChoiceField, DateTimeField, UUIDField, iso
+from observability import channels
+from observability.alerts import OPERATORS, WINDOW_MINUTES, WINDOW_MOST
+from observability.models import Alert, AlertConfig, RuleType
+
+KEYS = frozenset({"threshold", "window_minutes", "operator"})
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+class RuleConfigShape(serializers.Serializer):
+    """When a rule fires."""
+
+    threshold = serializers.FloatField()
+    window_minutes = serializers.IntegerField(default=WINDOW_MINUTES, min_value=1, max_value=WINDOW_MOST)
+    operator = serializers.ChoiceField(list(OPERATORS), default="gt")
+
+
+class ChannelShape(serializers.Serializer):
+    """Where an alert is told."""
+
+    type = serializers.ChoiceField(channels.TYPES)
+    config = serializers.DictField(help_text="webhook and slack: url; pagerduty: routing_key; email: to.")
+
+
+@extend_schema_field(RuleConfigShape)
+class RuleConfigField(serializers.Field):
+    """{threshold, window_minutes, operator}."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """The config with its defaults."""
+        if not isinstance(data, dict):
+            raise serializers.ValidationError("Must be an object: {threshold, window_minutes, operator}.", "invalid")
+        threshold, window = data.get("threshold"), data.get("window_minutes", WINDOW_MINUTES)
+        compare = data.get("operator", "gt")
+        if not _number(threshold):
+            raise serializers.ValidationError("threshold is required: a number.", "invalid")
+        if not isinstance(window, int) or isinstance(window, bool) or not 1 <= window <= WINDOW_MOST:
+            raise serializers.ValidationError(
+                f"window_minutes must be a whole number from 1 to {WINDOW_MOST}.", "invalid"
+            )
+        if compare not in OPERATORS:
+            raise serializers.ValidationError(f"operator must be one of {', '.join(OPERATORS)}.", "invalid")
+        if unknown := sorted(str(name)[:64] for name in data.keys() - KEYS):
+            known = ", ".join(sorted(KEYS))
+            raise serializers.ValidationError(f"{', '.join(unknown)}: not known; there are {known}.", "invalid")
+        return {"threshold": threshold, "window_minutes": window, "operator": compare}
+
+
+@extend_schema_field(ChannelShape(many=True))
+class ChannelsField(serializers.Field):
+    """[{type, config}]; keys in configs are shown by their last characters only."""
+
+    def to_internal_value(self, data: Any) -> list[channels.Channel]:
+        """The channels, each with what its type needs."""
+        rule = self.parent.instance if isinstance(self.parent, serializers.Serializer) else None
+        try:
+            return channels.checked(data, channels.opened(rule.sealed) if isinstance(rule, AlertConfig) else [])
+        except channels.BadChannel as fault:
+            raise serializers.ValidationError(str(fault), "invalid") from None
+
+
+class AlertConfigSerializer(serializers.Serializer):
+    """An alert rule."""
+
+    id = serializers.UUIDField(read_only=True)
+    name = CharField(max_length=255)
+    rule_type = ChoiceField(RuleType.choices)
+    rule_config = RuleConfigField()
+    channels = ChannelsField(required=False, default=list)
+    enabled = BooleanField(required=False, default=True)
+    tenant_id = serializers.CharField(read_only=True)
+    created_at = DateTimeField(read_only=True)
+    updated_at = DateTimeField(read_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A rate is never over 1."""
+        kind = attrs.get("rule_type", getattr(self.instance, "rule_type", None))
+        given = attrs.get("rule_config", getattr(self.instance, "rule_config", {}))
+        if kind == RuleType.ERROR_RATE and not 0 <= given.get("threshold", 0) <= 1:
+            raise serializers.ValidationError(
+                {"rule_config": ["threshold of an error_rate is a fraction from 0 to 1."]}
+            )
+        return attrs
+
+    def create(self, validated_data: dict[str, Any]) -> AlertConfig:
+        """The new rule."""
+        told = validated_data.pop("channels")
+        return AlertConfig.all_tenants.create(**validated_data, sealed=channels.sealed(told))
+
+    def update(self, instance: AlertConfig, validated_data: dict[str, Any]) -> AlertConfig:
+        """The changed rule."""
+        if "channels" in validated_data:
+            instance.sealed = channels.sealed(validated_data.pop("channels"))
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        instance.save()
+        return instance
+
+    def to_representation(self, rule: AlertConfig) -> dict[str, Any]:
+        """The rule."""
+        return {
+            "id": str(rule.pk),
+            "name": rule.name,
+            "rule_type": rule.rule_type,
+            "rule_config": rule.rule_config,
+            "channels": channels.shown(channels.opened(rule.sealed)),
+            "enabled": rule.enabled,
+            "tenant_id": rule.tenant_id,
+            "created_at": iso(rule.created_at),
+            "updated_at": iso(rule.updated_at),
+        }
+
+
+def alert_json(alert: Alert) -> dict[str, Any]:
+    """An alert that fired."""
+    return {
+        "id": str(alert.pk),
+        "number": alert.number,
+        "alert_config_id": str(alert.alert_config_id),
+        "name": alert.name,
+        "rule_type": alert.rule_type,
+        "value": alert.value,
+        "message": alert.message,
+        "triggered_at": iso(alert.triggered_at),
+        "resolved_at": iso(alert.resolved_at),
+        "resolved_by": str(alert.resolved_by) if alert.resolved_by else None,
+        "tenant_id": alert.tenant_id,
+    }
+
+
+class AlertShape(serializers.Serializer):
+    """An alert that fired."""
+
+    id = serializers.UUIDField()
+    number = serializers.IntegerField(help_text="Counts the tenant's alerts; root_cause takes it as alert_id.")
+    alert_config_id = serializers.UUIDField()
+    name = serializers.CharField()
+    rule_type = serializers.ChoiceField(RuleType.choices)
+    value = serializers.JSONField(help_text="{value, threshold, operator, window_minutes, …}")
+    message = serializers.CharField()
+    triggered_at = serializers.DateTimeField()
+    resolved_at = serializers.DateTimeField(allow_null=True)
+    resolved_by = serializers.UUIDField(allow_null=True)
+    tenant_id = serializers.CharField()
+
+
+class NotificationShape(serializers.Serializer):
+    """What became of telling one channel."""
+
+    run_id = serializers.UUIDField(help_text="GET /runs/{id}/events is the delivery log.")
+    channel = serializers.CharField()
+    action = serializers.CharField()
+    status = serializers.CharField()
+    error = serializers.CharField(allow_null=True)
+
+
+class AlertDetailShape(AlertShape):
+    """An alert, and who was told."""
+
+    notifications = NotificationShape(many=True)
+
+
+class AlertQuery(serializers.Serializer):
+    """The filters of GET /alerts/history."""
+
+    alert_config_id = UUIDField(required=False)
+    rule_type = ChoiceField(RuleType.choices, required=False)
+    resolved = serializers.BooleanField(required=False, allow_null=True, default=None)
+
+
+class CheckShape(serializers.Serializer):
+    """That the rules were checked, and what has fired."""
+
+    message = serializers.CharField()
+    fired = AlertShape(many=True)
+
+
+class MessageShape(serializers.Serializer):
+    """That it was done."""
+
+    message = serializers.CharField()

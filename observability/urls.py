@@ -1,0 +1,10 @@
+"""Routes of what is watched, relative to /api/v1/."""
+
+from config.api import Router, route
+from observability.views import AlertConfigViewSet, AlertViewSet, CheckViewSet
+
+router = Router()
+router.register("alerts/configs", AlertConfigViewSet, basename="alert-config")
+router.register("alerts/history", AlertViewSet, basename="alert")
+
+urlpatterns = [route("alerts/check", CheckViewSet.as_view({"post": "check"})), *router.urls]

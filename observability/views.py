@@ -1,0 +1,115 @@
+"""/api/v1/alerts: rules, the check, and what has fired (seed 000 §12)."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import Role
+from config.api import ArrayPagination, PagePagination, ResourceViewSet, TenantViewSet
+from config.errors import NotFound
+from observability import alerts, channels
+from observability.models import Alert, AlertConfig
+from observability.notifying import KIND
+from observability.serializers import (
+    AlertConfigSerializer,
+    AlertDetailShape,
+    AlertQuery,
+    AlertShape,
+    CheckShape,
+    MessageShape,
+    alert_json,
+)
+from orchestration.models import Run
+
+ROLES = {"read": Role.DEVELOPER, "write": Role.DEVELOPER}
+
+
+class AlertConfigNotFound(NotFound):
+    """There is no such alert rule."""
+
+
+class AlertNotFound(NotFound):
+    """There is no such alert."""
+
+
+class AlertConfigViewSet(ResourceViewSet):
+    """Alert rules."""
+
+    model, not_found = AlertConfig, AlertConfigNotFound
+    serializer_class = AlertConfigSerializer
+    pagination_class = ArrayPagination
+    deleted_status = 204
+    roles = ROLES
+
+    def perform_create(self, serializer: Any) -> None:
+        """Save the new rule for the caller's tenant."""
+        serializer.save(tenant_id=self.request.tenant.pk, created_by=self.request.user.pk)
+
+
+class CheckViewSet(TenantViewSet):
+    """The check, now."""
+
+    model, roles = AlertConfig, ROLES
+    audit_type = "alert"
+
+    @extend_schema(operation_id="alerts_check", request=None, responses=CheckShape)
+    def check(self, request: Request) -> Response:
+        """Compare every rule of the tenant with what was measured; it is done every five minutes anyhow."""
+        fired = alerts.check(request.tenant.pk)
+        return Response({"message": "Alert check completed", "fired": [alert_json(alert) for alert in fired]})
+
+
+class AlertViewSet(TenantViewSet):
+    """What has fired."""
+
+    model, not_found = Alert, AlertNotFound
+    pagination_class = PagePagination
+    roles = ROLES
+
+    def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """The latest first."""
+        return rows.order_by("-number")
+
+    @extend_schema(operation_id="alerts_history", parameters=[AlertQuery], responses=AlertShape(many=True))
+    def list(self, request: Request) -> Response:
+        """The alerts, the latest first; kept for 90 days."""
+        query = AlertQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        asked = dict(query.validated_data)
+        resolved, rows = asked.pop("resolved"), self.get_queryset().filter(**asked)
+        if resolved is not None:
+            rows = rows.filter(resolved_at__isnull=not resolved)
+        return self.get_paginated_response([alert_json(alert) for alert in self.paginate_queryset(rows) or ()])
+
+    @extend_schema(operation_id="alerts_history_get", responses=AlertDetailShape)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """One alert, and what became of telling its channels."""
+        alert = self.get_object()
+        return Response(alert_json(alert) | {"notifications": notifications(alert)})
+
+    @extend_schema(operation_id="alerts_resolve", request=None, responses=MessageShape)
+    @action(detail=True, methods=["post"])
+    def resolve(self, request: Request, pk: str) -> Response:
+        """It is over; one that was resolved stays as it is."""
+        alerts.resolve(self.get_object(), request.user.pk)
+        return Response({"message": "Alert resolved"})
+
+
+def notifications(alert: Alert) -> list[dict[str, Any]]:
+    """[{run_id, channel, action, status, error}] of the alert."""
+    types = [channel["type"] for channel in channels.opened(alert.sealed)]
+    rows = Run.objects.for_tenant(alert.tenant_id).filter(kind=KIND, subject_id=str(alert.pk)).order_by("id")
+    return [
+        {
+            "run_id": str(run.pk),
+            "channel": types[run.input["channel"]],
+            "action": run.input["action"],
+            "status": run.status,
+            "error": run.result.get("error") if isinstance(run.result, dict) else None,
+        }
+        for run in rows
+    ]

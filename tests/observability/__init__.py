@@ -1,0 +1,1 @@
+"""Alerts: rules, what fires them, who is told."""
