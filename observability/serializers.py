@@ -83,16 +83,6 @@ class AlertConfigSerializer(serializers.Serializer):
     created_at = DateTimeField(read_only=True)
     updated_at = DateTimeField(read_only=True)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """A rate is never over 1."""
-        kind = attrs.get("rule_type", getattr(self.instance, "rule_type", None))
-        given = attrs.get("rule_config", getattr(self.instance, "rule_config", {}))
-        if kind == RuleType.ERROR_RATE and not 0 <= given.get("threshold", 0) <= 1:
-            raise serializers.ValidationError(
-                {"rule_config": ["threshold of an error_rate is a fraction from 0 to 1."]}
-            )
-        return attrs
-
     def create(self, validated_data: dict[str, Any]) -> AlertConfig:
         """The new rule."""
         told = validated_data.pop("channels")

@@ -165,7 +165,6 @@ def test_the_schedule_checks_every_tenant_and_forgets_what_is_old(boss: APIClien
         ("rule_config", {"threshold": 5, "window_minutes": 2.5}, "from 1 to 1440"),
         ("rule_config", {"threshold": 5, "operator": "over"}, "gt, gte, lt, lte, eq"),
         ("rule_config", {"threshold": 5, "treshold": 5}, "treshold"),
-        ("rule_config", {"threshold": 5}, "fraction from 0 to 1"),
         ("channels", {}, "an array"),
         ("channels", [WEBHOOK] * 11, "at most 10"),
         ("channels", ["webhook"], "channels[0].type"),
