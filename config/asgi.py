@@ -8,6 +8,7 @@ Views are plain synchronous code on kept database connections, which is the quic
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ from config.database.threads import drop_dead_connections  # noqa: E402
 from config.later import Later  # noqa: E402
 from config.sockets import sockets  # noqa: E402
 
+log = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 GARBAGE = 20_000  # objects that may be on top of those of before until cycles among them are looked for
@@ -77,8 +79,11 @@ class Application(ASGIHandler):
         response = await loop.run_in_executor(self.threads, self._respond, scope, body)
         later: Later | None = getattr(response, "later", None)
         if later is not None:
-            await later.until()
-            return await loop.run_in_executor(self.threads, later.answer, response)
+            try:
+                await later.until()
+                return await loop.run_in_executor(self.threads, later.answer, response)
+            except Exception:  # the database went away meanwhile: what was said at first is still true
+                log.warning("a waiting answer is given as it was at first", exc_info=True)
         return response
 
     def _respond(self, scope: dict[str, Any], body: bytes) -> HttpResponseBase:

@@ -35,7 +35,7 @@ class Later:
             tenancy.bind(view.request.tenant.pk)
             try:
                 answer: Response = self.look()
-            except Exception as fault:  # DRF's own handler says which ones are an answer, and raises the rest
+            except Exception as fault:
                 answer = view.handle_exception(fault)  # rendered already
                 transaction.set_rollback(True)
         answer = view.finalize_response(view.request, answer, *view.args, **view.kwargs)

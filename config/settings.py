@@ -235,7 +235,8 @@ if OIDC_ISSUER:
 # ---- mail, for alerts
 EMAIL_HOST, EMAIL_PORT = env_text("EMAIL_HOST"), env_int("EMAIL_PORT", 587, least=1, most=65535)
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env_text("EMAIL_HOST_USER"), env_text("EMAIL_HOST_PASSWORD")
-EMAIL_USE_TLS, EMAIL_USE_SSL = env_bool("EMAIL_USE_TLS", default=EMAIL_PORT == 587), EMAIL_PORT == 465
+EMAIL_USE_SSL = EMAIL_PORT == 465
+EMAIL_USE_TLS = not EMAIL_USE_SSL and env_bool("EMAIL_USE_TLS", default=EMAIL_PORT == 587)
 DEFAULT_FROM_EMAIL = env_text("EMAIL_FROM") or EMAIL_HOST_USER or "regente@localhost"
 EMAIL_TIMEOUT = 10
 

@@ -1,6 +1,6 @@
 """One audit entry per operation that changes something, derived from the request and its answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -46,7 +46,7 @@ def _deed(request: HttpRequest, response: HttpResponseBase) -> Deed | None:
         return None
     told = getattr(response, "data", None)
     hidden = getattr(view, "audit_hidden", ())
-    told = {name: value for name, value in told.items() if name not in hidden} if isinstance(told, Mapping) else {}
+    told = _without(told, hidden)
     noted: dict[str, Any] = getattr(request, "audit", {})
     action = noted.get("action") or VERBS.get(name, name)
     return Deed(
@@ -56,9 +56,13 @@ def _deed(request: HttpRequest, response: HttpResponseBase) -> Deed | None:
         _id(view, told),
         identity.user.pk,
         getattr(request, "on_behalf_of", ""),
-        before=noted.get("before") if action in ("update", "delete") else None,
+        before=_without(noted.get("before"), hidden) if action in ("update", "delete") else None,
         after=told if action in ("create", "update") else None,
     )
+
+
+def _without(told: Any, hidden: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if name not in hidden} if isinstance(told, Mapping) else {}
 
 
 def _record_failed_login(tried: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 
 from accounts.models import Tenant
@@ -16,12 +16,13 @@ from config.blocks import BlocksUnknown
 from governance.policies import PolicyDenied
 from observability.channels import opened
 from observability.measures import MEASURES
-from observability.models import Alert, AlertConfig
+from observability.models import Alert, AlertConfig, RuleType
 from observability.notifying import RESOLVES, start_notification
 
 log = logging.getLogger(__name__)
 COOLDOWN = timedelta(hours=1)  # no new alert of a rule while an unresolved one is younger
 KEPT = timedelta(days=90)
+RULES_MOST = 200  # of a tenant
 WINDOW_MINUTES, WINDOW_MOST = 5, 1440
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "gt": operator.gt,
@@ -31,23 +32,33 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
 }
 BEYOND = {"gt": "over", "gte": "at or over", "lt": "under", "lte": "at or under", "eq": "equal to"}
-ALONE = "SELECT pg_advisory_xact_lock(hashtext('observability.alerts'), hashtext(%s))"
+ALONE = "SELECT pg_try_advisory_xact_lock(hashtext('observability.alerts'), hashtext(%s))"
 
 
 def check(tenant_id: str) -> list[Alert]:
-    """The alerts that the tenant's rules have fired now; one check of a tenant at a time."""
-    fired = []
+    """The alerts that the tenant's rules have fired now. One check of a tenant at a time: a second one finds nothing. A
+    rule that cannot be evaluated stops no other.
+    """
+    fired: list[Alert] = []
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(ALONE, [tenant_id])
+            if not cursor.fetchone()[0]:
+                return []
+        blocks_known = True
         for rule in AlertConfig.objects.for_tenant(tenant_id).filter(enabled=True).order_by("id"):
-            try:
-                value = measured(rule)
-            except BlocksUnknown:
-                log.warning("the alert rule %s was not checked: Redis is away", rule.pk)
+            if rule.rule_type == RuleType.RATE_LIMIT and not blocks_known:
                 continue
-            if value["fires"] and not _fired_lately(rule):
-                fired.append(_fire(rule, {name: told for name, told in value.items() if name != "fires"}))
+            try:
+                with transaction.atomic():
+                    value = measured(rule)
+                    if value.pop("fires") and not _fired_lately(rule):
+                        fired.append(_fire(rule, value))
+            except BlocksUnknown:
+                log.warning("the rules on rate limits of the tenant %s are not checked: Redis is away", tenant_id)
+                blocks_known = False
+            except Exception:
+                log.exception("the alert rule %s could not be checked", rule.pk)
     return fired
 
 
@@ -124,8 +135,11 @@ def _tell(alert: Alert, action: str, channels: Any) -> None:
             start_notification(alert, action, channel)
         except PolicyDenied as refusal:
             log.warning("channel %d of the alert %s is not told: %s", channel, alert.pk, refusal.message)
+            if refusal.afterwards:  # the decision; nothing here is undone for it
+                refusal.afterwards()
 
 
 def forget_old() -> int:
-    """The number of alerts that were too old to keep."""
-    return Alert.all_tenants.filter(triggered_at__lt=timezone.now() - KEPT).delete()[0]
+    """The number of alerts that were too old to keep. A tenant's last one stays: the next one's number follows it."""
+    newer = Alert.all_tenants.filter(tenant_id=OuterRef("tenant_id"), number__gt=OuterRef("number"))
+    return Alert.all_tenants.filter(Exists(newer), triggered_at__lt=timezone.now() - KEPT).delete()[0]

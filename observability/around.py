@@ -1,12 +1,10 @@
 """A fired alert for whoever looks for its cause: what was measured minute by minute, and what happened around it."""
 
-from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from config.blocks import BlocksUnknown
 from config.fields import iso
@@ -16,7 +14,6 @@ from orchestration.models import Status
 
 EXAMPLES_MOST = 8  # of each kind of event
 KINDS_MOST = 10  # of reasons that are counted
-READ_MOST = 1_000
 TEXT_MOST = 300
 HOUR = timedelta(hours=1)
 
@@ -84,15 +81,14 @@ def events(tenant_id: str, since: datetime, until: datetime) -> list[str]:
     """Sentences: how the runs of the window ended and why, what exceeded a budget, what policies denied. Conversations
     are their users' own and are only counted.
     """
-    runs = runs_between(tenant_id, since, until)
-    ended = Counter(runs.values_list("status", flat=True)[:READ_MOST])
-    lines = [f"runs that began in the window: {_counted(ended)}"] if ended else ["no run began in the window"]
+    runs = runs_between(tenant_id, since, until).order_by()
+    ended = runs.values("status").annotate(count=Count("tenant_id")).order_by("-count")
+    told = ", ".join(f"{one['count']} {one['status']}" for one in ended)
+    lines = [f"runs that began in the window: {told}" if told else "no run began in the window"]
     failed = runs.filter(status=Status.FAILED)
-    reasons = Counter(
-        f"{kind} {subject} failed, {reason}"
-        for kind, subject, reason in failed.values_list("kind", "subject_id", "failure_reason")[:READ_MOST]
-    )
-    lines += [f"{count} × {what}" for what, count in reasons.most_common(KINDS_MOST)]
+    alike = failed.values("kind", "subject_id", "failure_reason").annotate(count=Count("tenant_id"))
+    for one in alike.order_by("-count", "subject_id")[:KINDS_MOST]:
+        lines.append(f"{one['count']} × {one['kind']} {one['subject_id']} failed, {one['failure_reason']}")
     for run in failed.filter(~Q(kind="conversation")).order_by("-id")[:EXAMPLES_MOST]:
         error = run.result.get("error", "") if isinstance(run.result, dict) else ""
         lines.append(f"run {run.id} ({run.kind} {run.subject_id}) at {iso(run.created_at)}: {_short(error)}")
@@ -103,10 +99,6 @@ def events(tenant_id: str, since: datetime, until: datetime) -> list[str]:
     for denial in denials_between(tenant_id, since, until).order_by("-created_at")[:EXAMPLES_MOST]:
         lines.append(f"denied at {iso(denial.created_at)}: {denial.action}: {_short(denial.explanation)}")
     return lines
-
-
-def _counted(found: Iterable[str]) -> str:
-    return ", ".join(f"{count} {what}" for what, count in Counter(found).most_common())
 
 
 def _short(text: Any) -> str:

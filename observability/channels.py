@@ -10,7 +10,7 @@ from governance import vault
 from governance.outbound import OutboundRefused, target
 
 SECRET = "routing_key"  # the part of a config that is shown to nobody  # noqa: S105
-SHOWN = 4  # of its last characters
+SHOWN, MASK = 4, "…"  # so many of its last characters, after this
 CHANNELS_MOST, TEXT_MOST = 10, 2048
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 TYPES = ("webhook", "email", "slack", "pagerduty")
@@ -40,7 +40,7 @@ def shown(channels: list[Channel]) -> list[Channel]:
 def _masked(config: Mapping[str, Any]) -> dict[str, Any]:
     told = dict(config)
     if told.get(SECRET):
-        told[SECRET] = "…" + told[SECRET][-SHOWN:]
+        told[SECRET] = MASK + (told[SECRET][-SHOWN:] if len(told[SECRET]) >= 4 * SHOWN else "")
     return told
 
 
@@ -60,8 +60,18 @@ def _checked(at: int, data: Any, before: list[Channel]) -> Channel:
     given = data.get("config", {})
     if not isinstance(given, dict):
         raise BadChannel(f"channels[{at}].config must be an object.")
-    old = next((one["config"] for one in before if one["type"] == kind and _masked(one["config"]) == given), None)
-    return {"type": kind, "config": old or CHECKS[kind](f"channels[{at}].config", given)}
+    if str(given.get(SECRET, "")).startswith(MASK):
+        return {"type": kind, "config": _as_before(at, given, before)}
+    return {"type": kind, "config": CHECKS[kind](f"channels[{at}].config", given)}
+
+
+def _as_before(at: int, given: dict[str, Any], before: list[Channel]) -> dict[str, Any]:
+    """The config whose secret came back masked, which only where it was sent before it may stand for itself."""
+    for old in [*before[at : at + 1], *before]:
+        shown = _masked(old["config"])
+        if shown.get(SECRET) == given[SECRET] and given.get("url", shown["url"]) == shown["url"]:
+            return old["config"]
+    raise BadChannel(f"channels[{at}].config.{SECRET} is masked: send it whole.")
 
 
 def _url(where: str, given: Mapping[str, Any], *names: str, default: str = "") -> str:

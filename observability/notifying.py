@@ -16,6 +16,7 @@ from observability.channels import Channel, opened
 from observability.models import Alert
 from orchestration.delivering import RETRY, STEP, DeliveryRefused, Parcel, deliver
 from orchestration.engine import start_run
+from orchestration.models import FINAL, Run
 from orchestration.programs import program
 from orchestration.retry import Transient
 from orchestration.webhooks import signed, tenant_secret
@@ -37,7 +38,7 @@ def start_notification(alert: Alert, action: str, channel: int) -> None:
             kind=KIND,
             subject_id=str(alert.pk),
             input={"alert_id": str(alert.pk), "number": alert.number, "action": action, "channel": channel},
-            key=f"{alert.pk}:{action}:{channel}",
+            key=_key(alert, action, channel),
         )
 
 
@@ -53,6 +54,11 @@ async def _deliver(ctx: "RunContext") -> dict[str, Any]:
     channel = opened(alert.sealed)[asked["channel"]]
     if channel["type"] == "email":
         return await _mail(ctx, alert, channel)
+    if channel["type"] in RESOLVES:
+        if asked["action"] == "trigger" and alert.resolved_at:
+            return {"delivered": False, "skipped": "The alert was resolved before it could be told."}
+        if asked["action"] == "resolve" and await ctx.database(partial(_being_told, alert, asked["channel"])):
+            raise Transient("The channel is still being told that the alert has fired.")
     secret = await ctx.database(partial(tenant_secret, ctx.run.tenant_id))
     return await deliver(ctx, TRIED, parcel(alert, asked["action"], channel, secret, f"msg_{ctx.run.id.hex}"))
 
@@ -64,15 +70,25 @@ def _alert(tenant_id: str, id: UUID) -> Alert:
     return found
 
 
+def _being_told(alert: Alert, channel: int) -> bool:
+    runs = Run.objects.for_tenant(alert.tenant_id).filter(kind=KIND, idempotency_key=_key(alert, "trigger", channel))
+    return runs.exclude(status__in=FINAL).exists()
+
+
+def _key(alert: Alert, action: str, channel: int) -> str:
+    return f"{alert.pk}:{action}:{channel}"
+
+
 def parcel(alert: Alert, action: str, channel: Channel, secret: str, id: str) -> Parcel:
     """What this type of channel is sent."""
     url, kind = channel["config"]["url"], channel["type"]
     if kind == "slack":
         return Parcel(url, orjson.dumps(slack(alert)), {}, id, path_is_secret=True)
     if kind == "pagerduty":
-        return Parcel(url, orjson.dumps(pagerduty(alert, action, channel["config"]["routing_key"])), {}, id)
+        body = orjson.dumps(pagerduty(alert, action, channel["config"]["routing_key"]))
+        return Parcel(url, body, {}, id, path_is_secret=True)
     body = orjson.dumps(plain(alert))
-    return Parcel(url, body, signed(secret, id, body), id)
+    return Parcel(url, body, signed(secret, id, body), id, path_is_secret=True)
 
 
 def plain(alert: Alert) -> dict[str, Any]:

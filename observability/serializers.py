@@ -1,6 +1,5 @@
 """Alert rules and alerts as clients write and read them (seed 000 §12)."""
 
-import math
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -11,11 +10,12 @@ from observability import channels
 from observability.alerts import OPERATORS, WINDOW_MINUTES, WINDOW_MOST
 from observability.models import Alert, AlertConfig, RuleType
 
+THRESHOLD_MOST = 1e15
 KEYS = frozenset({"threshold", "window_minutes", "operator"})
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= THRESHOLD_MOST
 
 
 class RuleConfigShape(serializers.Serializer):
@@ -44,12 +44,14 @@ class RuleConfigField(serializers.Field):
         threshold, window = data.get("threshold"), data.get("window_minutes", WINDOW_MINUTES)
         compare = data.get("operator", "gt")
         if not _number(threshold):
-            raise serializers.ValidationError("threshold is required: a number.", "invalid")
+            raise serializers.ValidationError(
+                f"threshold is required: a number, at most {THRESHOLD_MOST:g}.", "invalid"
+            )
         if not isinstance(window, int) or isinstance(window, bool) or not 1 <= window <= WINDOW_MOST:
             raise serializers.ValidationError(
                 f"window_minutes must be a whole number from 1 to {WINDOW_MOST}.", "invalid"
             )
-        if compare not in OPERATORS:
+        if not isinstance(compare, str) or compare not in OPERATORS:
             raise serializers.ValidationError(f"operator must be one of {', '.join(OPERATORS)}.", "invalid")
         if unknown := sorted(str(name)[:64] for name in data.keys() - KEYS):
             known = ", ".join(sorted(KEYS))

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from accounts.models import Role
 from config.api import ArrayPagination, PagePagination, ResourceViewSet, TenantViewSet
-from config.errors import NotFound
+from config.errors import Conflict, NotFound
 from observability import alerts, channels
 from observability.models import Alert, AlertConfig
 from observability.notifying import KIND
@@ -44,9 +44,12 @@ class AlertConfigViewSet(ResourceViewSet):
     pagination_class = ArrayPagination
     deleted_status = 204
     roles = ROLES
+    audit_hidden = frozenset({"channels"})
 
     def perform_create(self, serializer: Any) -> None:
         """Save the new rule for the caller's tenant."""
+        if self.get_queryset().count() >= alerts.RULES_MOST:
+            raise Conflict(f"There are {alerts.RULES_MOST} alert rules, which is the most; delete one first.")
         serializer.save(tenant_id=self.request.tenant.pk, created_by=self.request.user.pk)
 
 

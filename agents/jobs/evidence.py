@@ -15,7 +15,7 @@ class Evidence:
     def __init__(self, facts: dict[str, Any]) -> None:
         lines = [*_readings(facts), *_threshold(facts["alert"])]
         lines += [f"work order {_short(order, ORDER_KEYS)}" for order in facts["work_orders"]]
-        lines += [f"in the window before: {event}" for event in facts["events"]]
+        lines += [f"in the window before: {event}" for event in facts.get("events", ())]
         lines += [f"another alert within the hour before: {_short(other)}" for other in facts["alerts"]]
         self.lines = {f"E{number}": line for number, line in enumerate(lines, start=1)}
 

@@ -24,7 +24,8 @@ def port() -> int:
 
 
 def web() -> list[str]:
-    """The web server. Each connection counts against --limit-concurrency, streams and WebSockets too: beyond it, 503.
+    """The web server. Requests and streams count against --limit-concurrency, and sooner WebSockets
+    (protocols.SOCKETS_MOST), so that requests are answered when there are too many of those: beyond it, 503.
 
     Who asks from where is read from headers by config/origin.py alone. WebSockets are not compressed: their frames are
     small, and a compressor takes as much memory as all else of a connection.

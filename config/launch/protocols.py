@@ -1,81 +1,199 @@
-"""uvicorn's protocols with bounds that it leaves to a proxy in front: nobody holds a connection with half a request,
-or with a WebSocket that takes nothing in.
+"""uvicorn's protocols with the bounds that it leaves to a proxy in front.
+
+A request's head ends within 64 KiB (and what one read brings) and 30 s; of a body, or of a chunk's or trailer's line,
+something comes every 30 s; a WebSocket that takes nothing in is gone ten seconds after it was closed. An offer to
+upgrade to anything but a WebSocket is not taken up, as RFC 9110 §7.8 lets a server do.
 """
 
 import asyncio
 from collections.abc import MutableMapping
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from config.env import env_float
 
-HEAD_MOST = 64 * 1024  # bytes of a request's line and headers
-HEAD_S = env_float("WEB_HEAD_S", 30.0, least=0.1)  # in which they must have come
+HEAD_MOST = 64 * 1024  # bytes of a request's line and headers; of its trailers; of one chunk's line
+HEAD_S = env_float("WEB_HEAD_S", 30.0, least=0.1)
 CLOSE_S = 10.0  # in which a client must have taken what was sent to it before the close
-TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
-    b"content-length: 46\r\nconnection: close\r\n\r\nThe request's headers are larger than 64 KiB.\r\n"
-)
+SOCKETS_MOST = 3072  # WebSockets and requests at a time, of the 4096 that requests may be (--limit-concurrency)
+HOP = frozenset({b"upgrade", b"connection", b"http2-settings"})
+
+
+def _refusal(status: str, text: str) -> bytes:
+    body = f"{text}\r\n".encode()
+    head = f"HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {len(body)}\r\n"
+    return head.encode() + b"connection: close\r\n\r\n" + body
+
+
+TOO_LARGE = _refusal("431 Request Header Fields Too Large", "The request's headers are larger than 64 KiB.")
+TOO_MANY = _refusal("503 Service Unavailable", "There are too many connections; try again later.")
+NO_TUNNEL = _refusal("501 Not Implemented", "This is no proxy.")
+NO_HANDSHAKE = _refusal("400 Bad Request", "This is no WebSocket handshake.")
 
 
 class Http(HttpToolsProtocol):
-    """HTTP/1.1 whose request heads are bounded in size and time."""
+    """HTTP/1.1 whose clients must come to the point."""
 
     transport: asyncio.Transport
-    head_left = HEAD_MOST
-    head_timer: asyncio.TimerHandle | None = None
+    waiting: asyncio.TimerHandle | None = None  # for the client to say the rest
+    in_head = in_body = False  # of a request that is not complete
+    ended_one = False  # this read has brought the end of a request
+    silent = 0  # bytes since the parser last made something of them
+    trailers = 0  # bytes
+    passed_over = False  # the offer of an upgrade that is not taken up
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come: it has so long to say what it wants."""
         super().connection_made(transport)
-        self._expect_head()
+        self._wait()
 
     def data_received(self, data: bytes) -> None:
         """Some of a request."""
-        waiting = self.head_timer is not None
-        super().data_received(data)
-        if waiting and self.head_timer is not None:  # the head is not complete even so
-            self.head_left -= len(data)
-            if self.head_left < 0 and not self.transport.is_closing():
-                self.transport.write(TOO_LARGE)
-                self.transport.close()
+        self.ended_one, self.passed_over = False, False
+        self.silent += len(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._offered(data[offer.args[0] :])
+            return
+        except httptools.HttpParserError:
+            self._refuse_nonsense()
+            return
+        if not self.transport.is_closing():
+            self._look()
+
+    def _look(self) -> None:
+        """Whether the client has to go on, and has not said too much to no purpose."""
+        if (self.silent > HEAD_MOST and not self.ended_one) or self.trailers > HEAD_MOST:
+            self._refuse(TOO_LARGE)
+        elif self.in_body:
+            self._wait(anew=True)
+        elif self.in_head or self.cycle is None or self.cycle.response_complete:
+            self._wait()
+        else:
+            self._wait_no_more()
+
+    def _refuse_nonsense(self) -> None:
+        self._wait_no_more()
+        self.send_400_response("Invalid HTTP request received.")
+
+    def _refuse(self, answer: bytes) -> None:
+        self._wait_no_more()
+        self.transport.write(answer)
+        self.transport.close()
+
+    # ---- an offer to speak something else
+
+    def _offered(self, rest: bytes) -> None:
+        self._wait_no_more()
+        if self._should_upgrade():
+            self.handle_websocket_upgrade()
+        elif self.parser.get_method() == b"CONNECT":
+            self._refuse(NO_TUNNEL)
+        else:  # the parser has taken the body for another protocol's: have it read the request without the offer
+            lines = [b"%s %s HTTP/1.1" % (self.parser.get_method(), self.url)]
+            lines += [name + b": " + value for name, value in self.headers if name not in HOP]
+            if any(name == b"connection" and b"close" in value.lower() for name, value in self.headers):
+                lines.append(b"connection: close")
+            self.parser = httptools.HttpRequestParser(self)
+            self.in_head = False
+            self.silent = 0
+            self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Make a WebSocket of this connection, if there is room for it."""
+        self._wait_no_more()
+        if len(self.tasks) >= SOCKETS_MOST:
+            self._refuse(TOO_MANY)
+        else:
+            super().handle_websocket_upgrade()
+
+    # ---- what the parser tells
 
     def on_message_begin(self) -> None:
-        """Another request on a connection that was kept."""
+        """A request."""
         super().on_message_begin()
-        if self.head_timer is None:
-            self._expect_head()
+        self.in_head, self.in_body, self.trailers = True, False, 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A line of the head, or a trailer, of which nobody wants to know."""
+        if self.in_head:
+            super().on_header(name, value)
+        else:
+            self.silent = 0
+            self.trailers += len(name) + len(value)
 
     def on_headers_complete(self) -> None:
         """The head is there."""
-        self._head_is_there()
-        super().on_headers_complete()
+        self.in_head, self.in_body, self.silent = False, True, 0
+        self._wait_no_more()
+        self.passed_over = self.parser.should_upgrade() and not self._should_upgrade()
+        if not self.passed_over:
+            super().on_headers_complete()
+
+    def on_chunk_header(self) -> None:
+        """The line before a chunk."""
+        self.silent = 0
+
+    def on_body(self, body: bytes) -> None:
+        """Some of the body."""
+        self.silent = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is complete."""
+        self.in_body, self.silent, self.ended_one = False, 0, True
+        if not self.passed_over:
+            super().on_message_complete()
+
+    # ---- time
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
-        self._head_is_there()
+        self._wait_no_more()
         super().connection_lost(exc)
 
-    def _expect_head(self) -> None:
-        self.head_left = HEAD_MOST
-        self.head_timer = self.loop.call_later(HEAD_S, self.transport.close)
+    def _wait(self, anew: bool = False) -> None:
+        if anew:
+            self._wait_no_more()
+        if self.waiting is None:
+            self.waiting = self.loop.call_later(HEAD_S, self._waited)
 
-    def _head_is_there(self) -> None:
-        if self.head_timer is not None:
-            self.head_timer.cancel()
-            self.head_timer = None
+    def _wait_no_more(self) -> None:
+        if self.waiting is not None:
+            self.waiting.cancel()
+            self.waiting = None
+
+    def _waited(self) -> None:
+        self.waiting = None
+        if self.flow.read_paused:  # it is we who do not read
+            self._wait()
+        else:
+            self.transport.close()
 
 
 class Socket(WebSocketsSansIOProtocol):
-    """A WebSocket that can be closed also when its client takes nothing in."""
+    """A WebSocket whose handshake is always answered, and that can be closed also when its client takes nothing in."""
 
     transport: asyncio.Transport
     end_timer: asyncio.TimerHandle | None = None
 
+    def data_received(self, data: bytes) -> None:
+        """Some of the handshake or of a message."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_complete and not self.transport.is_closing():
+            self.handshake_complete = True
+            self.transport.write(b"".join(self.conn.data_to_send()) or NO_HANDSHAKE)
+            self.transport.close()
+
     async def send(self, message: MutableMapping[str, Any]) -> None:  # type: ignore[override]
-        """Send it; a close does not wait for the client to have taken what is before it."""
+        """Send it, unless the socket is closed; a close does not wait until the client has taken what is before it."""
+        if self.close_sent:
+            return
         if message["type"] == "websocket.close":
             self.writable.set()
             self._end_soon()

@@ -148,6 +148,8 @@ class TestWithModel:
         make_rule(client, "error_rate", 0.5)
         [alert] = check(client)
         Alert.all_tenants.update(message=f"Too many <<say: {json.dumps(ANSWER)}>>")  # the scripted model's answer
+        by_id = finish(front, token_of(make_user(acme, "admin")), "root_cause", input={"alert_id": alert["id"]})
+        assert by_id["output_data"]["alert"]["id"] == alert["id"], by_id["error_message"]
         asked = {"alert_id": alert["number"], "window_minutes": 60}
         out = finish(front, token_of(make_user(acme, "developer")), "root_cause", input=asked)["output_data"]
         assert out["alert"]["id"] == 1 and out["alert"]["parameter_key"] == "error_rate"

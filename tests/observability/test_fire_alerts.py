@@ -8,7 +8,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Tenant
-from governance.models import PolicyDecision
+from governance.models import Policy, PolicyDecision
 from memory.models import MemoryEntry
 from observability import alerts, tasks
 from observability.models import Alert, AlertConfig
@@ -150,10 +150,11 @@ def test_the_schedule_checks_every_tenant_and_forgets_what_is_old(boss: APIClien
         make_rule(log_in(make_user(one, "developer")), "policy_denials", 0)
     broken = make_rule(boss, "policy_denials", 0, name="Broken")
     AlertConfig.all_tenants.filter(pk=broken["id"]).update(rule_config={})
-    assert tasks.check_alerts() == 1
-    assert [alert.tenant_id for alert in Alert.all_tenants.all()] == [other.pk]
+    assert tasks.check_alerts() == 2
+    assert {alert.tenant_id for alert in Alert.all_tenants.all()} == {tenant.pk, other.pk}
     Alert.all_tenants.update(triggered_at=timezone.now() - alerts.KEPT - timedelta(days=1))
-    assert tasks.forget_alerts() == 1
+    assert [tasks.check_alerts(), tasks.forget_alerts()] == [2, 2]
+    assert [alert.number for alert in Alert.all_tenants.all()] == [2, 2]
 
 
 @pytest.mark.parametrize(
@@ -161,9 +162,11 @@ def test_the_schedule_checks_every_tenant_and_forgets_what_is_old(boss: APIClien
     [
         ("rule_config", {}, "threshold is required"),
         ("rule_config", {"threshold": "5"}, "threshold is required"),
+        ("rule_config", {"threshold": 10**18}, "at most 1e+15"),
         ("rule_config", {"threshold": 5, "window_minutes": 0}, "from 1 to 1440"),
         ("rule_config", {"threshold": 5, "window_minutes": 2.5}, "from 1 to 1440"),
         ("rule_config", {"threshold": 5, "operator": "over"}, "gt, gte, lt, lte, eq"),
+        ("rule_config", {"threshold": 5, "operator": ["gt"]}, "gt, gte, lt, lte, eq"),
         ("rule_config", {"threshold": 5, "treshold": 5}, "treshold"),
         ("channels", {}, "an array"),
         ("channels", [WEBHOOK] * 11, "at most 10"),
@@ -204,6 +207,28 @@ def test_a_key_is_kept_sealed_shown_masked_and_stays_when_it_comes_back_so(boss:
 
     row.refresh_from_db()
     assert opened(row.sealed)[0]["config"]["routing_key"] == PAGER["config"]["routing_key"]
+    elsewhere = {"type": "pagerduty", "config": {"routing_key": "…1234", "url": "https://example.com/"}}
+    for body in ({"channels": [elsewhere]}, {"channels": [{"type": "pagerduty", "config": {"routing_key": "…4321"}}]}):
+        answer = boss.patch(f"{CONFIGS}/{rule['id']}", body, format="json")
+        assert answer.status_code == 400 and "send it whole" in str(answer.json())
+    log = str(boss.get("/api/v1/audit/logs", {"limit": 100}).json())
+    assert "Renamed" in log and "example.com" not in log and "R0UT1NG" not in log
+
+
+def test_there_is_a_most_of_rules(boss: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts, "RULES_MOST", 1)
+    make_rule(boss, "rate_limit", 5)
+    body = {"name": "R", "rule_type": "rate_limit", "rule_config": {"threshold": 1}}
+    assert boss.post(CONFIGS, body, format="json").status_code == 409
+
+
+def test_a_denied_notification_is_on_record(boss: APIClient, tenant: Tenant) -> None:
+    deny(tenant)
+    rule = {"condition": {"run.kind": "notification"}, "effect": "deny"}
+    Policy.all_tenants.create(tenant=tenant, name="Quiet", scope="tenant", scope_id=tenant.pk, rule_expr=rule)
+    make_rule(boss, "policy_denials", 0, WEBHOOK)
+    assert len(check(boss)) == 1 and not Run.all_tenants.exists()
+    assert PolicyDecision.all_tenants.filter(result="denied").count() == 2
 
 
 def test_no_run_is_counted_that_is_the_products_own(boss: APIClient, tenant: Tenant) -> None:

@@ -156,7 +156,10 @@ async def _own(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
 
     def read() -> dict[str, Any]:
         alert = find_alert(ctx.run.tenant_id, given["alert_id"])
-        return described(alert, given["window_minutes"]) if alert else {}
+        if alert is None:
+            return {}
+        found = described(alert, given["window_minutes"])
+        return found | {"alert": found["alert"] | {"id": given["alert_id"]}}
 
     if RANK.get((ctx.run.origin or {}).get("role", ""), 0) < RANK[Role.DEVELOPER]:
         return {}
