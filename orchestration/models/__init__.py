@@ -1,0 +1,31 @@
+"""The durable engine's tables.
+
+PostgreSQL holds every state; journal.py has the hot SQL, engine.py the only status writers.
+"""
+
+from orchestration.models.approval import Approval
+from orchestration.models.change import Change, ChangeStatus
+from orchestration.models.engine import Engine, EngineDeath
+from orchestration.models.run import FINAL, Mode, Run, RunEvent, Signal, Status, Step, StepStatus
+from orchestration.models.workflow import App, Visibility, Workflow, WorkflowType, WorkflowVersion
+
+__all__ = [
+    "App",
+    "Approval",
+    "Change",
+    "ChangeStatus",
+    "Engine",
+    "EngineDeath",
+    "FINAL",
+    "Mode",
+    "Run",
+    "RunEvent",
+    "Signal",
+    "Status",
+    "Step",
+    "StepStatus",
+    "Visibility",
+    "Workflow",
+    "WorkflowType",
+    "WorkflowVersion",
+]
