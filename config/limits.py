@@ -18,27 +18,36 @@ from django.conf import settings
 from django.http import HttpRequest
 from prometheus_client import Counter
 
-from config import blocks, origin
+from config import origin, traffic
 from config.errors import BROKER_DOWN, RateLimited, Unavailable
 
 WINDOW_MS = 60_000
 QUIET_S = 1.0  # after Redis has failed to answer, nobody waits for it for so long
 TIMEOUT_S = 0.25
 # All or nothing: a request that one limit refuses is not counted by the others. Answers the limit that is nearest to
-# its end: (its number, what is left, milliseconds until the window ends, whether it refused).
-SCRIPT = """
-local nearest, left, ends = 1, nil, 0
-for i, key in ipairs(KEYS) do
-    local rest = tonumber(ARGV[i + 1]) - tonumber(redis.call('GET', key) or '0')
-    if rest <= 0 then return {i, 0, math.max(redis.call('PTTL', key), 1), 1} end
+# its end: (its number, what is left, milliseconds until the window ends, whether it refused). KEYS are the limits'
+# counters and last the tenant's traffic ("" = not to be told); ARGV the window's length, the minute, then for each
+# limit how many and of which kind.
+SCRIPT = (
+    traffic.NOTE
+    + """
+local nearest, left, ends, told = 1, nil, 0, KEYS[#KEYS]
+for i = 1, #KEYS - 1 do
+    local rest = tonumber(ARGV[2 * i + 1]) - tonumber(redis.call('GET', KEYS[i]) or '0')
+    if rest <= 0 then
+        if told ~= '' then note(told, ARGV[2], ARGV[2 * i + 2]) end
+        return {i, 0, math.max(redis.call('PTTL', KEYS[i]), 1), 1}
+    end
     if left == nil or rest < left then nearest, left = i, rest end
 end
-for i, key in ipairs(KEYS) do
-    if redis.call('INCR', key) == 1 then redis.call('PEXPIRE', key, ARGV[1]) end
-    if i == nearest then ends = redis.call('PTTL', key) end
+for i = 1, #KEYS - 1 do
+    if redis.call('INCR', KEYS[i]) == 1 then redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
+    if i == nearest then ends = redis.call('PTTL', KEYS[i]) end
 end
+if told ~= '' then note(told, ARGV[2]) end
 return {nearest, left - 1, ends, 0}
 """
+)
 BLOCKED = Counter("regente_rate_limit_blocked", "Requests that a rate limit refused.", ["kind"])
 UNCHECKED = Counter("regente_rate_limit_unchecked", "Requests that passed uncounted because Redis was away.")
 
@@ -90,8 +99,11 @@ class _Shared(threading.local):
         self.script: Any = None
         self.quiet_until = 0.0
 
-    def count(self, limits: list[Limit]) -> Standing | None:
-        """The caller's standing after one more; None without limits. redis.RedisError while Redis is away."""
+    def count(self, limits: list[Limit], tenant_id: str | None = None) -> Standing | None:
+        """The caller's standing after one more; None without limits. redis.RedisError while Redis is away.
+
+        `tenant_id`: in whose traffic it is counted; None = in nobody's.
+        """
         limits = [limit for limit in limits if limit.per_minute]
         if not limits:
             return None
@@ -106,23 +118,21 @@ class _Shared(threading.local):
                     single_connection_client=True,
                 )
                 self.script = client.register_script(SCRIPT)
-            return standing(limits, self.script(*call(limits)))
+            return standing(limits, self.script(*call(limits, tenant_id)))
         except BROKER_DOWN:
             self.script, self.quiet_until = None, time.monotonic() + QUIET_S
             raise
-
-    def note_blocked(self, tenant_id: str) -> None:
-        """Remember that a request of this tenant was refused, for its alerts."""
-        if self.script is not None:
-            blocks.note(self.script.registered_client, tenant_id, time.time())
 
 
 _shared = _Shared()
 
 
-def call(limits: list[Limit]) -> tuple[list[str], list[int]]:
+def call(limits: list[Limit], tenant_id: str | None = None) -> tuple[list[str], list[str | int]]:
     """The script's keys and arguments."""
-    return [limit.key for limit in limits], [WINDOW_MS, *(limit.per_minute for limit in limits)]
+    now = time.time()
+    told = "" if tenant_id is None else traffic.key(tenant_id, now)
+    limited = [part for limit in limits for part in (limit.per_minute, limit.kind)]
+    return [*(limit.key for limit in limits), told], [WINDOW_MS, traffic.minute(now), *limited]
 
 
 def standing(limits: list[Limit], answer: list[int]) -> Standing:
@@ -136,7 +146,7 @@ def _pass(request: HttpRequest, limits: list[Limit], tenant_id: str = "") -> Non
     if getattr(request, "counted", False):  # the second look of a socket at who asks for it
         return
     try:
-        found = _shared.count(limits)
+        found = _shared.count(limits, tenant_id)
     except redis.RedisError:
         UNCHECKED.inc()
         return
@@ -145,8 +155,6 @@ def _pass(request: HttpRequest, limits: list[Limit], tenant_id: str = "") -> Non
     request.rate_limit = found
     if found.refused:
         BLOCKED.labels(found.kind).inc()
-        if tenant_id:
-            _shared.note_blocked(tenant_id)
         raise RateLimited(
             f"More than {found.limit} requests a minute by this {found.kind.replace('_', ' ')}; "
             f"try again in {found.retry_after} s.",
@@ -188,7 +196,7 @@ def pass_login(address: str, account: str) -> None:
     most = settings.RATE_LIMIT_LOGIN
     limits = [Limit("login", f"{address} {account}", most), Limit("login_address", address, most * 10)]
     try:
-        found = _shared.count(limits)
+        found = _shared.count(limits, "")
     except redis.RedisError:
         raise Unavailable("Logins cannot be counted right now, so none is let in; try again shortly.") from None
     if found is not None and found.refused:

@@ -286,6 +286,9 @@ CELERY_BEAT_SCHEDULE = {
     "tidy": {"task": "agents.tidy_workspaces", "schedule": 600.0, "options": {"expires": 600}},
     "index": {"task": "memory.index", "schedule": 600.0, "options": {"expires": 600}},
     "alerts": {"task": "observability.check_alerts", "schedule": 300.0, "options": {"expires": 300}},
+    "count": {"task": "observability.count", "schedule": 5.0, "options": {"expires": 5}},
+    "requests": {"task": "observability.count_requests", "schedule": 60.0, "options": {"expires": 60}},
+    "old rollups": {"task": "observability.merge_rollups", "schedule": crontab(hour=3, minute=30)},
     "old alerts": {"task": "observability.forget_alerts", "schedule": crontab(hour=3, minute=0)},
 }
 

@@ -12,7 +12,7 @@ from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 
 from accounts.models import Tenant
-from config.blocks import BlocksUnknown
+from config.traffic import TrafficUnknown
 from governance.policies import PolicyDenied
 from observability.channels import opened
 from observability.measures import MEASURES
@@ -54,7 +54,7 @@ def check(tenant_id: str) -> list[Alert]:
                     value = measured(rule)
                     if value.pop("fires") and not _fired_lately(rule):
                         fired.append(_fire(rule, value))
-            except BlocksUnknown:
+            except TrafficUnknown:
                 log.warning("the rules on rate limits of the tenant %s are not checked: Redis is away", tenant_id)
                 blocks_known = False
             except Exception:

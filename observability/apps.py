@@ -4,10 +4,10 @@ from django.apps import AppConfig
 
 
 class ObservabilityConfig(AppConfig):
-    """Registers the program that sends notifications."""
+    """Registers the program that sends notifications, and what finds alerts for jobs."""
 
     name = "observability"
 
     def ready(self) -> None:
         """Import what registers itself."""
-        from observability import notifying  # noqa: F401
+        from observability import around, notifying  # noqa: F401

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
-from config.blocks import BlocksUnknown
+from agents.jobs.alerts import alert_source
 from config.fields import iso
+from config.traffic import TrafficUnknown
 from observability.measures import MEASURES, Minute, denials_between, events_between, runs_between
 from observability.models import Alert
 from orchestration.models import Status
@@ -16,6 +17,13 @@ EXAMPLES_MOST = 8  # of each kind of event
 KINDS_MOST = 10  # of reasons that are counted
 TEXT_MOST = 300
 HOUR = timedelta(hours=1)
+
+
+@alert_source
+def recorded_alert(tenant_id: str, id: Any, window_minutes: int) -> dict[str, Any]:
+    """What is told of the tenant's alert of this number or id (described); {} when there is none."""
+    alert = find_alert(tenant_id, id)
+    return described(alert, window_minutes) if alert else {}
 
 
 def find_alert(tenant_id: str, id: Any) -> Alert | None:
@@ -57,7 +65,7 @@ def _readings(alert: Alert, since: datetime, until: datetime) -> list[dict[str, 
     measure = MEASURES[alert.rule_type]
     try:
         minutes: list[Minute] = measure.count(alert.tenant_id, since, until)
-    except BlocksUnknown:
+    except TrafficUnknown:
         minutes = []
     name = {"sensor_id": alert.rule_type, "parameter_key": alert.rule_type}
     return [name | {"value": measure.value([minute]), "timestamp": iso(minute.at)} for minute in minutes]

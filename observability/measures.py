@@ -13,13 +13,13 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncMinute
 
-from config.blocks import blocked
+from config.traffic import blocked
 from governance.models import PolicyDecision
 from memory.models import MemoryEntry
+from observability.facts import OWN_KINDS
 from observability.models import RuleType
 from orchestration.models import Run, RunEvent, Status
 
-OWN_KINDS = ("callback", "notification", "apply")  # what the product does on its own account is no work of the tenant
 CLOCKS_APART = timedelta(minutes=5)  # by which the ids of runs may be older than their rows
 
 

@@ -59,3 +59,44 @@ class Alert(TenantModel):
 
     def __str__(self) -> str:
         return f"#{self.number} {self.name}"
+
+
+class Rollup(TenantModel):
+    """How often something was in an hour of UTC (in a day, once that is long ago), and the sum of what it measured.
+
+    Rollups outlive what they were counted from (observability/rollups.py).
+    """
+
+    pk = models.CompositePrimaryKey("tenant_id", "measure", "label", "hour")
+    tenant = models.ForeignKey(  # type: ignore[assignment]
+        "accounts.Tenant", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    measure = models.CharField(max_length=32)
+    label = models.CharField(max_length=128, blank=True)
+    hour = models.DateTimeField()
+    n = models.BigIntegerField()
+    total = models.FloatField(help_text="Milliseconds, micro-USD or tokens, as the measure has it.")
+
+    def __str__(self) -> str:
+        return f"{self.measure} {self.label}: {self.n}"
+
+
+class Uncounted(TenantModel):
+    """An outbox: an event or a decision that no rollup has counted yet, put here by the statement that wrote it.
+
+    It goes in the transaction that counts it, so that everything is counted once.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey(  # type: ignore[assignment]
+        "accounts.Tenant", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    run_id = models.UUIDField(null=True)
+    seq = models.PositiveIntegerField(null=True)
+    decision_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        verbose_name_plural = "uncounted"
+
+    def __str__(self) -> str:
+        return f"event {self.run_id}#{self.seq}" if self.run_id else f"decision {self.decision_id}"

@@ -1,8 +1,9 @@
-"""What is due from time to time: checking the alert rules, forgetting old alerts."""
+"""What is due from time to time: counting, checking the alert rules, forgetting what is old."""
 
 from celery import shared_task
 
-from observability import alerts
+from config.traffic import TrafficUnknown
+from observability import alerts, rollups
 
 
 @shared_task(name="observability.check_alerts")
@@ -15,3 +16,24 @@ def check_alerts() -> int:
 def forget_alerts() -> int:
     """The number of alerts that were too old to keep."""
     return alerts.forget_old()
+
+
+@shared_task(name="observability.count")
+def count() -> int:
+    """The number of events and decisions that the rollups have counted."""
+    return rollups.count_all()
+
+
+@shared_task(name="observability.count_requests")
+def count_requests() -> int:
+    """The number of sums of requests that were kept."""
+    try:
+        return rollups.count_requests(hours=rollups.HOURS_KEPT)
+    except TrafficUnknown:  # the next one fetches it, of a whole day
+        return 0
+
+
+@shared_task(name="observability.merge_rollups")
+def merge_rollups() -> int:
+    """The number of rollups by the hour that were old enough to become part of their day's."""
+    return rollups.merge_old()

@@ -1,10 +1,15 @@
 """Routes of what is watched, relative to /api/v1/."""
 
 from config.api import Router, route
-from observability.views import AlertConfigViewSet, AlertViewSet, CheckViewSet
+from observability.views.alerts import AlertConfigViewSet, AlertViewSet, CheckViewSet
+from observability.views.metrics import MetricsViewSet
 
 router = Router()
 router.register("alerts/configs", AlertConfigViewSet, basename="alert-config")
 router.register("alerts/history", AlertViewSet, basename="alert")
 
-urlpatterns = [route("alerts/check", CheckViewSet.as_view({"post": "check"})), *router.urls]
+urlpatterns = [
+    route("metrics", MetricsViewSet.as_view({"get": "list"})),
+    route("alerts/check", CheckViewSet.as_view({"post": "check"})),
+    *router.urls,
+]

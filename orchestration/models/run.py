@@ -128,6 +128,12 @@ class Run(TenantModel):
                 name="run_task_begun",
                 condition=Q(kind="task", status__in=("running", "paused")),
             ),
+            # What waits for nothing but a poke. With run_queue and run_leased: all runs that are not over.
+            models.Index(
+                fields=["tenant"],
+                name="run_parked",
+                condition=Q(owner=None, due_at=None, status__in=("pending", "running", "paused")),
+            ),
         ]
 
     def __str__(self) -> str:

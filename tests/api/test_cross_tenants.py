@@ -19,7 +19,7 @@ from agents.models import Agent, AgentJob, Conversation, ConversationTurn, Tool
 from governance.models import AuditEntry, Budget, BudgetLimit, Policy, PolicyDecision, ProviderKey, TenantSecret
 from memory.models import DataStore, File, FileVersion, MemoryEntry
 from observability import channels
-from observability.models import Alert, AlertConfig
+from observability.models import Alert, AlertConfig, Rollup
 from orchestration.models import App, Approval, Change, Run, RunEvent, Signal, Step
 from teams.models import ExecutionKeys, Team
 from tests.factories import log_in, make_tenant, make_user, make_workflow
@@ -124,6 +124,7 @@ def owned() -> dict[str, str]:
     AgentJob.all_tenants.create(**of, run_id=job.pk, related_type=MARK, callback_url=f"http://{MARK}.invalid")
     watch = {"name": MARK, "rule_type": "rate_limit", "sealed": channels.sealed([])}
     rule_row = AlertConfig.all_tenants.create(**of, rule_config={"threshold": 10**6}, **watch)
+    Rollup.all_tenants.create(**of, measure="run.app", label=MARK, hour=run.created_at, n=1, total=0)
     value = {"value": 1, "threshold": 0, "operator": "gt", "window_minutes": 5, "count": 1}
     alert = Alert.all_tenants.create(
         **of, number=1, alert_config_id=rule_row.pk, value=value, message=MARK, triggered_at=run.created_at, **watch

@@ -15,6 +15,7 @@ from rest_framework import serializers
 from accounts.models import Role
 from accounts.permissions import RANK
 from agents.answering import parsed
+from agents.jobs.alerts import find_alert
 from agents.jobs.evidence import Evidence, cited
 from agents.jobs.fields import IdField, Items
 from agents.jobs.readings import about, by_sensor, first, moment, readings, statistics
@@ -22,7 +23,6 @@ from agents.jobs.registry import JobFailed, job_agent
 from agents.lookup import AgentSpec
 from agents.loop import Ask, run_agent
 from config.fields import CharField, ChoiceField, DateTimeField, FloatField, IntegerField, ObjectField, iso
-from observability.around import described, find_alert
 
 if TYPE_CHECKING:
     from orchestration.context import RunContext
@@ -155,11 +155,8 @@ async def _own(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
     """What is on record about an alert of ours, for those who may see alerts; {} when there is no such alert."""
 
     def read() -> dict[str, Any]:
-        alert = find_alert(ctx.run.tenant_id, given["alert_id"])
-        if alert is None:
-            return {}
-        found = described(alert, given["window_minutes"])
-        return found | {"alert": found["alert"] | {"id": given["alert_id"]}}
+        found = find_alert(ctx.run.tenant_id, given["alert_id"], given["window_minutes"])
+        return found and found | {"alert": found["alert"] | {"id": given["alert_id"]}}
 
     if RANK.get((ctx.run.origin or {}).get("role", ""), 0) < RANK[Role.DEVELOPER]:
         return {}

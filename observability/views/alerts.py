@@ -14,7 +14,7 @@ from config.errors import Conflict, NotFound
 from observability import alerts, channels
 from observability.models import Alert, AlertConfig
 from observability.notifying import KIND
-from observability.serializers import (
+from observability.serializers.alerts import (
     AlertConfigSerializer,
     AlertDetailShape,
     AlertQuery,

@@ -1,0 +1,45 @@
+"""What GET /metrics takes, and the shape of its JSON."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+from rest_framework import serializers
+
+from config.fields import ChoiceField
+from observability.figures import Figures
+from observability.metrics import Metrics, enhanced
+
+JSON, PROMETHEUS = "json", "prometheus"
+TRUE = ("true", "1")
+
+
+class MetricsQuery(serializers.Serializer):
+    """Which form."""
+
+    enhanced = serializers.CharField(default="true", help_text="true or 1: the enhanced form; else the older one.")
+    format = ChoiceField([JSON, PROMETHEUS], default=JSON, help_text="json, or prometheus for its text format.")
+    tenant_id = serializers.CharField(
+        required=False, help_text="One's own tenant; an operator's choice, who sees all tenants together without it."
+    )
+
+
+def shape(name: str, told: dict[str, Any]) -> serializers.Serializer:
+    """The serializer of metrics that look like these."""
+    fields = {key: _field(f"{name}{key.title().replace('_', '')}", value) for key, value in told.items()}
+    return type(name, (serializers.Serializer,), fields | {"__doc__": "Metrics of a tenant."})()
+
+
+def _field(name: str, value: Any) -> serializers.Field:
+    if isinstance(value, dict) and name.count("Metrics") and any(not isinstance(one, int) for one in value.values()):
+        return shape(name, value)
+    if isinstance(value, dict):
+        return serializers.DictField(child=serializers.IntegerField())
+    if isinstance(value, str):
+        return serializers.DateTimeField()
+    return serializers.IntegerField() if isinstance(value, int) else serializers.FloatField()
+
+
+def nothing() -> dict[str, Any]:
+    """The metrics of a tenant in which nothing has happened."""
+    return enhanced(Metrics(datetime(2000, 1, 1, tzinfo=UTC), Figures([]), Counter(), 0, 0, 0))

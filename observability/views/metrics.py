@@ -1,0 +1,57 @@
+"""/api/v1/metrics (seed 000 §10)."""
+
+from contextlib import suppress
+
+from django.http import HttpResponse, HttpResponseBase
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import Tenant
+from accounts.tenancy import everywhere
+from config.api import TenantViewSet
+from config.traffic import TrafficUnknown
+from observability import metrics, rollups
+from observability.exposition import ALL, CONTENT_TYPE, exposition
+from observability.models import Rollup
+from observability.serializers.metrics import PROMETHEUS, TRUE, MetricsQuery, nothing, shape
+
+
+class MetricsViewSet(TenantViewSet):
+    """What happened in a tenant, in numbers."""
+
+    model, pagination_class = Rollup, None
+
+    def _one(self) -> bool:
+        """An operator who names no tenant, in the query or the header, asks about all of them."""
+        named = self.request.query_params.get("tenant_id") or self.request.headers.get("X-Tenant-ID")
+        return bool(named) or not self.request.user.is_staff
+
+    def _tenants(self) -> list[str]:
+        if self._one():
+            return [str(self.request.tenant.pk)]
+        return list(Tenant.objects.order_by("pk").values_list("pk", flat=True))
+
+    @extend_schema(
+        operation_id="metrics",
+        parameters=[MetricsQuery],
+        responses={(200, "application/json"): shape("Metrics", nothing()), (200, "text/plain"): OpenApiTypes.STR},
+    )
+    def list(self, request: Request) -> HttpResponseBase:
+        """Runs, model calls, tools, policies, memory, errors, durations, budgets and requests, up to this moment."""
+        query = MetricsQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        with everywhere():  # what is counted is whosoever's is next
+            tenants = self._tenants()
+            rollups.count()
+            with suppress(TrafficUnknown):  # what Redis counted since is missing while it is away
+                rollups.count_requests(tenants)
+            told = metrics.measured(tenants, timezone.now())
+        if asked["format"] == PROMETHEUS:
+            tenant = tenants[0] if self._one() else ALL
+            return HttpResponse(exposition(metrics.enhanced(told), tenant), content_type=CONTENT_TYPE)
+        form = metrics.enhanced if asked["enhanced"].lower() in TRUE else metrics.legacy
+        return Response(form(told))
