@@ -29,8 +29,11 @@ def problems(schema: dict[str, Any], text: str) -> list[str]:
     return [f"{field}: {told[0]}" for field, told in errors_of(schema, value).items()][:WRONG_MOST]
 
 
-def repair(text: str, wrong: list[str]) -> list[dict[str, Any]]:
-    """The messages that ask for a better answer."""
+def repair(text: str, wrong: list[str], *, in_form: bool) -> list[dict[str, Any]]:
+    """The messages that ask for a better answer; `in_form`: what is wrong is not its form."""
     told = "\n".join(f"- {sentence}" for sentence in wrong)
-    asked = f"Your answer does not fit the JSON Schema that was asked for:\n{told}\nAnswer again: the JSON alone."
+    if in_form:
+        asked = f"Your answer is not complete yet:\n{told}\nAnswer again, in the same form."
+    else:
+        asked = f"Your answer does not fit the JSON Schema that was asked for:\n{told}\nAnswer again: the JSON alone."
     return [{"role": "assistant", "content": text}, {"role": "user", "content": asked}]

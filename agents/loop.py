@@ -3,6 +3,7 @@
 Each model call and each tool call is a recorded step of its own, so that a crash repeats at most the one in flight.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -31,13 +32,15 @@ Message = dict[str, Any]
 @dataclass(frozen=True)
 class Ask:
     """What an agent is asked. `history` are the earlier messages of a conversation; `aloud`: somebody listens while it
-    answers; `answer_schema`: a JSON Schema that the answer must fit, in place of the agent's own.
+    answers; `answer_schema`: a JSON Schema that the answer must fit, in place of the agent's own; `lacks`: sentences
+    about what an answer still lacks, for which the model is asked once more and which fail nothing.
     """
 
     message: str
     history: tuple[Message, ...] = ()
     aloud: bool = False
     answer_schema: dict[str, Any] | None = None
+    lacks: Callable[[str], list[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ async def run_agent(ctx: "RunContext", agent: AgentSpec, ask: Ask, *, prefix: st
     offered = [acting.function(name, tool) for name, tool in tools.items()]
     tools |= {alias: tools[name] for alias, name in agent.aliases if name in tools}
     made: list[dict[str, Any]] = []
+    kept: str | None = None  # an answer that only lacks something
     repaired = False
     for turn in range(1, agent.max_turns + 1):
         request = ModelRequest(agent.id, agent.profile, list(messages), offered, answer_schema=schema)
@@ -83,14 +87,18 @@ async def run_agent(ctx: "RunContext", agent: AgentSpec, ask: Ask, *, prefix: st
             made += [acting.told(tools, call, result) for call, result in zip(calls, results, strict=True)]
             messages += acting.observed(recorded["text"], calls, results)
             continue
-        wrong = answering.problems(schema, recorded["text"]) if schema else []
-        if not wrong:
-            await remember(ctx, agent, recorded["text"], prefix)
-            return Turn(recorded["text"], recorded["finish_reason"], made)
+        text = recorded["text"]
+        wrong = answering.problems(schema, text) if schema else []
+        lacks = ask.lacks(text) if ask.lacks and not wrong and not repaired else []
+        if wrong and kept is not None:
+            text, wrong = kept, []
+        if not wrong and not lacks:
+            await remember(ctx, agent, text, prefix)
+            return Turn(text, recorded["finish_reason"], made)
         if repaired:
             raise AgentExecutionError(f"The agent {agent.id} gave no answer of its schema: {wrong[0]}", problems=wrong)
-        repaired = True
-        messages += answering.repair(recorded["text"], wrong)
+        repaired, kept = True, text if lacks else None
+        messages += answering.repair(text, wrong or lacks, in_form=bool(lacks))
     raise AgentExecutionError(
         f"The agent {agent.id} did not come to an answer within {agent.max_turns} model calls.", agent_id=agent.id
     )

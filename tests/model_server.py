@@ -6,6 +6,7 @@ It answers POST /v1/chat/completions (streamed when asked), POST /v1/embeddings,
 in the messages' texts script an answer; of several marks of one kind the last one counts:
 
     <<say: hello>>           answer with this text
+    <<then: hello>>          answer with this text when it has answered in this conversation before
     <<words: 40>>            answer with forty words
     <<clock: 5>>             answer with five words, each the time (seconds) at which it is sent
     <<pace: 20>>             pause so many ms between the pieces of a streamed answer
@@ -32,7 +33,7 @@ from typing import Any, Self
 
 import orjson
 
-MARK = re.compile(r"<<(say|words|clock|pace|break|call(?:\*\d+)?|step|delay|status|fail):\s*(.*?)>>", re.DOTALL)
+MARK = re.compile(r"<<(say|then|words|clock|pace|break|call(?:\*\d+)?|step|delay|status|fail):\s*(.*?)>>", re.DOTALL)
 HEAD_END = b"\r\n\r\n"
 LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
 DIMENSIONS = 26  # of its embeddings
@@ -77,6 +78,8 @@ class Scripter:
         if "words" in marks:
             script.text = " ".join(f"word{i}" for i in range(int(marks["words"])))
         script.text = unescaped(marks.get("say", script.text))
+        if "then" in marks and any(message.get("role") == "assistant" for message in request["messages"]):
+            script.text = unescaped(marks["then"])
         script.clock, script.pace_s = int(marks.get("clock", 0)), float(marks.get("pace", 0)) / 1000
         if "break" in marks:
             self.seen[text] += 1

@@ -1,4 +1,4 @@
-"""The numbered evidence that a model is given about an alert, and which of it an answer cites."""
+"""The numbered evidence that a model is given about an alert or an asset, and which of it an answer cites."""
 
 import re
 from typing import Any
@@ -10,14 +10,45 @@ ORDER_KEYS = ("id", "number", "type", "status", "title", "description", "created
 
 
 class Evidence:
-    """Sentences by their names E1, E2 …, made of what root_cause has found."""
+    """Sentences by their names E1, E2 …"""
 
-    def __init__(self, facts: dict[str, Any]) -> None:
-        lines = [*_readings(facts), *_threshold(facts["alert"])]
-        lines += [f"work order {_short(order, ORDER_KEYS)}" for order in facts["work_orders"]]
-        lines += [f"in the window before: {event}" for event in facts.get("events", ())]
-        lines += [f"another alert within the hour before: {_short(other)}" for other in facts["alerts"]]
+    def __init__(self, lines: list[str]) -> None:
         self.lines = {f"E{number}": line for number, line in enumerate(lines, start=1)}
+
+    def cited(self, *texts: str) -> list[str]:
+        """The names of the evidence that these texts rest on; those that there are."""
+        return [name for name in _named(texts) if name in self.lines]
+
+    def unfounded(self, where: str, *texts: str) -> list[str]:
+        """What is wrong with the citations of these texts: there are none, or of evidence that was not given."""
+        invented = [name for name in _named(texts) if name not in self.lines]
+        if invented:
+            return [f"{where} cites {', '.join(invented)}, which was not given."]
+        return [] if self.cited(*texts) else [f"{where} names none of the evidence {', '.join(self.lines)}."]
+
+
+def _named(texts: tuple[str, ...]) -> list[str]:
+    return list(dict.fromkeys(f"E{number}" for text in texts for number in NAMED.findall(text)))
+
+
+def about_alert(facts: dict[str, Any]) -> Evidence:
+    """What root_cause has found."""
+    lines = [*_readings(facts), *_threshold(facts["alert"])]
+    lines += [f"work order {_short(order, ORDER_KEYS)}" for order in facts["work_orders"]]
+    lines += [f"in the window before: {event}" for event in facts.get("events", ())]
+    lines += [f"another alert within the hour before: {_short(other)}" for other in facts["alerts"]]
+    return Evidence(lines)
+
+
+def about_risk(found: dict[str, Any]) -> Evidence:
+    """What predictive has found."""
+    risk, signals = found["risk"], found["signals"]
+    lines = [f"the risk score is {risk['score']} of 100, {risk['level']}"]
+    lines += [f"{driver['description']}: {driver['points']} points" for driver in risk["drivers"]]
+    lines += [f"alerts: {signals['alerts_last_24h']} in the last 24 h, {signals['alerts_last_7d']} in the last 7 days"]
+    lines += [f"corrective work orders: {signals['corrective_work_orders']}"]
+    lines += [f"sensor {one['sensor']}: {_statistics(one)}" for one in signals["telemetry"] if one["readings_count"]]
+    return Evidence(lines)
 
 
 def _readings(facts: dict[str, Any]) -> list[str]:
@@ -48,9 +79,3 @@ def _threshold(alert: dict[str, Any]) -> list[str]:
 def _short(item: dict[str, Any], keys: tuple[str, ...] = ()) -> str:
     kept = {name: item[name] for name in keys if item.get(name) is not None} or dict(item)
     return orjson.dumps(kept, default=str).decode()[:500]
-
-
-def cited(hypothesis: dict[str, Any], evidence: Evidence) -> list[str]:
-    """The names of the evidence that a hypothesis rests on; those that there are."""
-    found = (f"E{number}" for text in hypothesis["evidence"] for number in NAMED.findall(text))
-    return [name for name in dict.fromkeys(found) if name in evidence.lines]

@@ -97,9 +97,12 @@ def predictive(asked: str) -> str:
     """Score and drivers in a sentence."""
     told = json.loads(asked)
     risk, asset = told["risk"], told["asset"]
-    reasons = "; ".join(driver["description"] for driver in risk["drivers"]) or "nothing speaks for a failure"
+    lines: dict[str, str] = told["evidence"]
+    drivers = [f"{driver['description']}: {driver['points']} points" for driver in risk["drivers"]]
+    reasons = "; ".join(f"{line} ({name})" for name, line in lines.items() if line in drivers)
     name = asset.get("tag") or asset["id"]
-    return f"The risk that {name} fails is {risk['level']}, {risk['score']} of 100: {reasons}. {SIGNED}"
+    why = reasons or "nothing speaks for a failure"
+    return f"The risk that {name} fails is {risk['level']}, {risk['score']} of 100 (E1): {why}. {SIGNED}"
 
 
 ANSWERS = {"root_cause": root_cause, "predictive": predictive}

@@ -74,10 +74,11 @@ def given(**input: Any) -> dict[str, Any]:
     return dict(checked.validated_data)
 
 
-def ask(front: Front, token: str, answer: Any) -> dict[str, Any]:
-    """A root_cause job whose model answers this."""
-    text = answer if isinstance(answer, str) else json.dumps(answer)
-    alert = ALERT | {"description": f"Too hot <<say: {text}>>"}
+def ask(front: Front, token: str, *answers: Any) -> dict[str, Any]:
+    """A root_cause job whose model answers this, and then that when it is asked again."""
+    texts = [answer if isinstance(answer, str) else json.dumps(answer) for answer in answers]
+    marks = " ".join(f"<<{mark}: {text}>>" for mark, text in zip(("say", "then"), texts, strict=False))
+    alert = ALERT | {"description": f"Too hot {marks}"}
     input = {"alert_id": 123, "alert": alert, "readings": readings(70, 75, 80, 92)}
     return finish(front, token, "root_cause", input=input)
 
@@ -123,10 +124,40 @@ class TestWithModel:
         job = ask(front, token, ANSWER)
         out = job["output_data"]
         assert [one["title"] for one in out["hypotheses"]] == ["Clogged condenser", "Low refrigerant"]
-        assert [one["cites"] for one in out["hypotheses"]] == [["E1"], []]
+        assert [(one["cites"], one["supported"]) for one in out["hypotheses"]] == [(["E1"], True), ([], False)]
         assert "rising over 4 readings" in out["evidence"]["E1"]
         assert out["schema_version"] == "1.0" and out["recommended_work_order"]["type"] == "CM"
         assert out["tokens_used"] == job["tokens_used"] > 0
+
+    def test_a_model_that_cites_nothing_or_what_was_not_given_is_asked_again(
+        self, front: Front, token: str, gateway: ModelServer
+    ) -> None:
+        invented = ANSWER | {"hypotheses": [HYPOTHESIS | {"evidence": ["E77: leaks"]}, ANSWER["hypotheses"][1]]}
+        out = ask(front, token, invented)["output_data"]
+        assert [one["supported"] for one in out["hypotheses"]] == [False, False]
+        *_, first, again = gateway.requests
+        assert len(again["messages"]) == len(first["messages"]) + 2
+        told = again["messages"][-1]["content"]
+        assert "H1 cites E77, which was not given" in told and "H2 names none of the evidence E1, E2" in told
+
+    def test_a_model_that_then_cites_is_believed(self, front: Front, token: str, gateway: ModelServer) -> None:
+        bare = ANSWER | {"hypotheses": [HYPOTHESIS | {"evidence": ["it is hot"]}]}
+        better = ANSWER | {"hypotheses": [HYPOTHESIS]}
+        out = ask(front, token, bare, better)["output_data"]
+        assert [one["cites"] for one in out["hypotheses"]] == [["E1"]]
+
+    def test_an_answer_is_not_lost_to_a_second_one_that_is_rubbish(self, front: Front, token: str) -> None:
+        bare = ANSWER | {"hypotheses": [HYPOTHESIS | {"evidence": ["it is hot"]}]}
+        job = ask(front, token, bare, "I do not know.")
+        assert job["status"] == "succeeded" and job["output_data"]["hypotheses"][0]["supported"] is False
+
+    def test_the_summary_of_a_risk_cites_too(self, front: Front, token: str, gateway: ModelServer) -> None:
+        asset = {"id": 7, "tag": "CH-01", "name": "<<say: It is fine.>>"}
+        out = finish(front, token, "predictive", input={"asset_id": 7, "asset": asset})["output_data"]
+        assert out["cites"] == [] and "The summary names none" in gateway.requests[-1]["messages"][-1]["content"]
+        asset["name"] = "<<say: Nothing speaks for a failure (E1).>>"
+        out = finish(front, token, "predictive", input={"asset_id": 7, "asset": asset})["output_data"]
+        assert out["cites"] == ["E1"] and out["evidence"]["E1"] == "the risk score is 0 of 100, minimal"
 
     @pytest.mark.parametrize(
         ("answer", "reason"),
@@ -185,7 +216,7 @@ def test_the_offline_model_does_both_by_rules_and_says_so(front: Front, token: s
     assert len(out["hypotheses"]) == 3 and all(one["cites"] for one in out["hypotheses"])
     assert "offline" in out["notes"]
     out = finish(front, token, "predictive", input={"asset_id": 7})["output_data"]
-    assert "offline" in out["llm_summary"]
+    assert "offline" in out["llm_summary"] and out["cites"] == ["E1"]
 
 
 def risk(**input: Any) -> tuple[int, str]:

@@ -6,6 +6,7 @@ answer is checked against schema 1.0 of seed 002; one that does not fit is asked
 """
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -16,7 +17,7 @@ from accounts.models import Role
 from accounts.permissions import RANK
 from agents.answering import parsed
 from agents.jobs.alerts import find_alert
-from agents.jobs.evidence import Evidence, cited
+from agents.jobs.evidence import Evidence, about_alert
 from agents.jobs.fields import IdField, Items
 from agents.jobs.readings import about, by_sensor, first, moment, readings, statistics
 from agents.jobs.registry import JobFailed, job_agent
@@ -109,6 +110,7 @@ class Hypothesis(serializers.Serializer):
     severity = CharField()
     recommendation = CharField(allow_blank=True)
     cites = serializers.ListField(child=CharField(), help_text="The names of the evidence that it rests on.")
+    supported = serializers.BooleanField(help_text="false: it cites none of it, though the model was asked again.")
 
 
 class Output(serializers.Serializer):
@@ -134,13 +136,18 @@ async def work(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
         return facts(given if given.get("alert") else given | await _own(ctx, given))
 
     found: dict[str, Any] = await ctx.step("facts", look, type="facts", silent=True)
-    evidence = Evidence(found)
-    turn = await run_agent(ctx, AGENT, Ask(question(found, evidence), answer_schema=ANSWER), prefix="analysis")
+    evidence = about_alert(found)
+    asked = Ask(question(found, evidence), answer_schema=ANSWER, lacks=partial(unfounded, evidence))
+    turn = await run_agent(ctx, AGENT, asked, prefix="analysis")
     answer = parsed(turn.text)
     return {
         "schema_version": SCHEMA_VERSION,
         "alert": found["alert"],
-        "hypotheses": [hypothesis | {"cites": cited(hypothesis, evidence)} for hypothesis in answer["hypotheses"]],
+        "hypotheses": [
+            hypothesis | {"cites": cites, "supported": bool(cites)}
+            for hypothesis in answer["hypotheses"]
+            for cites in [evidence.cited(*hypothesis["evidence"])]
+        ],
         "immediate_actions": answer["immediate_actions"],
         "recommended_work_order": answer["recommended_work_order"] | {"type": "CM"},
         "notes": answer.get("notes"),
@@ -149,6 +156,12 @@ async def work(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
         "tokens_used": tokens(ctx, "analysis/model-"),
         "analysis_completed_at": iso(timezone.now()),
     }
+
+
+def unfounded(evidence: Evidence, text: str) -> list[str]:
+    """Which hypotheses of this answer cite no evidence, or some that was not given."""
+    told = [(str(one["id"]), one["evidence"]) for one in parsed(text)["hypotheses"]]
+    return [wrong for id, sentences in told for wrong in evidence.unfounded(f"The hypothesis {id}", *sentences)]
 
 
 async def _own(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
