@@ -130,7 +130,9 @@ def _insert(run: Run, decision: Decision) -> None:
         if decision.noteworthy:
             decided = governing.decision_values(run.tenant_id, run.id, decision)
             prepared.execute(DECIDED_AND_INSERT, [*decided, *values])
-        else:  # note_start() keeps it
+        elif run.idempotency_key is None:  # note_start() keeps the decision
+            prepared.later(INSERT, values)
+        else:  # another request may have used the key: that shows at once
             prepared.execute(INSERT, values)
 
 

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 DOORBELL = "regente:engines"  # Redis channel that the engines of all hosts listen on
 RUNS = "regente:runs"  # Redis channel that those who follow runs listen on
 CELERY_APART_S = 0.25
+RINGS_APART_S = 0.004  # a ring costs each engine a look: those of a burst are gathered for so long
 BROKEN_S = 2.0  # after a failed ring, stay quiet for so long: the engines poll meanwhile
 
 
@@ -28,7 +29,7 @@ class Doorbell:
         self.thread: threading.Thread | None = None
         self.poke = False
         self.changed: set[str] = set()
-        self.celery_at = 0.0
+        self.celery_at = self.rang_at = 0.0
 
     def ring(self, poke: bool, changed: UUID | None) -> None:
         """Ask for a ring soon."""
@@ -46,6 +47,8 @@ class Doorbell:
         client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
         while True:
             self.bell.wait()
+            time.sleep(max(self.rang_at + RINGS_APART_S - time.monotonic(), 0))
+            self.rang_at = time.monotonic()
             self.bell.clear()
             poke, self.poke = self.poke, False
             changed, self.changed = self.changed, set()

@@ -1,6 +1,11 @@
-"""The backend: DATABASES' ENGINE names this package."""
+"""The backend: DATABASES' ENGINE names this package.
+
+BEGIN waits for the first statement, and what is written later() for the next one or COMMIT: they go together, in one
+round trip, which costs as much as the statements themselves.
+"""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -8,6 +13,8 @@ from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
 from psycopg import pq
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
+
+from config.database import pipeline
 
 DONE = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 
@@ -18,12 +25,22 @@ class DatabaseWrapper(PostgreSQL):
     connection: psycopg.Connection | None
     transformer: Any  # psycopg's Transformer: it keeps how this connection's types are read and written
     prepared: dict[str, bytes]  # statement → its name on this connection
+    waiting: list[pipeline.Send]  # what goes before the next statement
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.waiting = []
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection:
         """A connection on which nothing is prepared yet."""
         made: psycopg.Connection = super().get_new_connection(conn_params)
-        self.transformer, self.prepared = Transformer.from_context(made), {}
+        self.transformer, self.prepared, self.waiting = Transformer.from_context(made), {}, []
         return made
+
+    def _cursor(self, name: str | None = None) -> Any:
+        self.ensure_connection()
+        self._send_waiting()
+        return super()._cursor(name)
 
     def first_row(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
         """The first row that a statement with %s for each value returns, None without any; PostgreSQL plans it once."""
@@ -35,36 +52,59 @@ class DatabaseWrapper(PostgreSQL):
             self.transformer.set_pgresult(result)
             return self.transformer.load_row(0, tuple)
 
+    def later(self, statement: str, values: Sequence[Any]) -> None:
+        """Execute a statement that returns no rows: within a transaction with its next statement or COMMIT, where its
+        errors are raised then.
+        """
+        if not self.in_atomic_block:
+            self.first_row(statement, values)
+            return
+        with self.wrap_database_errors:
+            execution = self._execution(statement, values)
+        self.waiting.append(execution)
+
     def _first_row(self, statement: str, values: Sequence[Any]) -> pq.abc.PGresult:
-        wire = self._wire()
+        execution = self._execution(statement, values)  # which may send what waits
+        return self._last_of([*self.waiting, execution])
+
+    def _execution(self, statement: str, values: Sequence[Any]) -> pipeline.Send:
         name = self.prepared.get(statement)
         if name is None:
+            self._send_waiting()
             name = b"regente_%d" % len(self.prepared)
-            self._checked(wire.prepare(name, _numbered(statement)))
+            self._checked(self._wire().prepare(name, _numbered(statement)))
             self.prepared[statement] = name
         given = self.transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
-        return self._checked(wire.exec_prepared(name, given))
+        return partial(_execute, name, given)
+
+    def _send_waiting(self) -> None:
+        if self.waiting:
+            with self.wrap_database_errors:
+                self._last_of(self.waiting)
+
+    def _last_of(self, sends: list[pipeline.Send]) -> pq.abc.PGresult:
+        """Send these together; the last one's result, once all went well."""
+        self.waiting = []
+        return [self._checked(result) for result in pipeline.exchange(self._wire(), sends)][-1]
 
     def _start_transaction_under_autocommit(self) -> None:
-        with self.wrap_database_errors:
-            self._say(b"BEGIN")
+        self.waiting = [pipeline.begin]
 
     def _commit(self) -> None:
-        if self.connection is not None:
+        if self.connection is not None and self.waiting != [pipeline.begin]:
             with self.wrap_database_errors:
-                self._say(b"COMMIT")
+                self._last_of([*self.waiting, pipeline.commit])
+        self.waiting = []
 
     def _rollback(self) -> None:
-        if self.connection is not None:
+        begun, self.waiting = pipeline.begin not in self.waiting, []
+        if self.connection is not None and begun:
             with self.wrap_database_errors:
-                self._say(b"ROLLBACK")
+                self._checked(self._wire().exec_(b"ROLLBACK"))
 
     def _set_autocommit(self, autocommit: bool) -> None:
         if self.connection is not None and self.connection.autocommit != autocommit:
             super()._set_autocommit(autocommit)
-
-    def _say(self, command: bytes) -> None:
-        self._checked(self._wire().exec_(command))
 
     def _wire(self) -> pq.abc.PGconn:
         if self.connection is None or self.connection.closed:
@@ -80,6 +120,10 @@ class DatabaseWrapper(PostgreSQL):
         if self.connection is not None:  # not PostgreSQL says so, but libpq: it has lost the connection
             self.connection.close()
         raise psycopg.OperationalError(result.get_error_message() or "the connection is lost")
+
+
+def _execute(name: bytes, given: Sequence[Any], wire: pq.abc.PGconn) -> None:
+    wire.send_query_prepared(name, given)
 
 
 def _numbered(statement: str) -> bytes:

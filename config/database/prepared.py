@@ -10,3 +10,8 @@ def execute(statement: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
     """The first row, None when there is none or the statement returns no rows; errors are Django's."""
     row: tuple[Any, ...] | None = connection.first_row(statement, values)
     return row
+
+
+def later(statement: str, values: Sequence[Any]) -> None:
+    """Execute a statement that returns no rows, together with the transaction's next statement or its COMMIT."""
+    connection.later(statement, values)

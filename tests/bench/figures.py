@@ -43,6 +43,7 @@ class Row:
     floor_what: str = ""
     floor: list[float] = field(default_factory=list)
     note: str = ""
+    in_turns: bool = False  # each value has its own floor, measured right after it
 
     @property
     def median(self) -> float:
@@ -51,7 +52,11 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """The median divided by the floor's."""
+        """The median divided by the floor's; of what was measured in turns the median of the ratios, which the
+        machine's moods leave alone.
+        """
+        if self.in_turns:
+            return median(value / floor for value, floor in zip(self.values, self.floor, strict=True))
         return self.median / median(self.floor)
 
 

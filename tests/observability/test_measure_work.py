@@ -30,7 +30,7 @@ def boss(acme: Tenant, gateway: ModelServer) -> APIClient:
 def agent(acme: Tenant) -> Agent:
     """An agent whose model takes 60 ms."""
     profile = {"provider": "openai", "model": "gpt-4o"}
-    return make_agent(acme, instructions="<<delay: 0.06>> <<say: fine>>", model_profile=profile)
+    return make_agent(acme, instructions="<<delay: 60>> <<say: fine>>", model_profile=profile)
 
 
 def run(acme: Tenant, *nodes: dict[str, Any], **more: Any) -> Run:

@@ -53,7 +53,7 @@ def test_a_sequence_hands_on_what_its_inputs_name(acme: "Tenant", api: APIClient
 
 def test_parallel_agents_wait_together(acme: "Tenant", api: APIClient, gateway: ModelServer) -> None:
     ids = [f"p{number}" for number in range(6)]
-    agents(acme, **dict.fromkeys(ids, "<<delay: 400>>"))
+    agents(acme, **dict.fromkeys(ids, "<<delay: 2000>>"))
     execution = begun(api, "parallel", *(member(id, order) for order, id in enumerate(ids)))
     until(lambda: gateway.stats.waiting == 6)
     assert set(told(api, execution, "status")["active_agents"]) == set(ids)

@@ -18,17 +18,21 @@ BODY = orjson.dumps({"input": {"ticket": 4711}, "mode": "auto"})
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Throughput and transactions of runs that are started over HTTP."""
+    """Throughput and transactions of runs that are started over HTTP, in turns with the floors."""
     path = f"/api/v1/workflows/{bench.noop_workflow().pk}/runs"
-    with bench.stack.worker(), bench.stack.web():
-        token = client.run(client.log_in(bench.stack.port, bench.user.email, PASSWORD))
-        _submit_all(bench, token, path, WARM_RUNS)
-        commits = Commits(bench.database)
-        taken = [_submit_all(bench, token, path, RUNS) for _ in range(bench.trials)]
-        transactions = commits.since() / (RUNS * bench.trials)
-    with bench.stack.web("tests.bench.floor_web:application"):
-        bare, bare_run = _floor(bench, "/bare"), _floor(bench, "/bare-run")
-    return _rows(taken, transactions, bare, bare_run)
+    taken, bare, bare_run, transactions = [], [], [], 0.0
+    with bench.stack.worker():
+        for _ in range(bench.trials):
+            with bench.stack.web():
+                token = client.run(client.log_in(bench.stack.port, bench.user.email, PASSWORD))
+                _submit_all(bench, token, path, WARM_RUNS)
+                commits = Commits(bench.database)
+                taken.append(_submit_all(bench, token, path, RUNS))
+                transactions += commits.since()
+            with bench.stack.web("tests.bench.floor_web:application"):
+                bare.append(_floor(bench, "/bare"))
+                bare_run.append(_floor(bench, "/bare-run"))
+    return _rows(taken, transactions / (RUNS * bench.trials), bare, bare_run)
 
 
 def _rows(taken: list[tuple[float, float]], transactions: float, bare: list[float], bare_run: list[float]) -> list[Row]:
@@ -36,9 +40,10 @@ def _rows(taken: list[tuple[float, float]], transactions: float, bare: list[floa
     submits = [RUNS / submitted for submitted, _ in taken]
     note = f"submits alone: {min(submits):,.0f}–{max(submits):,.0f} per s, {client.CONNECTIONS} connections"
     targets = (at_least(0.6, of_floor=True), at_least(400))
+    run, row = "a bare DRF view that inserts one run's row", "a bare DRF view that inserts 3 columns"
     return [
-        Row("http", what, unit, per_s, targets, "a bare DRF view that inserts one run's row", bare_run, note),
-        Row("http-small-row", f"{what}, again", unit, per_s, (), "a bare DRF view that inserts 3 columns", bare),
+        Row("http", what, unit, per_s, targets, run, bare_run, note, in_turns=True),
+        Row("http-small-row", f"{what}, again", unit, per_s, (), row, bare, in_turns=True),
         Row("http-transactions", "transactions per run through HTTP", "", [transactions], (), NAIVE),
     ]
 
@@ -58,8 +63,8 @@ def _submit_all(bench: Bench, token: str, path: str, count: int) -> tuple[float,
     return submitted, completed
 
 
-def _floor(bench: Bench, path: str) -> list[float]:
-    """Requests per second of a bare view, per trial."""
+def _floor(bench: Bench, path: str) -> float:
+    """Requests per second of a bare view."""
 
     async def insert(connection: Connection) -> None:
         (await connection.request("POST", path, BODY)).json(201)
@@ -70,4 +75,4 @@ def _floor(bench: Bench, path: str) -> list[float]:
         return time.perf_counter() - began
 
     seconds(WARM_RUNS)
-    return [RUNS / seconds(RUNS) for _ in range(bench.trials)]
+    return RUNS / seconds(RUNS)

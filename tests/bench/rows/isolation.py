@@ -42,9 +42,13 @@ def measure(bench: Bench) -> list[Row]:
             bench.database.do(FORGET)
     target, floor = (at_least(0.9, of_floor=True),), "the same without isolation in the database"
     return [
-        Row(f"isolation-{name}", f"{what} with row-level security", "req/s", mine, target, floor, without)
+        Row(f"isolation-{name}", what, "req/s", mine, target, floor, without, in_turns=True)
         for name, what, mine, without in zip(
-            ("read", "start"), ("reads", "starts of runs"), found["isolated"], found["open"], strict=True
+            ("read", "start"),
+            ("reads with row-level security", "starts of runs with row-level security"),
+            found["isolated"],
+            found["open"],
+            strict=True,
         )
     ]
 

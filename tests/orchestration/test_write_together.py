@@ -1,0 +1,134 @@
+"""Statements that travel together: BEGIN with the first, what may wait with the next or with COMMIT."""
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+
+from accounts.models import Tenant
+from config.database import prepared
+
+INSERT = (
+    "INSERT INTO accounts_tenant (id, name, open_registration, weight, created_at) VALUES (%s, %s, false, 1, now())"
+)
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def ids() -> set[str]:
+    """The tenants that others see."""
+    found: set[str] = set()
+
+    def look() -> None:
+        found.update(Tenant.objects.values_list("pk", flat=True))
+        connection.close()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    return found
+
+
+@pytest.fixture(autouse=True)
+def own_connection() -> Iterator[None]:
+    """Whatever a test does to its connection is over with it."""
+    yield
+    connection.close()
+
+
+def test_what_waits_is_there_for_the_next_statement_and_for_others_after_the_commit() -> None:
+    with transaction.atomic():
+        prepared.later(INSERT, ["a", "A"])
+        assert prepared.execute("SELECT name FROM accounts_tenant WHERE id = %s", ["a"]) == ("A",)
+        prepared.later(INSERT, ["b", "B"])
+        assert Tenant.objects.filter(pk="b").exists()
+        prepared.later(INSERT, ["c", "C"])
+        assert "c" not in ids()
+    assert {"a", "b", "c"} <= ids()
+
+
+def test_outside_of_a_transaction_nothing_waits() -> None:
+    prepared.later(INSERT, ["d", "D"])
+    assert "d" in ids()
+
+
+def test_a_fault_of_what_waited_is_raised_by_the_commit_and_nothing_stays() -> None:
+    with pytest.raises(IntegrityError, match="accounts_tenant_pkey"), transaction.atomic():
+        prepared.execute(INSERT, ["e", "E"])
+        prepared.later(INSERT, ["e", "again"])
+    assert "e" not in ids()
+    prepared.later(INSERT, ["e", "E"])
+    assert "e" in ids()
+
+
+def test_a_fault_in_the_middle_leaves_a_savepoint_to_go_back_to() -> None:
+    with transaction.atomic():
+        prepared.later(INSERT, ["f", "F"])
+        with pytest.raises(DatabaseError), transaction.atomic():
+            prepared.later(INSERT, ["f", "again"])
+            prepared.execute("SELECT 1 WHERE %s = 'x'", ["y"])
+        prepared.later(INSERT, ["g", "G"])
+    assert {"f", "g"} <= ids()
+
+
+def test_what_is_undone_was_never_sent() -> None:
+    with transaction.atomic():
+        prepared.later(INSERT, ["h", "H"])
+        transaction.set_rollback(True)
+    with transaction.atomic():
+        transaction.set_rollback(True)
+    with transaction.atomic():
+        pass
+    assert "h" not in ids()
+
+
+def test_a_connection_that_is_lost_is_said_to_be_lost_and_made_again() -> None:
+    with pytest.raises(OperationalError), transaction.atomic():
+        assert prepared.execute(INSERT, ["i", "I"]) is None
+        [pid] = prepared.execute("SELECT pg_backend_pid()", []) or ()
+        cut(pid)
+        prepared.later(INSERT, ["j", "J"])
+    assert not {"i", "j"} & ids()
+    prepared.later(INSERT, ["i", "I"])
+    assert "i" in ids()
+
+
+def cut(pid: int) -> None:
+    """End this session of the server's, from another one."""
+
+    def end() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        connection.close()
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    thread.join()
+
+
+def test_a_long_statement_lets_other_threads_work() -> None:
+    with transaction.atomic():
+        prepared.execute("SELECT 1 WHERE %s = 'x'", ["y"])
+        ended: list[float] = []
+
+        def work() -> None:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_notify('awake', '')")
+            ended.append(time.monotonic())
+            connection.close()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        prepared.execute("SELECT pg_sleep(%s::float8)::text", [0.5])
+        slept = time.monotonic()
+        thread.join()
+    assert ended[0] < slept
+
+
+def test_large_values_go_both_ways() -> None:
+    name = uuid.uuid4().hex * 500_000
+    with transaction.atomic():
+        assert prepared.execute("SELECT %s::text", [name]) == (name,)
+        assert prepared.execute("SELECT %s::text || 'x'", [name]) == (name + "x",)
