@@ -4,7 +4,7 @@ Each model call and each tool call is a recorded step of its own, so that a cras
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from agents.lookup import AgentSpec, find_agent
 from agents.remembering import recalled, remember
 from agents.tools.calls import find_tools
 from agents.tools.registry import ToolSpec
+from config.errors import DomainError
 from orchestration.governing import Act, permit
 from orchestration.retry import StepFailed
 
@@ -73,7 +74,6 @@ async def run_agent(ctx: "RunContext", agent: AgentSpec, ask: Ask, *, prefix: st
     offered = [acting.function(name, tool) for name, tool in tools.items()]
     tools |= {alias: tools[name] for alias, name in agent.aliases if name in tools}
     made: list[dict[str, Any]] = []
-    kept: str | None = None  # an answer that only lacks something
     repaired = False
     for turn in range(1, agent.max_turns + 1):
         request = ModelRequest(agent.id, agent.profile, list(messages), offered, answer_schema=schema)
@@ -87,21 +87,35 @@ async def run_agent(ctx: "RunContext", agent: AgentSpec, ask: Ask, *, prefix: st
             made += [acting.told(tools, call, result) for call, result in zip(calls, results, strict=True)]
             messages += acting.observed(recorded["text"], calls, results)
             continue
-        text = recorded["text"]
-        wrong = answering.problems(schema, text) if schema else []
-        lacks = ask.lacks(text) if ask.lacks and not wrong and not repaired else []
-        if wrong and kept is not None:
-            text, wrong = kept, []
-        if not wrong and not lacks:
-            await remember(ctx, agent, text, prefix)
-            return Turn(text, recorded["finish_reason"], made)
+        wrong = answering.problems(schema, recorded["text"]) if schema else []
+        if not wrong:
+            recorded = await _bettered(ctx, request, recorded, ask, f"{prefix}/model-{turn + 1}")
+            await remember(ctx, agent, recorded["text"], prefix)
+            return Turn(recorded["text"], recorded["finish_reason"], made)
         if repaired:
             raise AgentExecutionError(f"The agent {agent.id} gave no answer of its schema: {wrong[0]}", problems=wrong)
-        repaired, kept = True, text if lacks else None
-        messages += answering.repair(text, wrong or lacks, in_form=bool(lacks))
+        repaired = True
+        messages += answering.repair(recorded["text"], wrong, in_form=False)
     raise AgentExecutionError(
         f"The agent {agent.id} did not come to an answer within {agent.max_turns} model calls.", agent_id=agent.id
     )
+
+
+async def _bettered(
+    ctx: "RunContext", request: ModelRequest, recorded: dict[str, Any], ask: Ask, name: str
+) -> dict[str, Any]:
+    """The answer, or the one that the model gives when it is told what the first lacks, if that lacks less."""
+    lacks = ask.lacks(recorded["text"]) if ask.lacks else []
+    if not lacks or ask.lacks is None:
+        return recorded
+    messages = [*request.messages, *answering.repair(recorded["text"], lacks, in_form=True)]
+    try:
+        second = await answer_of(ctx, replace(request, messages=messages, tools=[]), name)
+    except (StepFailed, DomainError):  # the first one is good enough to be kept
+        return recorded
+    if not second["text"] or (request.answer_schema and answering.problems(request.answer_schema, second["text"])):
+        return recorded
+    return second if len(ask.lacks(second["text"])) < len(lacks) else recorded
 
 
 def _call(ctx: "RunContext", agent: AgentSpec, ask: Ask, prefix: str) -> Act:

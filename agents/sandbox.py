@@ -90,19 +90,38 @@ def stranger() -> int:
     return 2_000_000_000 + secrets.randbelow(100_000_000)
 
 
+OWN_USERS = ("--uid", str(NOBODY), "--gid", str(NOBODY))
+
+
 def _isolation(user: int) -> tuple[list[str], int]:
     """(options, the user to become once limits are set). Without root a user namespace stands between us and the
     command. No number of processes is too many for root, in its namespaces too, so root becomes a user that nobody is,
-    another one for each room or else each time, as processes are counted by user.
+    another one for each room or else each time, as processes are counted by user; that one then makes the namespace.
     """
     if os.geteuid() != 0:
-        return ["--unshare-all", "--cap-drop", "ALL", "--uid", str(NOBODY), "--gid", str(NOBODY)], 0
+        return ["--unshare-all", "--cap-drop", "ALL", *OWN_USERS], 0
     apart = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     become = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     return apart + become, user
 
 
-def _command(argv: list[str], limits: Limits, filter: int, room: Room | None = None) -> list[str]:
+def _inner(argv: list[str], filter: list[str]) -> list[str]:
+    """The command in a user namespace of the stranger's own, within the sandbox that root has made."""
+    made = [
+        shutil.which("bwrap") or "bwrap",
+        "--die-with-parent",
+        "--unshare-user",
+        "--cap-drop",
+        "ALL",
+        *OWN_USERS,
+        *filter,
+    ]
+    return [*made, "--dev-bind", "/", "/", "--", *argv]
+
+
+def _command(
+    argv: list[str], limits: Limits, filter: int, room: Room | None = None, nested: bool | None = None
+) -> list[str]:
     binds = ["--perms", "0755", "--dir", "/etc"]
     binds += [part for folder in SYSTEM if Path(folder).exists() for part in ("--ro-bind", folder, folder)]
     if not sys.base_prefix.startswith("/usr"):
@@ -113,14 +132,18 @@ def _command(argv: list[str], limits: Limits, filter: int, room: Room | None = N
     home = ROOM if room else "/tmp"
     own = ["--bind", str(room.path), ROOM] if room else []
     own += [part for path, seen_as in (room.more if room else ()) for part in ("--ro-bind", str(path), seen_as)]
-    limiter = LIMITER % (vars(limits) | {"user": user})
+    filtered = ["--seccomp", str(filter)] if filter >= 0 else []
+    inside = bool(user) and (_nests() if nested is None else nested)
+    limiter = LIMITER % (vars(limits) | {"user": user, "processes": limits.processes + inside})
+    if inside:
+        argv, filtered = _inner(argv, filtered), []
     return [
         *(shutil.which("bwrap") or "bwrap", "--die-with-parent", "--new-session", "--clearenv"),
         *(*isolation, "--hostname", "sandbox"),
         *(*binds, "--proc", "/proc", "--dev", "/dev"),
         *("--perms", "1777", "--size", str(limits.file_size), "--tmpfs", "/tmp"),
         *own,
-        *(("--seccomp", str(filter)) if filter >= 0 else ()),
+        *filtered,
         *("--remount-ro", "/dev", "--remount-ro", "/"),  # all else that could be written is the machine's memory
         *("--chdir", home, "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "HOME", "/tmp", "--setenv", "LANG"),
         *("C.UTF-8", "--", python(), "-I", "-S", "-c", limiter, *argv),
@@ -138,15 +161,12 @@ def _filter() -> Iterator[int]:
             os.close(opened)
 
 
-@cache
-def unavailable() -> str:
-    """Why no sandbox can be made here; "" when one can."""
-    if shutil.which("bwrap") is None:
-        return "bubblewrap is not installed; on Debian: apt-get install bubblewrap"
+def _tried(nested: bool) -> str:
+    """Why this form of sandbox cannot be made here; "" when it can."""
     try:
         with _filter() as filter:
             tried = subprocess.run(
-                _command(["/bin/true"], Limits(), filter),
+                _command(["/bin/true"], Limits(), filter, nested=nested),
                 capture_output=True,
                 timeout=CERTAIN_S * 5,
                 check=False,
@@ -157,6 +177,25 @@ def unavailable() -> str:
     if tried.returncode != 0:
         return f"bubblewrap cannot make a sandbox here: {tried.stderr.decode(errors='replace').strip()[:200]}"
     return ""
+
+
+@cache
+def _nests() -> bool:
+    """Whether a user that is not root may make a user namespace here: a kernel or container may forbid it."""
+    return not _tried(nested=True)
+
+
+def apart() -> bool:
+    """Whether commands have a user namespace of their own: not where root's worker may not give a stranger one."""
+    return os.geteuid() != 0 or _nests()
+
+
+@cache
+def unavailable() -> str:
+    """Why no sandbox can be made here; "" when one can."""
+    if shutil.which("bwrap") is None:
+        return "bubblewrap is not installed; on Debian: apt-get install bubblewrap"
+    return _tried(nested=_nests())
 
 
 async def run(argv: list[str], stdin: bytes = b"", limits: Limits | None = None, room: Room | None = None) -> Outcome:

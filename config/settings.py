@@ -288,6 +288,11 @@ CELERY_BEAT_SCHEDULE = {
     "alerts": {"task": "observability.check_alerts", "schedule": 300.0, "options": {"expires": 300}},
     "count": {"task": "observability.count", "schedule": 5.0, "options": {"expires": 5}},
     "requests": {"task": "observability.count_requests", "schedule": 60.0, "options": {"expires": 60}},
+    "requests of the day": {
+        "task": "observability.count_requests",
+        "schedule": crontab(minute=5),
+        "kwargs": {"hours": 23},
+    },
     "old rollups": {"task": "observability.merge_rollups", "schedule": crontab(hour=3, minute=30)},
     "old alerts": {"task": "observability.forget_alerts", "schedule": crontab(hour=3, minute=0)},
 }

@@ -11,7 +11,7 @@ from django.conf import settings
 
 KEPT_S = 25 * 3600
 MINUTE_S, HOUR_S = 60, 3600
-TIMEOUT_S = 2.0
+TIMEOUT_S = 0.5
 PASSED, MINUTE = "passed", "@"
 # Within the script of a rate limit: one more that passed, or that a limit of this kind refused.
 NOTE = f"""

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 
 from observability.metrics import PERCENTILES
+from orchestration.models import FINAL
 
 ALL = "all"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -15,7 +16,8 @@ Told = dict[str, Any]
 
 # name, what it is, the enhanced form's section and key, and (label, key) of its parts
 SERIES: tuple[tuple[str, str, str, str, dict[str, str]], ...] = (
-    ("runs_total", "Total number of runs", "runs", "total", {"status": "by_status"}),
+    ("runs_total", "Total number of runs", "runs", "total", {"status": "ended"}),
+    ("runs_now", "Runs that are not over", "runs", "now", {"status": "going_on"}),
     ("runs_throughput_per_hour", "Runs per hour in the last 24 hours", "runs", "throughput_per_hour", {}),
     ("runs_success_rate", "Completed runs among those completed or failed", "runs", "success_rate", {}),
     ("llm_calls_total", "Model calls", "llm", "calls_total", {"provider": "by_provider", "model": "by_model"}),
@@ -53,7 +55,11 @@ def exposition(told: Told, tenant: str) -> bytes:
 
 class _Collected:
     def __init__(self, told: Told, tenant: str) -> None:
-        self.told, self.own = told, {"tenant": tenant}
+        # A counter must not fall, as the number of those does that are running.
+        ended = {status: n for status, n in told["runs"]["by_status"].items() if status in FINAL}
+        going_on = {status: n for status, n in told["runs"]["by_status"].items() if status not in FINAL}
+        runs = told["runs"] | {"ended": ended, "going_on": going_on, "now": sum(going_on.values())}
+        self.told, self.own = told | {"runs": runs}, {"tenant": tenant}
 
     def collect(self) -> list[Metric]:
         """The families."""

@@ -3,17 +3,17 @@ steps that they end, and of policies' decisions (seed 000 §10).
 
 A measure's total is what it measured: milliseconds, micro-USD or tokens. Durations are counted by size as well, in
 buckets that grow by a twentieth: their sums over any hours give percentiles that are at most a twentieth too high.
+
+Whatever is counted is looked up row by row (LATERAL … OFFSET 0): the planner knows nothing about an outbox that is
+empty at one moment and full at the next, and would read whole tables.
 """
 
-from orchestration.models import FINAL
-
 GROWTH = 1.05
+LEAST_MS, MOST = 0.01, 1e15  # of what is measured; what is beyond is taken for that
 # What the product does on its own account is no work of the tenant.
 OWN_KINDS = ("callback", "notification", "apply")
 LABEL_MOST = 128
 _OWN = ", ".join(f"'{kind}'" for kind in OWN_KINDS)
-_FINAL = ", ".join(f"'{status.value}'" for status in FINAL)
-_ENDINGS = ", ".join(f"'run_{status.value}'" for status in FINAL)
 # Of a run that is over or not: `ending` and `hour` are those of the event that ended it; one that goes on is of now.
 _RUN = """r.id, r.tenant_id, r.status, r.kind, r.subject_id, r.app_id, r.mode, r.cost_micro, r.llm_calls,
     num_nonnulls(r.cost_limit_micro, r.calls_limit, r.latency_limit_ms) > 0 AS limited,
@@ -30,17 +30,26 @@ GOING_ON = "\nUNION ALL\n".join(
 )
 
 
+def looked_up(table: str, alias: str, where: str) -> str:
+    """A join to the rows of the table that the left side names, by index."""
+    return f"CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {where} OFFSET 0) AS {alias}"
+
+
+EVENT = looked_up("orchestration_runevent", "e", "run_id = u.run_id AND seq = u.seq")
+
+
 def ended(outbox: str) -> str:
     """The runs whose ends are in the outbox, or in what was taken from it."""
     return f"""
     SELECT {_RUN}, date_trunc('hour', e.ts, 'UTC') AS hour, e.payload AS ending
-    FROM {outbox} u JOIN orchestration_runevent e USING (run_id, seq) JOIN orchestration_run r ON r.id = e.run_id
-    WHERE e.kind IN ({_ENDINGS}) AND r.kind NOT IN ({_OWN})"""
+    FROM {outbox} u {EVENT} {looked_up("orchestration_run", "r", "id = u.run_id")}
+    WHERE u.ends AND r.kind NOT IN ({_OWN})"""
 
 
 def _number(name: str) -> str:
     """A number of the payload; 0 when it is missing or none."""
-    return f"CASE jsonb_typeof(payload->'{name}') WHEN 'number' THEN (payload->>'{name}')::float8 ELSE 0 END"
+    given = f"(payload->>'{name}')::numeric"
+    return f"CASE jsonb_typeof(payload->'{name}') WHEN 'number' THEN least(greatest({given}, 0), {MOST:.0f}) ELSE 0 END"
 
 
 def _nested(name: str) -> str:
@@ -48,7 +57,7 @@ def _nested(name: str) -> str:
 
 
 def _bucket(ms: str) -> str:
-    return f"CASE WHEN {ms} <= 1 THEN 0 ELSE ceil(ln({ms}) / ln({GROWTH})) END::int::text"
+    return f"ceil(ln(least(greatest(({ms})::float8, {LEAST_MS}), {MOST})) / ln({GROWTH}::float8))::int::text"
 
 
 def _facts(rows: str, *facts: tuple[str, str, str, str]) -> str:
@@ -76,11 +85,14 @@ RUNS = _facts(
     ("run.calls", "''", "llm_calls", "status = 'completed'"),
     ("run.failed", "ending->>'error_type'", "0", "status = 'failed'"),
 )
+# Waits take as long as somebody else likes, and notes to oneself are no work.
+NO_STEPS = "('timer', 'event', 'approval', 'child', 'note', 'intent', 'outcome')"
 STEPS = _facts(
-    """(SELECT s.tenant_id, date_trunc('hour', s.finished_at, 'UTC') AS hour, s.type,
+    f"""(SELECT s.tenant_id, date_trunc('hour', s.finished_at, 'UTC') AS hour, s.type,
         (extract(epoch FROM s.finished_at - s.started_at) * 1000)::float8 AS ms
-        FROM ended JOIN orchestration_step s ON s.run_id = ended.id
-        WHERE s.finished_at IS NOT NULL AND s.status IN ('completed', 'failed')) AS step""",
+        FROM ended {looked_up("orchestration_step", "s", "run_id = ended.id")}
+        WHERE s.finished_at IS NOT NULL AND s.status IN ('completed', 'failed')
+            AND s.type NOT IN {NO_STEPS}) AS step""",
     ("step", "type", "ms", "true"),
     ("step.ms", _bucket("ms"), "0", "true"),
 )
@@ -109,10 +121,10 @@ OTHERS = _facts(
 )
 # A decision is about the scope of the policy that decided, else that of what was to be done.
 DECISIONS = _facts(
-    """(SELECT d.tenant_id, date_trunc('hour', d.created_at, 'UTC') AS hour, d.result,
+    f"""(SELECT d.tenant_id, date_trunc('hour', d.created_at, 'UTC') AS hour, d.result,
         coalesce(p.scope, CASE d.action WHEN 'tool_call' THEN 'tool' WHEN 'agent_call' THEN 'agent'
             WHEN 'apply' THEN 'tool' ELSE 'workflow' END) AS scope
-        FROM taken JOIN governance_policydecision d ON d.id = taken.decision_id
+        FROM taken u {looked_up("governance_policydecision", "d", "id = u.decision_id")}
         LEFT JOIN governance_policy p ON p.id = d.policy_id) AS decision""",
     ("policy", "result", "0", "true"),
     ("policy.scope", "scope", "0", "true"),

@@ -1,7 +1,7 @@
 """Reads the rollups: how often things were, ever, today and in the last day, and percentiles of how long they took."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -10,13 +10,13 @@ from django.db import connection
 
 from observability import facts
 
-HOURS = 24
+HOURS = 24  # of which the last one is not over
 # In one statement, and so of one moment: what is rolled up, the runs that are not over, and those whose end is not
 # rolled up yet. Else a run that ends just now would be missing, and a total that shrinks looks like a restart.
 READ = f"""
 WITH run AS (
     {facts.GOING_ON}
-    UNION ALL SELECT * FROM ({facts.ended("observability_uncounted")}) AS ended WHERE tenant_id = ANY(%(tenants)s)
+    UNION ALL {facts.ended("observability_uncounted")} AND u.tenant_id = ANY(%(tenants)s)
 ), told AS (
     SELECT measure, label, hour, n, total FROM observability_rollup WHERE tenant_id = ANY(%(tenants)s)
     UNION ALL SELECT measure, label, hour, n, total FROM ({facts.RUNS.format("run")}) AS runs
@@ -24,13 +24,13 @@ WITH run AS (
 SELECT measure, label, sum(n)::bigint AS ever, sum(total) AS total,
     coalesce(sum(n) FILTER (WHERE hour >= %(today)s), 0)::bigint AS today,
     coalesce(sum(total) FILTER (WHERE hour >= %(today)s), 0) AS total_today,
-    coalesce(sum(n) FILTER (WHERE hour > %(yesterday)s), 0)::bigint AS lately
+    coalesce(sum(n) FILTER (WHERE hour >= %(since)s), 0)::bigint AS lately
 FROM told GROUP BY measure, label
 """
 
 
 class Count(NamedTuple):
-    """How often, and the sum of what was measured: ever, since midnight UTC, in the last 24 hours."""
+    """How often, and the sum of what was measured: ever, since midnight UTC, in this hour and the 23 before it."""
 
     ever: int = 0
     total: float = 0.0
@@ -65,7 +65,9 @@ class Figures:
 
     def by(self, measure: str, part: str = "ever") -> dict[str, int]:
         """Label → how often; those that never were are left out."""
-        found = {label or "unknown": getattr(count, part) for label, count in self.by_measure.get(measure, {}).items()}
+        found: Counter[str] = Counter()
+        for label, count in self.by_measure.get(measure, {}).items():
+            found[label or "unknown"] += getattr(count, part)
         return {label: n for label, n in sorted(found.items(), key=lambda item: (-item[1], item[0])) if n}
 
     def average(self, measure: str, *labels: str) -> float:
@@ -82,7 +84,7 @@ class Figures:
         for bucket, n in buckets:
             rank -= n
             if rank <= 0:
-                return round(facts.GROWTH**bucket, 1)
+                return round(facts.GROWTH**bucket, 4)
         return 0.0
 
 
@@ -91,10 +93,15 @@ def share(part: float, whole: float) -> float:
     return round(part / whole, 6) if whole else 0.0
 
 
+def since(now: datetime) -> datetime:
+    """When the last 24 hours began."""
+    return now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+
+
 def read(tenants: list[str], now: datetime) -> Figures:
     """The figures of these tenants at this moment."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    asked: Any = {"tenants": tenants, "today": midnight, "yesterday": now - timedelta(hours=HOURS)}
+    asked: Any = {"tenants": tenants, "today": midnight, "since": since(now)}
     with connection.cursor() as cursor:
         cursor.execute(READ, asked)
         return Figures([(row[0], row[1], _count(row)) for row in cursor.fetchall()])

@@ -1,12 +1,12 @@
 """A tenant's metrics in the two JSON forms of seed 000 §10: made of rollups, and of what there is now.
 
-Rates are fractions; times are milliseconds; costs are US cents; "today" begins at midnight UTC; throughput is of the
-last 24 hours. An error is a run, a tool call or a model call that failed, so that error_rate is of all three.
+Rates are fractions; times are milliseconds; costs are US cents; "today" begins at midnight UTC; throughput is of this
+hour and the 23 before it. An error is a run, a tool call or a model call that failed: error_rate is of all three.
 """
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
@@ -16,7 +16,7 @@ from agents.models import Agent
 from config.fields import iso
 from governance.budgets import MICRO_PER_CENT
 from memory.models import MemoryEntry
-from observability.figures import HOURS, Figures, read, share
+from observability.figures import Count, Figures, read, share, since
 from observability.severity import severity
 from orchestration.models import FINAL, App, Status, Workflow
 
@@ -99,7 +99,7 @@ def _runs(m: Metrics) -> dict[str, Any]:
         "by_app": f.by("run.app"),
         "by_mode": f.by("run.mode"),
         "by_kind": f.by("run.kind"),
-        "throughput_per_hour": _per_hour(f.of("run", *FINAL).lately),
+        "throughput_per_hour": _per_hour(m, f.of("run", *FINAL)),
         "success_rate": share(completed.ever, completed.ever + failed.ever),
     }
 
@@ -135,7 +135,7 @@ def _tools(m: Metrics) -> dict[str, Any]:
         "by_risk_level": f.by("tool.risk"),
         "avg_duration_ms": round(f.average("tool"), 1),
         "error_rate": share(f.of("tool.failed").ever, calls.ever),
-        "throughput_per_hour": _per_hour(calls.lately),
+        "throughput_per_hour": _per_hour(m, calls),
     }
 
 
@@ -196,8 +196,8 @@ def _performance(m: Metrics) -> dict[str, Any]:
         "avg_step_duration_ms": round(f.average("step"), 1),
         **{f"step_duration_{name}_ms": f.percentile("step.ms", p) for name, p in PERCENTILES.items()},
         "steps_per_run_avg": round(share(steps.ever, runs.ever), 2),
-        "throughput_runs_per_hour": _per_hour(runs.lately),
-        "throughput_steps_per_hour": _per_hour(steps.lately),
+        "throughput_runs_per_hour": _per_hour(m, runs),
+        "throughput_steps_per_hour": _per_hour(m, steps),
     }
 
 
@@ -251,8 +251,8 @@ def _active(m: Metrics, measure: str) -> int:
     return len([name for name in m.figures.by(measure, "lately") if name != "unknown"])
 
 
-def _per_hour(lately: int) -> float:
-    return round(lately / HOURS, 2)
+def _per_hour(m: Metrics, count: Count) -> float:
+    return round(count.lately / ((m.now - since(m.now)) / timedelta(hours=1)), 2)
 
 
 def _cents(micro: float) -> float:

@@ -93,10 +93,12 @@ class Uncounted(TenantModel):
     )
     run_id = models.UUIDField(null=True)
     seq = models.PositiveIntegerField(null=True)
+    ends = models.BooleanField(default=False, help_text="It is the end of its run.")
     decision_id = models.BigIntegerField(null=True)
 
     class Meta:
         verbose_name_plural = "uncounted"
+        indexes = [models.Index(fields=["tenant"], name="uncounted_end", condition=models.Q(ends=True))]
 
     def __str__(self) -> str:
         return f"event {self.run_id}#{self.seq}" if self.run_id else f"decision {self.decision_id}"

@@ -1,9 +1,12 @@
 """Rollups: what happened is added up by the hour, each thing once, however often and by whomever it is asked for.
 
+One counts at a time; who comes meanwhile leaves it to that one.
+
 The outbox's rows go in the transaction that adds up what they name. Requests are kept as Redis counts them for the
 hour.
 """
 
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,11 +18,10 @@ from accounts.models import Tenant
 from config import traffic
 from observability import facts
 
-LOCK = 0x524F4C4C  # one counts at a time
-TAKEN_MOST = 20_000
-DAYS_BY_HOUR = 31
-# Redis keeps a day; whatever hour was missed in it, because nothing ran, is fetched too.
-HOURS_KEPT, HOURS_OPEN = 23, 1
+LOCK = 0x524F4C4C
+TAKEN_MOST, LONG_S = 20_000, 4.0
+DAYS_BY_HOUR = 8
+HOURS_OPEN = 1  # besides this one: Redis keeps a day, of which the scheduler fetches all once an hour
 
 _ADD = """
 INSERT INTO observability_rollup AS r (tenant_id, measure, label, hour, n, total)
@@ -31,10 +33,9 @@ COUNT = f"""
 WITH taken AS (
     DELETE FROM observability_uncounted
     WHERE id IN (SELECT id FROM observability_uncounted ORDER BY id LIMIT {TAKEN_MOST})
-    RETURNING id, run_id, seq, decision_id
+    RETURNING id, run_id, seq, ends, decision_id
 ), event AS (
-    SELECT e.tenant_id, date_trunc('hour', e.ts, 'UTC') AS hour, e.kind, e.payload
-    FROM taken JOIN orchestration_runevent e USING (run_id, seq)
+    SELECT e.tenant_id, date_trunc('hour', e.ts, 'UTC') AS hour, e.kind, e.payload FROM taken u {facts.EVENT}
 ), ended AS ({facts.ended("taken")}), counted AS (
     {facts.RUNS.format("ended")}
     UNION ALL {facts.STEPS}
@@ -48,7 +49,7 @@ SELECT count(*) FROM taken
 # An hour's number only grows: a Redis that came back empty takes nothing back.
 REQUESTS = """
 INSERT INTO observability_rollup AS r (tenant_id, measure, label, hour, n, total) VALUES (%s, %s, %s, %s, %s, 0)
-ON CONFLICT (tenant_id, measure, label, hour) DO UPDATE SET n = greatest(r.n, excluded.n)
+ON CONFLICT (tenant_id, measure, label, hour) DO UPDATE SET n = excluded.n WHERE r.n < excluded.n
 """
 BY_DAY = f"""
 WITH old AS (
@@ -65,16 +66,19 @@ def count() -> int:
 
 
 def count_all() -> int:
-    """The same, until nothing is left."""
-    counted = 0
-    while some := count():
+    """The same, until nothing is left or it has taken long."""
+    counted, began = 0, time.monotonic()
+    while (some := count()) and time.monotonic() - began < LONG_S:
         counted += some
-    return counted
+    return counted + some
 
 
 def _alone(statement: str, *values: Any) -> int:
+    """The number that the statement answers; 0 while another one is at it."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        if cursor.fetchone() == (False,):
+            return 0
         cursor.execute(statement, values or None)
         row = cursor.fetchone()
     return int(row[0])
@@ -82,7 +86,7 @@ def _alone(statement: str, *values: Any) -> int:
 
 def count_requests(tenants: Iterable[str] | None = None, hours: int = HOURS_OPEN) -> int:
     """Keep what Redis has counted in this hour and so many before it; raises TrafficUnknown while Redis is away."""
-    named = Tenant.objects.values_list("pk", flat=True) if tenants is None else tenants
+    named = everyone() if tenants is None else tenants
     rows = [
         (tenant_id, "requests" if name == traffic.PASSED else "requests.blocked", _label(name), hour, n)
         for tenant_id, hour, kept in traffic.by_hour(named, traffic.hours_back(timezone.now(), hours))
@@ -91,6 +95,11 @@ def count_requests(tenants: Iterable[str] | None = None, hours: int = HOURS_OPEN
     with connection.cursor() as cursor:
         cursor.executemany(REQUESTS, sorted(rows))
     return len(rows)
+
+
+def everyone() -> list[str]:
+    """All tenants, and "" for requests of nobody known."""
+    return ["", *Tenant.objects.order_by("pk").values_list("pk", flat=True)]
 
 
 def _label(name: str) -> str:

@@ -16,7 +16,10 @@ log = logging.getLogger(__name__)
 DOORBELL = "regente:engines"  # Redis channel that the engines of all hosts listen on
 RUNS = "regente:runs"  # Redis channel that those who follow runs listen on
 CELERY_APART_S = 0.25
-RINGS_APART_S = 0.004  # a ring costs each engine a look: those of a burst are gathered for so long
+RINGS_APART_S, GATHERED_MOST = (
+    0.004,
+    3,
+)  # a ring costs each engine a look: the more it gathers, the longer the next waits
 BROKEN_S = 2.0  # after a failed ring, stay quiet for so long: the engines poll meanwhile
 
 
@@ -30,12 +33,14 @@ class Doorbell:
         self.poke = False
         self.changed: set[str] = set()
         self.celery_at = self.rang_at = 0.0
+        self.asked = 0  # since the last ring; two threads may count as one
 
     def ring(self, poke: bool, changed: UUID | None) -> None:
         """Ask for a ring soon."""
         self.poke = self.poke or poke
         if changed is not None:
             self.changed.add(str(changed))
+        self.asked += 1
         self.bell.set()
         if self.thread is None or not self.thread.is_alive():
             with self.lock:
@@ -45,11 +50,13 @@ class Doorbell:
 
     def _run(self) -> None:
         client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+        apart = 1
         while True:
             self.bell.wait()
-            time.sleep(max(self.rang_at + RINGS_APART_S - time.monotonic(), 0))
+            time.sleep(max(self.rang_at + RINGS_APART_S * apart - time.monotonic(), 0))
             self.rang_at = time.monotonic()
             self.bell.clear()
+            apart, self.asked = max(min(self.asked, GATHERED_MOST), 1), 0
             poke, self.poke = self.poke, False
             changed, self.changed = self.changed, set()
             try:

@@ -21,10 +21,11 @@ class Evidence:
 
     def unfounded(self, where: str, *texts: str) -> list[str]:
         """What is wrong with the citations of these texts: there are none, or of evidence that was not given."""
-        invented = [name for name in _named(texts) if name not in self.lines]
+        data = " ".join(self.lines.values())  # where a machine or a fault may be called so
+        invented = [name for name in _named(texts) if name not in self.lines and not re.search(rf"\b{name}\b", data)]
         if invented:
             return [f"{where} cites {', '.join(invented)}, which was not given."]
-        return [] if self.cited(*texts) else [f"{where} names none of the evidence {', '.join(self.lines)}."]
+        return [] if self.cited(*texts) else [f"{where} names none of the evidence E1 to E{len(self.lines)}."]
 
 
 def _named(texts: tuple[str, ...]) -> list[str]:

@@ -1,7 +1,7 @@
 """The backend: DATABASES' ENGINE names this package.
 
-BEGIN waits for the first statement, and what is written later() for the next one or COMMIT: they go together, in one
-round trip, which costs as much as the statements themselves.
+BEGIN waits for the first statement, and what is written later() for the next one or COMMIT. With a prepared statement
+or COMMIT they go in one round trip, which costs as much as the statements themselves; before any other they go alone.
 """
 
 from collections.abc import Sequence
@@ -41,6 +41,11 @@ class DatabaseWrapper(PostgreSQL):
         self.ensure_connection()
         self._send_waiting()
         return super()._cursor(name)
+
+    def validate_no_broken_transaction(self) -> None:
+        """Django asks before each statement of a cursor, which may be older than what waits."""
+        super().validate_no_broken_transaction()
+        self._send_waiting()
 
     def first_row(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
         """The first row that a statement with %s for each value returns, None without any; PostgreSQL plans it once."""
@@ -93,7 +98,9 @@ class DatabaseWrapper(PostgreSQL):
     def _commit(self) -> None:
         if self.connection is not None and self.waiting != [pipeline.begin]:
             with self.wrap_database_errors:
-                self._last_of([*self.waiting, pipeline.commit])
+                ended = self._last_of([*self.waiting, pipeline.commit])
+                if ended.command_status == b"ROLLBACK":  # which is how PostgreSQL says that a statement had failed
+                    raise psycopg.errors.InFailedSqlTransaction("the transaction had failed; it was rolled back")
         self.waiting = []
 
     def _rollback(self) -> None:
@@ -101,6 +108,10 @@ class DatabaseWrapper(PostgreSQL):
         if self.connection is not None and begun:
             with self.wrap_database_errors:
                 self._checked(self._wire().exec_(b"ROLLBACK"))
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        self.waiting = []  # of after the savepoint: what came before went with it
+        super()._savepoint_rollback(sid)
 
     def _set_autocommit(self, autocommit: bool) -> None:
         if self.connection is not None and self.connection.autocommit != autocommit:

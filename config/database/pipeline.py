@@ -24,6 +24,14 @@ def commit(wire: pq.abc.PGconn) -> None:
 
 def exchange(wire: pq.abc.PGconn, sends: Sequence[Send]) -> list[pq.abc.PGresult]:
     """The results of what is sent, in its order. After a failed one the others are skipped (PIPELINE_ABORTED)."""
+    try:
+        return _exchanged(wire, sends)
+    except BaseException:  # answers may still come: nobody may take them for those of the next statement
+        wire.finish()
+        raise
+
+
+def _exchanged(wire: pq.abc.PGconn, sends: Sequence[Send]) -> list[pq.abc.PGresult]:
     alone = len(sends) == 1
     if not alone:
         wire.enter_pipeline_mode()
@@ -47,7 +55,6 @@ def exchange(wire: pq.abc.PGconn, sends: Sequence[Send]) -> list[pq.abc.PGresult
 def _result(wire: pq.abc.PGconn) -> pq.abc.PGresult:
     result = _next(wire)
     if result is None or wire.status == pq.ConnStatus.BAD:
-        wire.finish()
         raise psycopg.OperationalError("the connection is lost")
     return result
 

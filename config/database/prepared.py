@@ -13,5 +13,8 @@ def execute(statement: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
 
 
 def later(statement: str, values: Sequence[Any]) -> None:
-    """Execute a statement that returns no rows, together with the transaction's next statement or its COMMIT."""
+    """Execute a statement that returns no rows, with the transaction's next prepared statement or its COMMIT.
+
+    Its errors are raised there.
+    """
     connection.later(statement, values)

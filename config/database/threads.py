@@ -2,6 +2,7 @@
 
 import select
 
+import psycopg
 from django.db import connections
 
 
@@ -14,7 +15,7 @@ def drop_dead_connections() -> None:
             continue
         try:
             dead = bool(select.select([connection.connection.pgconn.socket], [], [], 0)[0])
-        except (OSError, ValueError):
+        except (OSError, ValueError, psycopg.Error):
             dead = True
         if dead:
             connection.close()

@@ -2,19 +2,22 @@ import django.db.models.deletion
 import django.db.models.manager
 from django.db import migrations, models
 
+ENDS = "('run_completed', 'run_failed', 'run_cancelled')"
 KINDS = "('llm_call', 'tool_call', 'budget_exceeded', 'run_paused', 'run_completed', 'run_failed', 'run_cancelled')"
 # Triggers for each statement: the engine writes hundreds of events in one, and need not know who counts them. What was
 # written before there were rollups is counted as well.
 COUNT = f"""
+-- In the order in which engines write to them.
+LOCK TABLE governance_policydecision, orchestration_runevent IN SHARE ROW EXCLUSIVE MODE;
 CREATE FUNCTION observability_note_events() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 BEGIN
-    INSERT INTO observability_uncounted (tenant_id, run_id, seq)
-    SELECT tenant_id, run_id, seq FROM written WHERE kind IN {KINDS};
+    INSERT INTO observability_uncounted (tenant_id, run_id, seq, ends)
+    SELECT tenant_id, run_id, seq, kind IN {ENDS} FROM written WHERE kind IN {KINDS};
     RETURN NULL;
 END $$;
 CREATE FUNCTION observability_note_decisions() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 BEGIN
-    INSERT INTO observability_uncounted (tenant_id, decision_id) SELECT tenant_id, id FROM written;
+    INSERT INTO observability_uncounted (tenant_id, ends, decision_id) SELECT tenant_id, false, id FROM written;
     RETURN NULL;
 END $$;
 CREATE TRIGGER observability_uncounted AFTER INSERT ON orchestration_runevent
@@ -22,9 +25,10 @@ CREATE TRIGGER observability_uncounted AFTER INSERT ON orchestration_runevent
 CREATE TRIGGER observability_uncounted AFTER INSERT ON governance_policydecision
     REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION observability_note_decisions();
 ALTER TABLE observability_uncounted SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
-INSERT INTO observability_uncounted (tenant_id, run_id, seq)
-    SELECT tenant_id, run_id, seq FROM orchestration_runevent WHERE kind IN {KINDS};
-INSERT INTO observability_uncounted (tenant_id, decision_id) SELECT tenant_id, id FROM governance_policydecision;
+INSERT INTO observability_uncounted (tenant_id, run_id, seq, ends)
+    SELECT tenant_id, run_id, seq, kind IN {ENDS} FROM orchestration_runevent WHERE kind IN {KINDS};
+INSERT INTO observability_uncounted (tenant_id, ends, decision_id)
+    SELECT tenant_id, false, id FROM governance_policydecision;
 """
 UNDO = """
 DROP TRIGGER observability_uncounted ON orchestration_runevent;
@@ -88,6 +92,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 ("run_id", models.UUIDField(null=True)),
                 ("seq", models.PositiveIntegerField(null=True)),
+                ("ends", models.BooleanField(default=False)),
                 ("decision_id", models.BigIntegerField(null=True)),
                 (
                     "tenant",
@@ -102,6 +107,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "uncounted",
+                "indexes": [
+                    models.Index(fields=["tenant"], name="uncounted_end", condition=models.Q(ends=True)),
+                ],
             },
             managers=[
                 ("all_tenants", django.db.models.manager.Manager()),

@@ -17,7 +17,9 @@ TRUE = ("true", "1")
 class MetricsQuery(serializers.Serializer):
     """Which form."""
 
-    enhanced = serializers.CharField(default="true", help_text="true or 1: the enhanced form; else the older one.")
+    enhanced = serializers.CharField(
+        default="true", help_text="true or 1: the enhanced form; else the older one, which has some of its keys."
+    )
     format = ChoiceField([JSON, PROMETHEUS], default=JSON, help_text="json, or prometheus for its text format.")
     tenant_id = serializers.CharField(
         required=False, help_text="One's own tenant; an operator's choice, who sees all tenants together without it."
@@ -31,10 +33,11 @@ def shape(name: str, told: dict[str, Any]) -> serializers.Serializer:
 
 
 def _field(name: str, value: Any) -> serializers.Field:
-    if isinstance(value, dict) and name.count("Metrics") and any(not isinstance(one, int) for one in value.values()):
+    if isinstance(value, dict) and any(not isinstance(one, int) for one in value.values()):
         return shape(name, value)
     if isinstance(value, dict):
-        return serializers.DictField(child=serializers.IntegerField())
+        rates = "Rate" in name
+        return serializers.DictField(child=serializers.FloatField() if rates else serializers.IntegerField())
     if isinstance(value, str):
         return serializers.DateTimeField()
     return serializers.IntegerField() if isinstance(value, int) else serializers.FloatField()

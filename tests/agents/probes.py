@@ -174,6 +174,11 @@ def become_another() -> object:
 
 
 @probe
+def user_namespace_of_the_machine() -> object:
+    return os.readlink("/proc/self/ns/user") == GIVEN["user_namespace"]
+
+
+@probe
 def capabilities() -> object:
     with open("/proc/self/status") as status:
         lines = dict(line.split(":\t", 1) for line in status if ":\t" in line)

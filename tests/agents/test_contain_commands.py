@@ -53,7 +53,10 @@ class TestSandbox:
         data = Path(str(django_settings.DATA_DIR))
         sockets = [str(path) for path in data.rglob("*") if stat.S_ISSOCK(path.lstat().st_mode)]
         files = [str(tmp_path / "host.txt"), str(Path(__file__)), str(data / "files"), str(data / "secret_key")]
-        given = json.dumps({"secret": SECRET, "files": files, "port": far_end.port, "sockets": sockets})
+        given = json.dumps(
+            {"secret": SECRET, "files": files, "port": far_end.port, "sockets": sockets}
+            | {"user_namespace": os.readlink("/proc/self/ns/user") if sandbox.apart() else ""}
+        )
         uploads = {"probes.py": (Path(__file__).parent / "probes.py").read_text(), "given.json": given}
         ids = [upload(front, token, path, text) for path, text in uploads.items()]
         command = f'{sandbox.python()} -I -S probes.py "$(cat given.json)"'

@@ -13,6 +13,7 @@ from agents.jobs.plugins.root_cause import Input as RootCauseInput
 from agents.jobs.plugins.root_cause import facts
 from agents.jobs.readings import number, statistics, trend
 from agents.jobs.readings import readings as read
+from governance.models import BudgetLimit
 from observability.models import Alert
 from tests.agents.test_run_job import finish
 from tests.factories import log_in, make_user, token_of
@@ -138,7 +139,7 @@ class TestWithModel:
         *_, first, again = gateway.requests
         assert len(again["messages"]) == len(first["messages"]) + 2
         told = again["messages"][-1]["content"]
-        assert "H1 cites E77, which was not given" in told and "H2 names none of the evidence E1, E2" in told
+        assert "H1 cites E77, which was not given" in told and "H2 names none of the evidence E1 to E" in told
 
     def test_a_model_that_then_cites_is_believed(self, front: Front, token: str, gateway: ModelServer) -> None:
         bare = ANSWER | {"hypotheses": [HYPOTHESIS | {"evidence": ["it is hot"]}]}
@@ -150,6 +151,24 @@ class TestWithModel:
         bare = ANSWER | {"hypotheses": [HYPOTHESIS | {"evidence": ["it is hot"]}]}
         job = ask(front, token, bare, "I do not know.")
         assert job["status"] == "succeeded" and job["output_data"]["hypotheses"][0]["supported"] is False
+
+    def test_an_answer_is_not_lost_to_a_second_call_that_is_refused(
+        self, front: Front, token: str, acme: "Tenant"
+    ) -> None:
+        limit = {"scope": "tenant", "scope_id": "", "period": "day", "calls_limit": 1}
+        BudgetLimit.all_tenants.create(tenant=acme, **limit)
+        job = ask(front, token, ANSWER | {"hypotheses": [HYPOTHESIS | {"evidence": ["it is hot"]}]})
+        assert job["status"] == "succeeded" and job["output_data"]["hypotheses"][0]["supported"] is False
+
+    def test_the_name_of_a_fault_is_no_citation_that_was_invented(
+        self, front: Front, token: str, gateway: ModelServer
+    ) -> None:
+        hypothesis = HYPOTHESIS | {"evidence": ["E1: error E47 again"]}
+        given = ALERT | {"description": f"<<say: {json.dumps(ANSWER | {'hypotheses': [hypothesis]})}>>"}
+        orders = [{"id": 1, "asset_id": 7, "title": "Error E47"}]
+        input = {"alert_id": 123, "alert": given, "readings": readings(70, 92), "work_orders": orders}
+        out = finish(front, token, "root_cause", input=input)["output_data"]
+        assert out["hypotheses"][0]["cites"] == ["E1"] and len(gateway.requests) == 1
 
     def test_the_summary_of_a_risk_cites_too(self, front: Front, token: str, gateway: ModelServer) -> None:
         asset = {"id": 7, "tag": "CH-01", "name": "<<say: It is fine.>>"}

@@ -1,5 +1,6 @@
 """Statements that travel together: BEGIN with the first, what may wait with the next or with COMMIT."""
 
+import contextlib
 import threading
 import time
 import uuid
@@ -14,6 +15,8 @@ from config.database import prepared
 INSERT = (
     "INSERT INTO accounts_tenant (id, name, open_registration, weight, created_at) VALUES (%s, %s, false, 1, now())"
 )
+NAMED = "SELECT name FROM accounts_tenant WHERE id = %s"
+ECHO = "SELECT %s::text"
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -33,7 +36,10 @@ def ids() -> set[str]:
 
 @pytest.fixture(autouse=True)
 def own_connection() -> Iterator[None]:
-    """Whatever a test does to its connection is over with it."""
+    """The statements are prepared, so that they can go together; what a test does to its connection is over with it."""
+    prepared.execute(INSERT, ["first", "First"])
+    for statement, value in ((NAMED, "first"), (ECHO, "")):
+        prepared.execute(statement, [value])
     yield
     connection.close()
 
@@ -41,7 +47,7 @@ def own_connection() -> Iterator[None]:
 def test_what_waits_is_there_for_the_next_statement_and_for_others_after_the_commit() -> None:
     with transaction.atomic():
         prepared.later(INSERT, ["a", "A"])
-        assert prepared.execute("SELECT name FROM accounts_tenant WHERE id = %s", ["a"]) == ("A",)
+        assert prepared.execute(NAMED, ["a"]) == ("A",)
         prepared.later(INSERT, ["b", "B"])
         assert Tenant.objects.filter(pk="b").exists()
         prepared.later(INSERT, ["c", "C"])
@@ -66,14 +72,49 @@ def test_a_fault_of_what_waited_is_raised_by_the_commit_and_nothing_stays() -> N
 def test_a_fault_in_the_middle_leaves_a_savepoint_to_go_back_to() -> None:
     with transaction.atomic():
         prepared.later(INSERT, ["f", "F"])
-        with pytest.raises(DatabaseError), transaction.atomic():
+        with pytest.raises(IntegrityError), transaction.atomic():
             prepared.later(INSERT, ["f", "again"])
-            prepared.execute("SELECT 1 WHERE %s = 'x'", ["y"])
+            prepared.execute(ECHO, ["never asked"])
         prepared.later(INSERT, ["g", "G"])
     assert {"f", "g"} <= ids()
 
 
-def test_what_is_undone_was_never_sent() -> None:
+def test_what_waits_when_its_savepoint_is_undone_is_forgotten() -> None:
+    with transaction.atomic():
+        with pytest.raises(ValueError, match="changed my mind"), transaction.atomic():
+            prepared.later(INSERT, ["first", "which would be a fault"])
+            raise ValueError("changed my mind")
+        prepared.later(INSERT, ["k", "K"])
+    assert "k" in ids()
+
+
+def test_a_first_statement_that_fails_takes_its_begin_with_it() -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        prepared.execute(INSERT, ["first", "again"])
+    prepared.later(INSERT, ["l", "L"])
+    assert "l" in ids()
+
+
+def test_a_cursor_that_is_older_than_the_transaction_works_in_it() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        with transaction.atomic():
+            prepared.later(INSERT, ["m", "M"])
+            cursor.execute("UPDATE accounts_tenant SET name = 'changed' WHERE id = 'm'")
+            assert cursor.rowcount == 1 and "m" not in ids()
+            transaction.set_rollback(True)
+    assert "m" not in ids()
+
+
+def test_a_commit_of_what_has_failed_is_no_success() -> None:
+    with pytest.raises(DatabaseError), transaction.atomic():
+        prepared.execute(INSERT, ["n", "N"])
+        with contextlib.suppress(IntegrityError):
+            prepared.execute(INSERT, ["first", "again"])
+    assert "n" not in ids()
+
+
+def test_what_is_undone_is_not_there() -> None:
     with transaction.atomic():
         prepared.later(INSERT, ["h", "H"])
         transaction.set_rollback(True)
@@ -110,7 +151,6 @@ def cut(pid: int) -> None:
 
 def test_a_long_statement_lets_other_threads_work() -> None:
     with transaction.atomic():
-        prepared.execute("SELECT 1 WHERE %s = 'x'", ["y"])
         ended: list[float] = []
 
         def work() -> None:
@@ -128,7 +168,9 @@ def test_a_long_statement_lets_other_threads_work() -> None:
 
 
 def test_large_values_go_both_ways() -> None:
-    name = uuid.uuid4().hex * 500_000
+    text = uuid.uuid4().hex * 500_000
     with transaction.atomic():
-        assert prepared.execute("SELECT %s::text", [name]) == (name,)
-        assert prepared.execute("SELECT %s::text || 'x'", [name]) == (name + "x",)
+        assert prepared.execute(ECHO, [text]) == (text,)
+        prepared.later(INSERT, ["o", "O"])
+        assert prepared.execute(ECHO, [text]) == (text,)
+    assert "o" in ids()

@@ -110,7 +110,7 @@ class Hypothesis(serializers.Serializer):
     severity = CharField()
     recommendation = CharField(allow_blank=True)
     cites = serializers.ListField(child=CharField(), help_text="The names of the evidence that it rests on.")
-    supported = serializers.BooleanField(help_text="false: it cites none of it, though the model was asked again.")
+    supported = serializers.BooleanField(help_text="false: it cites none of the evidence.")
 
 
 class Output(serializers.Serializer):
