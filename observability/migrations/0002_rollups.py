@@ -92,7 +92,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 ("run_id", models.UUIDField(null=True)),
                 ("seq", models.PositiveIntegerField(null=True)),
-                ("ends", models.BooleanField(default=False)),
+                ("ends", models.BooleanField(default=False, help_text="It is the end of its run.")),
                 ("decision_id", models.BigIntegerField(null=True)),
                 (
                     "tenant",
