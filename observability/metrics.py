@@ -33,9 +33,9 @@ class Metrics:
     now: datetime
     figures: Figures
     memories: Counter[tuple[str, str]]  # (type, owner_type) → how many
-    agents: int
-    workflows: int
-    apps: int
+    agents: frozenset[str]  # those that there are
+    workflows: frozenset[str]
+    apps: frozenset[str]
 
 
 def measured(tenants: list[str], now: datetime) -> Metrics:
@@ -44,8 +44,12 @@ def measured(tenants: list[str], now: datetime) -> Metrics:
         now,
         read(tenants, now),
         _memories(tenants, now),
-        *(_rows(model, tenants).count() for model in (Agent, Workflow, App)),
+        *(_names(model, name, tenants) for model, name in ((Agent, "key"), (Workflow, "pk"), (App, "key"))),
     )
+
+
+def _names(model: Any, name: str, tenants: list[str]) -> frozenset[str]:
+    return frozenset(str(value) for value in _rows(model, tenants).order_by().values_list(name, flat=True))
 
 
 def _rows(model: Any, tenants: list[str]) -> Any:
@@ -227,7 +231,8 @@ def _requests(m: Metrics) -> dict[str, Any]:
 
 def _agents(m: Metrics) -> dict[str, Any]:
     used = m.figures.by("llm.agent")
-    return {"total_agents": m.agents, "active_agents": _active(m, "llm.agent"), "calls_by_agent": used}
+    active = _active(m, "llm.agent", m.agents)
+    return {"total_agents": len(m.agents), "active_agents": active, "calls_by_agent": used}
 
 
 def _workflows(m: Metrics) -> dict[str, Any]:
@@ -235,20 +240,21 @@ def _workflows(m: Metrics) -> dict[str, Any]:
     good, bad = f.by("run.workflow.completed"), f.by("run.workflow.failed")
     rates = {name: share(good.get(name, 0), good.get(name, 0) + bad.get(name, 0)) for name in good | bad}
     return {
-        "total_workflows": m.workflows,
-        "active_workflows": _active(m, "run.workflow"),
+        "total_workflows": len(m.workflows),
+        "active_workflows": _active(m, "run.workflow", m.workflows),
         "runs_by_workflow": f.by("run.workflow"),
         "success_rate_by_workflow": rates,
     }
 
 
 def _apps(m: Metrics) -> dict[str, Any]:
-    return {"total_apps": m.apps, "active_apps": _active(m, "run.app"), "runs_by_app": m.figures.by("run.app")}
+    active = _active(m, "run.app", m.apps)
+    return {"total_apps": len(m.apps), "active_apps": active, "runs_by_app": m.figures.by("run.app")}
 
 
-def _active(m: Metrics, measure: str) -> int:
-    """How many were used in the last 24 hours."""
-    return len([name for name in m.figures.by(measure, "lately") if name != "unknown"])
+def _active(m: Metrics, measure: str, there_are: frozenset[str]) -> int:
+    """How many of those that there are were used in the last 24 hours."""
+    return len(there_are & m.figures.by(measure, "lately").keys())
 
 
 def _per_hour(m: Metrics, count: Count) -> float:

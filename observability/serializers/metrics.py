@@ -45,4 +45,4 @@ def _field(name: str, value: Any) -> serializers.Field:
 
 def nothing() -> dict[str, Any]:
     """The metrics of a tenant in which nothing has happened."""
-    return enhanced(Metrics(datetime(2000, 1, 1, tzinfo=UTC), Figures([]), Counter(), 0, 0, 0))
+    return enhanced(Metrics(datetime(2000, 1, 1, tzinfo=UTC), Figures([]), Counter(), *(frozenset[str](),) * 3))

@@ -78,7 +78,8 @@ def test_runs_calls_and_tools_are_counted(boss: APIClient, acme: Tenant, agent: 
     assert tools["by_risk_level"]["low"] == 1 and sum(tools["by_risk_level"].values()) == tools["calls_total"] == 2
     assert told["budgets"]["runs_with_budget"] == 1
     assert told["budgets"]["avg_cost_per_run_cents"] == pytest.approx(done.cost_micro / 2 / 10_000, abs=1e-4)
-    assert told["agents"]["active_agents"] == told["apps"]["active_apps"] == 1 and told["agents"]["total_agents"] == 1
+    assert told["agents"]["active_agents"] == told["agents"]["total_agents"] == 1
+    assert told["apps"] == {"total_apps": 0, "active_apps": 0, "runs_by_app": {"desk": 1}}  # which is no more
     assert told["workflows"]["total_workflows"] == told["workflows"]["active_workflows"] == 3
     assert told["performance"]["steps_per_run_avg"] > 0
     assert metrics(boss)["runs"] == runs
