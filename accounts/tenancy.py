@@ -79,8 +79,11 @@ def request_scope(role: str = APP) -> Iterator[None]:
     """A transaction in which a request is answered, as this role; bound to no tenant yet."""
     nested = connection.in_atomic_block  # in tests
     with transaction.atomic():
-        with _acting_as(role):
+        if role == _acting():
             yield
+        else:
+            with _acting_as(role):
+                yield
         if nested and not connection.needs_rollback:
             bind("")
 

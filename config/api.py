@@ -97,13 +97,13 @@ def _named(source: Mapping[str, Any], key: str) -> str:
 def tenant_named(request: Request, body: Mapping[str, Any] | None = None) -> None:
     """Check the tenant that the caller names, if any; note on whose behalf the call is made (request.on_behalf_of)."""
     http, body = request._request, body or {}
-    end_user = request.headers.get("X-User-ID") or _named(body, "user_id")
+    end_user = http.META.get("HTTP_X_USER_ID") or _named(body, "user_id")
     if len(end_user) > ON_BEHALF_MOST:
         raise Invalid({"user_id": [f"Must have at most {ON_BEHALF_MOST} characters."]})
     http.on_behalf_of = end_user
     for source in (
-        request.headers.get("X-Tenant-ID"),
-        request.query_params.get("tenant_id"),
+        http.META.get("HTTP_X_TENANT_ID"),
+        http.GET.get("tenant_id"),
         _named(body, "tenant_id"),
     ):
         if source and source != http.tenant.pk:

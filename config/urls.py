@@ -27,6 +27,7 @@ api: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
+    path("api/v1/", include(api)),
     path("", RootView.as_view()),
     route("healthz", LiveView.as_view()),
     route("readyz", ReadyView.as_view()),
@@ -35,7 +36,6 @@ urlpatterns = [
     route("redoc", RedocView.as_view()),
     route(r"openapi\.json", OpenAPIView.as_view()),
     route("api/v1", ApiRootView.as_view()),
-    path("api/v1/", include(api)),
     path("api/ai/", include("agents.job_urls")),
     path("", include("agents.task_urls")),
     re_path("^admin$", admin.site.admin_view(admin.site.index)),

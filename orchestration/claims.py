@@ -22,7 +22,9 @@ QUARANTINE_DEATHS = 2  # a run that has so many held against it is not put besid
 LATELY_S = 30
 REMEMBERED_DAYS = 30
 
-# One claim at a time, so that caps are exact; it takes about a millisecond.
+# One claim at a time, so that caps are exact; it takes about a millisecond. Runs are looked up by their keys in forms
+# that leave no other way: the plan is kept, and a join that was planned while the table was nearly empty reads all of
+# it for each row.
 SERIALISE = f"SELECT pg_advisory_xact_lock({LOCK_CLASS}, {CLAIM_LOCK})"
 BY_USER = "task"  # the kind of which each user may have only so many under way; the rest wait (RULINGS §10)
 _RANK = "(r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds'"
@@ -79,20 +81,24 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
       AND coalesce(c.running_of_kind + c.nth_of_kind <= (%(kind_caps)s::jsonb ->> c.kind)::int, true)
     ORDER BY (c.running + c.nth)::float / c.weight, c.rank LIMIT %(most)s
 ), picked AS (
-    SELECT r.id, r.status, r.poked FROM orchestration_run r JOIN fair USING (id)
-    -- Asked again of the row as it is once we have its lock: it may have been cancelled since the queue was looked at.
-    -- IS TRUE keeps the planner from the queue's index: it would walk the whole queue once for each row.
-    WHERE (r.owner IS NULL AND r.due_at <= now()) IS TRUE FOR NO KEY UPDATE OF r SKIP LOCKED
+    SELECT locked.* FROM fair CROSS JOIN LATERAL (
+        SELECT r.id, r.status <> 'pending' OR r.poked AS known FROM orchestration_run r
+        -- Asked again of the row as it is once we have its lock: it may have been cancelled since the queue was looked
+        -- at. IS TRUE keeps the planner from the queue's index: it would walk the whole queue once for each row.
+        WHERE r.id = fair.id AND (r.owner IS NULL AND r.due_at <= now()) IS TRUE FOR NO KEY UPDATE OF r SKIP LOCKED
+    ) AS locked
+), taken AS (
+    SELECT array_agg(id) AS ids, array_agg(id) FILTER (WHERE known) AS known FROM picked
 )
 UPDATE orchestration_run r
 SET owner = %(owner)s, attempt = r.attempt + 1, status = 'running', poked = false, updated_at = now(),
     started_at = coalesce(r.started_at, now()),
     deadline_at = coalesce(r.deadline_at, now() + r.latency_limit_ms * interval '1 millisecond')
-FROM picked WHERE r.id = picked.id
+WHERE r.id = ANY ((SELECT ids FROM taken)::uuid[])
 RETURNING r.id, r.tenant_id, r.kind, r.subject_id, r.subject_version, r.mode, r.input, r.created_by, r.on_behalf_of,
     r.app_id, r.app_action_id, r.trigger, r.origin, r.policy, r.trace_id, r.parent_id, r.depth, r.attempt, r.deaths,
-    r.held_against, r.cancel_requested, r.deadline_at, r.budget_ids, r.created_at, picked.status AS status_before,
-    picked.poked AS poked_before
+    r.held_against, r.cancel_requested, r.deadline_at, r.budget_ids, r.created_at,
+    r.attempt > 1 OR r.id = ANY (coalesce((SELECT known FROM taken), '{{}}')) AS known
 """
 STEPS = """
 SELECT run_id, name, position, status, output, error, tries, retry_at
@@ -229,8 +235,7 @@ class RunInfo:
     deadline_at: datetime | None
     budget_ids: list[int]
     created_at: datetime
-    status_before: str
-    poked_before: bool
+    known: bool  # it has lived before, or something waits for it
     limited: bool = False  # something was reserved for it
     last_seq: int = 0
     recorded: dict[str, Recorded] = field(default_factory=dict)
@@ -260,10 +265,12 @@ async def claim(connection: AsyncConnection, owner: str, limits: ClaimLimits) ->
         "user_cap": limits.user_cap,
         "quarantine": QUARANTINE_DEATHS,
     }
+    # Not in pipeline mode: who is frozen between its statements would there hold the lock as an active session, whose
+    # time in the transaction idle_in_transaction_session_timeout does not bound.
     async with connection.transaction(), connection.cursor(row_factory=class_row(RunInfo)) as cursor:
         await connection.execute(SERIALISE)
         runs = await (await cursor.execute(CLAIM, values)).fetchall()
-        known = {run.id: run for run in runs if run.attempt > 1 or run.status_before != "pending" or run.poked_before}
+        known = {run.id: run for run in runs if run.known}
         if known:
             await _load_history(connection, known)
     return runs

@@ -83,14 +83,13 @@ def start_run(
     """
     if key is not None and (earlier := _started_before(tenant_id, kind, key, request_hash)):
         return earlier, False
-    run = Run(id=uuid7(), tenant_id=tenant_id, kind=kind, input=input, subject_id=subject_id)
-    run.subject_version, run.idempotency_key, run.request_hash = subject_version, key, request_hash
-    run.cost_limit_micro, run.calls_limit = cost_limit_micro, calls_limit
-    run.created_at = run.updated_at = run.due_at = timezone.now()
-    for name, value in more.items():
-        setattr(run, name, value)
-    came = origin.current()
-    run.origin = {"role": role, "ip_address": came.ip_address, "user_agent": came.user_agent, "key_id": came.key_id}
+    came, now = origin.current(), timezone.now()
+    run = Run(
+        id=uuid7(), tenant_id=tenant_id, kind=kind, input=input, subject_id=subject_id, subject_version=subject_version,
+        idempotency_key=key, request_hash=request_hash, cost_limit_micro=cost_limit_micro, calls_limit=calls_limit,
+        origin={"role": role, "ip_address": came.ip_address, "user_agent": came.user_agent, "key_id": came.key_id},
+        created_at=now, updated_at=now, due_at=now, **more,
+    )  # fmt: skip
     decision = governing.check_start(run, role, rules_stamp)
     if decision.effect == "deny":
         raise denied(tenant_id, decision)

@@ -16,7 +16,7 @@ LONGEST_KEY = 255
 
 def idempotency(request: Request) -> dict[str, Any]:
     """start_run's `key` and `request_hash`; no key when the header is missing, Invalid when it cannot be one."""
-    key = request.headers.get("Idempotency-Key")
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return {}
     key = key.strip()

@@ -1,9 +1,9 @@
 """Fenced group commit: everything that a process's runs want written goes out in few, large transactions.
 
-Each run's writes go through one lane in their order; a lane commits all that waits in ONE transaction on its own
-connection. Every row is fenced by (run, owner, attempt): a stale engine writes nothing. A batch that fails is retried
-    run by run, so that
-one bad row hurts one run. What changed is published after the commit.
+What waits is committed, in its order, in ONE transaction on a connection of the journal's own. Every row is fenced by
+(run, owner, attempt): a stale engine writes nothing. A batch that fails is retried run by run, so that one bad row
+hurts one run. What changed is published after the commit. A second connection would cost: half as many runs per
+transaction, and more transactions than PostgreSQL gains from their running at once (docs/decisions/002).
 """
 
 import asyncio
@@ -25,8 +25,7 @@ from orchestration.writes import POKE, Entry, statements
 
 log = logging.getLogger(__name__)
 BATCH_MOST = 400
-LANES = 2
-COMMITS_APART_S = 0.005  # while many runs are under way, a lane gathers for so long
+COMMITS_APART_S = 0.005  # while many runs are under way, a commit gathers for so long
 RECONNECT_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 Publish = Callable[[list[Entry], list[UUID]], Awaitable[None]]
@@ -38,26 +37,7 @@ class Journal:
     def __init__(
         self, connect: Callable[[], Awaitable[AsyncConnection]], owner: str, publish: Publish, busy: Callable[[], bool]
     ) -> None:
-        self.owner, self.busy = owner, busy
-        self.lanes = [Lane(connect, self, publish) for _ in range(LANES)]
-        self.transactions = 0
-
-    def write(self, entry: Entry) -> "asyncio.Future[None]":
-        """Queue the entry behind the run's earlier ones; the future ends with its commit."""
-        self.lanes[entry.run_id.int % len(self.lanes)].put(entry)
-        return entry.done
-
-    async def close(self) -> None:
-        """Commit what waits, then close the connections."""
-        for lane in self.lanes:
-            await lane.close()
-
-
-class Lane:
-    """One connection and the entries that wait for it."""
-
-    def __init__(self, connect: Callable[[], Awaitable[AsyncConnection]], journal: Journal, publish: Publish) -> None:
-        self.connect, self.journal, self.publish = connect, journal, publish
+        self.connect, self.owner, self.publish, self.busy = connect, owner, publish, busy
         self.waiting: deque[Entry] = deque()
         self.bell = asyncio.Event()
         self.connection: AsyncConnection | None = None
@@ -65,13 +45,14 @@ class Lane:
         self.committed_at = 0.0
         self.task = asyncio.create_task(self._run())
 
-    def put(self, entry: Entry) -> None:
-        """Queue an entry."""
+    def write(self, entry: Entry) -> "asyncio.Future[None]":
+        """Queue the entry; the future ends with its commit."""
         self.waiting.append(entry)
         self.bell.set()
+        return entry.done
 
     async def close(self) -> None:
-        """Commit what waits and stop."""
+        """Commit what waits, then close the connection."""
         self.closing = True
         self.bell.set()
         await self.task
@@ -83,7 +64,7 @@ class Lane:
             await self.bell.wait()
             self.bell.clear()
             while self.waiting:
-                if self.journal.busy() and not self.closing:
+                if self.busy() and not self.closing:
                     await asyncio.sleep(max(COMMITS_APART_S - (time.monotonic() - self.committed_at), 0))
                 self.committed_at = time.monotonic()
                 batch = [self.waiting.popleft() for _ in range(min(len(self.waiting), BATCH_MOST))]
@@ -94,7 +75,7 @@ class Lane:
     async def _commit(self, batch: list[Entry]) -> None:
         try:
             held = await self._persist(batch)
-        except Exception as fault:  # a lane must outlive whatever one run wants written
+        except Exception as fault:  # the journal must outlive whatever one run wants written
             log.warning("a journal batch of %d failed (%s); its runs are written one by one", len(batch), fault)
             for run_id in dict.fromkeys(entry.run_id for entry in batch):
                 await self._commit_run([entry for entry in batch if entry.run_id == run_id])
@@ -153,8 +134,7 @@ class Lane:
         raise AssertionError("unreachable")
 
     async def _transaction(self, connection: AsyncConnection, batch: list[Entry], again: bool) -> set[UUID]:
-        (fence, runs), *rest = statements(batch, self.journal.owner, again)
-        self.journal.transactions += 1
+        (fence, runs), *rest = statements(batch, self.owner, again)
         async with connection.pipeline(), connection.transaction():
             await replan(connection)
             held = await connection.execute(fence, runs)

@@ -28,6 +28,7 @@ SERVER = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "enable_bitmapscan": "off",
 }
 OPTIONS = " ".join(f"-c {name}={value}" for name, value in SERVER.items())
 CLOSE_S = 1.0

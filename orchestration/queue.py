@@ -16,10 +16,8 @@ log = logging.getLogger(__name__)
 DOORBELL = "regente:engines"  # Redis channel that the engines of all hosts listen on
 RUNS = "regente:runs"  # Redis channel that those who follow runs listen on
 CELERY_APART_S = 0.25
-RINGS_APART_S, GATHERED_MOST = (
-    0.004,
-    3,
-)  # a ring costs each engine a look: the more it gathers, the longer the next waits
+# A ring costs each engine a look: the more one has gathered, the longer the next waits.
+RINGS_APART_S, GATHERED_MOST = 0.004, 6
 BROKEN_S = 2.0  # after a failed ring, stay quiet for so long: the engines poll meanwhile
 
 

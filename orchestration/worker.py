@@ -1,8 +1,8 @@
 """The asyncio engine that a Celery worker process hosts: it claims batches of runs, drives their programs, and drains.
 
 One engine per process, on a loop of its own (host.py starts it). Its PostgreSQL connections are its own too: one that
-holds the advisory lock, beats, claims and sweeps; one for reservations and inboxes; two for the journal; two for
-    shared reads.
+holds the advisory lock, beats, claims and sweeps; one for reservations and inboxes; one for the journal; two for shared
+reads.
 """
 
 import asyncio
@@ -43,6 +43,9 @@ STEP_THREADS = 8
 LOADER_THREADS = 2
 FEW_RUNS, BUSY_RUNS = 2, 8
 CLAIMS_APART_S, QUIET_CLAIMS_APART_S = 0.015, 0.006  # a claim costs as much for one run as for fifty
+# Short runs are over before the next claim, so it shows in what claims bring that many are started: the more each has
+# brought of late beyond FEW_RUNS, the longer the next one gathers.
+GATHER_S, GATHER_MOST_S = 0.004, 0.025
 
 
 @dataclass(slots=True)
@@ -81,6 +84,7 @@ class Engine:
         self.taken: list[dict[str, Any]] = []  # runs that others took from us since we last registered
         self.turns = 0  # how often the loop has gone round: the host's watchdog looks whether it still does
         self.claimed_at = self.looked_at = 0.0
+        self.bring = 0.0  # runs that a claim has brought of late, on average
         self.registered_with: AsyncConnection | None = None
         self.beat_at = 0.0
         self.beaten = asyncio.Event()
@@ -128,6 +132,8 @@ class Engine:
         limits = ClaimLimits(most, *caps, suspect_free=not suspect, user_cap=settings.TASKS_PER_USER)
         self.claimed_at = time.monotonic()
         runs = await claims.claim(connection, self.name, limits)
+        if runs:
+            self.bring += (len(runs) - self.bring) / 4
         for run in runs:
             self._start(run)
         return len(runs) == most
@@ -155,9 +161,11 @@ class Engine:
 
     async def _rest(self) -> None:
         """Until a ring, or the poll: the net under lost rings. An engine that has runs to drive claims in bursts."""
+        apart = min((self.bring - FEW_RUNS) * GATHER_S, GATHER_MOST_S)
         if len(self.held) > FEW_RUNS:
-            apart = CLAIMS_APART_S if self.busy else QUIET_CLAIMS_APART_S
-            await asyncio.sleep(max(apart - (time.monotonic() - self.claimed_at), 0))
+            apart = max(apart, CLAIMS_APART_S if self.busy else QUIET_CLAIMS_APART_S)
+        if (left := apart - (time.monotonic() - self.claimed_at)) > 0:
+            await asyncio.sleep(left)
         poll = settings.ENGINE_POLL_S * random.uniform(0.75, 1.25)  # noqa: S311
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(poll):

@@ -132,3 +132,28 @@ def test_a_task_that_has_begun_goes_on_whatever_waits(acme: Tenant) -> None:
     begun = claimed(50)[0]
     Run.all_tenants.filter(pk=begun.id).update(owner=None, due_at=timezone.now())  # its worker has died
     assert [run.id for run in claimed(50)] == [begun.id]
+
+
+ROWS = """
+INSERT INTO orchestration_run (id, tenant_id, kind, input, budget_ids, due_at, status)
+SELECT gen_random_uuid(), %(tenant)s, 'k', '{}', '{}', %(due)s, %(status)s FROM generate_series(1, %(count)s)
+"""
+READ = "SELECT pg_stat_get_xact_tuples_fetched('orchestration_run'::regclass)"
+
+
+def test_a_claim_reads_what_it_claims_also_by_a_plan_made_for_an_empty_table(acme: Tenant) -> None:
+    async def read_for(queued: int, finished: int) -> tuple[int, int]:
+        connection, limits = await connect(), ClaimLimits(queued, 0, {}, True)
+        async with connection:
+            for _ in range(4):  # so that its plan is kept
+                await claims.claim(connection, "tester", limits)
+            rows = {"tenant": acme.pk, "due": None, "status": "completed", "count": finished}
+            await connection.execute(ROWS, rows)
+            await connection.execute(ROWS, rows | {"due": timezone.now(), "status": "pending", "count": queued})
+            async with connection.transaction():
+                found = await claims.claim(connection, "tester", limits)
+                [read] = await (await connection.execute(READ)).fetchone() or ()
+            return len(found), read
+
+    claimed_of_many, read = asyncio.run(read_for(queued=20, finished=2_000))
+    assert claimed_of_many == 20 and read < 200
