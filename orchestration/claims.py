@@ -12,7 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
+
+from orchestration.connection import EngineConnection
 
 LOCK_CLASS = 0x52454745  # "REGE": the first half of every lock key of ours
 CLAIM_LOCK = 1
@@ -254,7 +256,7 @@ class ClaimLimits:
     user_cap: int = 5  # of the kind BY_USER
 
 
-async def claim(connection: AsyncConnection, owner: str, limits: ClaimLimits) -> list[RunInfo]:
+async def claim(connection: EngineConnection, owner: str, limits: ClaimLimits) -> list[RunInfo]:
     """The runs that this owner now holds, fairly chosen, each with what was recorded of it before."""
     values = {
         "owner": owner,
@@ -265,14 +267,11 @@ async def claim(connection: AsyncConnection, owner: str, limits: ClaimLimits) ->
         "user_cap": limits.user_cap,
         "quarantine": QUARANTINE_DEATHS,
     }
-    # Not in pipeline mode: who is frozen between its statements would there hold the lock as an active session, whose
-    # time in the transaction idle_in_transaction_session_timeout does not bound.
-    async with connection.transaction(), connection.cursor(row_factory=class_row(RunInfo)) as cursor:
-        await connection.execute(SERIALISE)
-        runs = await (await cursor.execute(CLAIM, values)).fetchall()
-        known = {run.id: run for run in runs if run.known}
-        if known:
-            await _load_history(connection, known)
+    rows = (await connection.at_once([(SERIALISE, []), (CLAIM, values)]))[1]
+    runs = [RunInfo(**row) for row in rows]
+    known = {run.id: run for run in runs if run.known}
+    if known:
+        await _load_history(connection, known)
     return runs
 
 

@@ -17,8 +17,8 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg import AsyncConnection
 
+from orchestration.connection import EngineConnection
 from orchestration.postgres import replan
 from orchestration.retry import LeaseLost
 from orchestration.writes import POKE, Entry, statements
@@ -35,12 +35,12 @@ class Journal:
     """The writer of one engine: `write(entry)` returns when that entry is committed, or raises LeaseLost."""
 
     def __init__(
-        self, connect: Callable[[], Awaitable[AsyncConnection]], owner: str, publish: Publish, busy: Callable[[], bool]
+        self, connect: Callable[[], Awaitable[EngineConnection]], owner: str, publish: Publish, busy: Callable[[], bool]
     ) -> None:
         self.connect, self.owner, self.publish, self.busy = connect, owner, publish, busy
         self.waiting: deque[Entry] = deque()
         self.bell = asyncio.Event()
-        self.connection: AsyncConnection | None = None
+        self.connection: EngineConnection | None = None
         self.closing = False
         self.committed_at = 0.0
         self.task = asyncio.create_task(self._run())
@@ -118,7 +118,7 @@ class Journal:
         tries = itertools.count()
         return await self._connected(lambda at: self._transaction(at, batch, again or next(tries) > 0))
 
-    async def _connected(self, work: Callable[[AsyncConnection], Awaitable[Any]]) -> Any:
+    async def _connected(self, work: Callable[[EngineConnection], Awaitable[Any]]) -> Any:
         for tries in range(10**9):
             try:
                 if self.connection is None or self.connection.closed:
@@ -133,11 +133,7 @@ class Journal:
                 await asyncio.sleep(RECONNECT_S[min(tries, len(RECONNECT_S) - 1)])
         raise AssertionError("unreachable")
 
-    async def _transaction(self, connection: AsyncConnection, batch: list[Entry], again: bool) -> set[UUID]:
-        (fence, runs), *rest = statements(batch, self.owner, again)
-        async with connection.pipeline(), connection.transaction():
-            await replan(connection)
-            held = await connection.execute(fence, runs)
-            for statement, values in rest:
-                await connection.execute(statement, values)
-        return {row[0] for row in await held.fetchall()}
+    async def _transaction(self, connection: EngineConnection, batch: list[Entry], again: bool) -> set[UUID]:
+        anew = replan(connection)
+        rows = await connection.at_once([*anew, *statements(batch, self.owner, again)])
+        return {row["id"] for row in rows[len(anew)]}

@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections
-from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import set_json_loads
 
 from accounts.tenancy import WORKER
+from orchestration.connection import EngineConnection
 
 CONNECT_S = 5
 # An engine that is frozen inside a transaction must not keep its locks, above all the claim's, from the others.
@@ -31,6 +31,8 @@ SERVER = {
     "enable_bitmapscan": "off",
 }
 OPTIONS = " ".join(f"-c {name}={value}" for name, value in SERVER.items())
+# A transaction that was cut off while it was sent counts as active: that bound does not hold for it, this one does.
+BOUNDS_TRANSACTIONS = 170000  # the version of PostgreSQL that came with transaction_timeout
 CLOSE_S = 1.0
 PLANS_S = 2.0
 
@@ -54,24 +56,27 @@ def connection_url() -> str:
     return make_conninfo(**seeing_all())
 
 
-async def connect() -> AsyncConnection:
+async def connect() -> EngineConnection:
     """A new connection in autocommit mode; JSON is read by orjson."""
-    made = await AsyncConnection.connect(
+    made = await EngineConnection.connect(
         **seeing_all(), autocommit=True, application_name="regente-engine", prepare_threshold=2
     )
     set_json_loads(orjson.loads, made)
+    if made.info.server_version >= BOUNDS_TRANSACTIONS:
+        await made.execute(f"SET transaction_timeout = {int(settings.ENGINE_LEASE_S * 2000)}")
     return made
 
 
-async def replan(connection: AsyncConnection) -> None:
-    """Once in a while, have the plans of prepared statements made anew.
+def replan(connection: EngineConnection) -> list[tuple[str, list[Any]]]:
+    """Once in a while, what has the plans of prepared statements made anew; mostly nothing.
 
     PostgreSQL keeps a plan until a table's statistics change. One that was made while a table was small reads all of
     it, which on a new database is noticed only after a minute.
     """
-    if time.monotonic() - getattr(connection, "planned_at", 0.0) > PLANS_S:
-        await connection.execute("DISCARD PLANS")
-        connection.planned_at = time.monotonic()  # type: ignore[attr-defined]
+    if time.monotonic() - connection.planned_at > PLANS_S:
+        connection.planned_at = time.monotonic()
+        return [("DISCARD PLANS", [])]
+    return []
 
 
 def close_connections(pool: ThreadPoolExecutor, threads: int) -> None:

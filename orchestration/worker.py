@@ -23,13 +23,13 @@ from typing import Any
 import orjson
 import psycopg
 from django.conf import settings
-from psycopg import AsyncConnection
 
 from config.limits import Pace
 from governance import budgets
 from governance.budgets import Bill, Wanted
 from orchestration import bell, children, claims
 from orchestration.claims import ClaimLimits, Inbox, RunInfo
+from orchestration.connection import EngineConnection
 from orchestration.context import RunContext
 from orchestration.drive import drive
 from orchestration.journal import RECONNECT_S, Journal
@@ -85,11 +85,11 @@ class Engine:
         self.turns = 0  # how often the loop has gone round: the host's watchdog looks whether it still does
         self.claimed_at = self.looked_at = 0.0
         self.bring = 0.0  # runs that a claim has brought of late, on average
-        self.registered_with: AsyncConnection | None = None
+        self.registered_with: EngineConnection | None = None
         self.beat_at = 0.0
         self.beaten = asyncio.Event()
-        self.main: AsyncConnection | None = None
-        self.aux: AsyncConnection | None = None
+        self.main: EngineConnection | None = None
+        self.aux: EngineConnection | None = None
         self.aux_lock = asyncio.Lock()
         self.steps_pool = ThreadPoolExecutor(STEP_THREADS, "step")
         self.loader_pool = ThreadPoolExecutor(LOADER_THREADS, "loader")
@@ -138,7 +138,7 @@ class Engine:
             self._start(run)
         return len(runs) == most
 
-    async def _look_after(self, connection: AsyncConnection) -> None:
+    async def _look_after(self, connection: EngineConnection) -> None:
         """What is due besides claiming: the heartbeat, pokes, dead engines, runs to give back."""
         if time.monotonic() - self.beat_at > settings.ENGINE_LEASE_S / 3:
             await self._beat(connection)
@@ -205,7 +205,7 @@ class Engine:
 
     # ---- the lease
 
-    async def _main(self) -> AsyncConnection:
+    async def _main(self) -> EngineConnection:
         if self.main is None or self.main.closed:
             self.main = await connect()
             self.beat_at = 0.0
@@ -214,7 +214,7 @@ class Engine:
             self.registered_with = self.main
         return self.main
 
-    async def _register(self, connection: AsyncConnection) -> None:
+    async def _register(self, connection: EngineConnection) -> None:
         """Take the lock whose loss tells of our death, then say that we are here."""
         key = random.getrandbits(31)  # noqa: S311
         await connection.execute("SELECT pg_advisory_lock(%s, %s)", [claims.LOCK_CLASS, key])
@@ -233,7 +233,7 @@ class Engine:
     def _holds(self) -> list[dict[str, Any]]:
         return [{"id": str(held.run.id), "attempt": held.run.attempt} for held in self.held.values()]
 
-    async def _reconcile(self, connection: AsyncConnection) -> None:
+    async def _reconcile(self, connection: EngineConnection) -> None:
         """Give back what is ours without our knowing. Claims go over this connection too, so none is under way."""
         values = {"owner": self.name, "held": orjson.dumps(self._holds()).decode(), "broken": list(self.broken)}
         await connection.execute(claims.RECONCILE, values)
@@ -242,7 +242,7 @@ class Engine:
         self.beat_at = sent_at
         self.beaten.set()
 
-    async def _beat(self, connection: AsyncConnection) -> None:
+    async def _beat(self, connection: EngineConnection) -> None:
         sent_at = time.monotonic()  # not when the answer is read: we may have been frozen in between
         values = {"owner": self.name, "lease": settings.ENGINE_LEASE_S, "running": len(self.held)}
         beaten = await connection.execute(claims.BEAT, values | {"draining": self.draining})
@@ -263,7 +263,7 @@ class Engine:
             self.beaten.clear()
             await self.beaten.wait()
 
-    async def _look_at_poked(self, connection: AsyncConnection) -> None:
+    async def _look_at_poked(self, connection: EngineConnection) -> None:
         rows = await (await connection.execute(claims.POKED, [self.name])).fetchall()
         for run_id, cancel in rows:
             if cancel and (held := self.held.get(run_id)):
@@ -302,7 +302,7 @@ class Engine:
         while True:
             hold, tries = uuid.uuid4(), itertools.count()
 
-            async def once(connection: AsyncConnection, hold: uuid.UUID = hold, tries: Any = tries) -> Bill | None:
+            async def once(connection: EngineConnection, hold: uuid.UUID = hold, tries: Any = tries) -> Bill | None:
                 if next(tries):  # the answer to the try before was lost, the hold perhaps not
                     undo = [{"hold_id": str(hold), "micro": 0, "calls": 0}]
                     await connection.execute(budgets.SETTLE, {"bills": orjson.dumps(undo).decode()})
@@ -328,7 +328,7 @@ class Engine:
         self.ring()
         return id
 
-    async def _with_aux(self, work: Callable[[AsyncConnection], Any]) -> Any:
+    async def _with_aux(self, work: Callable[[EngineConnection], Any]) -> Any:
         """Work on the shared connection, one at a time; once more on a new one when it broke."""
         async with self.aux_lock:
             for tries in itertools.count():

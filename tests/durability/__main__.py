@@ -114,7 +114,7 @@ def keys(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
 @standing
 def freezes(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
     """R7, R7b."""
-    return [stop_engines(stand, dice, 2 if small else 20), stop_engines_mid_claim(stand, dice, 1 if small else 3)]
+    return [stop_engines(stand, dice, 2 if small else 20), stop_engines_mid_claim(stand, dice, 10 if small else 100)]
 
 
 @standing
