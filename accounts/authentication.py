@@ -44,11 +44,10 @@ def _columns(model: type[User] | type[Tenant], names: str) -> list[str]:
     return [field.attname for field in model._meta.concrete_fields if field.attname in names.split()]
 
 
-USER = _columns(User, "id email name avatar_url is_staff is_superuser is_active stamp")
+USER = _columns(User, "id email name avatar_url is_staff is_superuser is_active stamp created_at")
 TENANT = _columns(Tenant, "id name open_registration weight max_running")
 # By hand, since this runs with every request: the ORM needs three times as long to say the same.
-# What is left out the ORM reads when somebody asks for it. Finding a member binds the transaction to their tenant; who
-# finds nobody stays without one.
+# Finding a member binds the transaction to their tenant; who finds nobody stays without one.
 MEMBER = f"""
     SELECT m.role, {", ".join(f"u.{name}" for name in USER)}, {", ".join(f"t.{name}" for name in TENANT)}%s,
         set_config('{SETTING}', m.tenant_id, true)
