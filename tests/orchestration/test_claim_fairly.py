@@ -138,7 +138,10 @@ ROWS = """
 INSERT INTO orchestration_run (id, tenant_id, kind, input, budget_ids, due_at, status)
 SELECT gen_random_uuid(), %(tenant)s, 'k', '{}', '{}', %(due)s, %(status)s FROM generate_series(1, %(count)s)
 """
-READ = "SELECT pg_stat_get_xact_tuples_fetched('orchestration_run'::regclass)"
+READ = """
+SELECT sum(pg_stat_get_xact_tuples_returned(indexrelid))::int AS read FROM pg_index
+WHERE indrelid = 'orchestration_run'::regclass
+"""  # entries of its indexes, which engines go by alone
 
 
 def test_a_claim_reads_what_it_claims_also_by_a_plan_made_for_an_empty_table(acme: Tenant) -> None:
@@ -150,10 +153,10 @@ def test_a_claim_reads_what_it_claims_also_by_a_plan_made_for_an_empty_table(acm
             rows = {"tenant": acme.pk, "due": None, "status": "completed", "count": finished}
             await connection.execute(ROWS, rows)
             await connection.execute(ROWS, rows | {"due": timezone.now(), "status": "pending", "count": queued})
-            async with connection.transaction():
-                found = await claims.claim(connection, "tester", limits)
-                [read] = await (await connection.execute(READ)).fetchone() or ()
-            return len(found), read
+            before = (await connection.at_once([(READ, [])]))[0]
+            found = await claims.claim(connection, "tester", limits)
+            after = (await connection.at_once([(READ, [])]))[0]
+            return len(found), after[0]["read"] - before[0]["read"]
 
     claimed_of_many, read = asyncio.run(read_for(queued=20, finished=2_000))
     assert claimed_of_many == 20 and read < 200
