@@ -9,6 +9,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from accounts.models import ApiKey, Invitation, Membership, Tenant, User, new_stamp
+from config.admin import RecordedAdmin
 
 
 class MembershipInline(admin.StackedInline):
@@ -28,7 +29,7 @@ class UserForm(AdminUserCreationForm):
 
 
 @admin.register(Tenant)
-class TenantAdmin(admin.ModelAdmin):
+class TenantAdmin(RecordedAdmin):
     """Tenants and their share of the engine."""
 
     list_display = ["id", "name", "open_registration", "weight", "max_running", "created_at"]
@@ -41,7 +42,7 @@ class TenantAdmin(admin.ModelAdmin):
 
 
 @admin.register(User)
-class UserAdmin(BaseUserAdmin):
+class UserAdmin(RecordedAdmin, BaseUserAdmin):
     """People; is_staff makes a platform operator."""
 
     add_form = UserForm
@@ -79,7 +80,7 @@ class UserAdmin(BaseUserAdmin):
         super().save_model(request, obj, form, change)
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(RecordedAdmin):
     """Rows that the API makes: to look at, to revoke by deleting, not to edit."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

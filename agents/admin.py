@@ -7,10 +7,11 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from agents.models import Agent, AgentJob, CodeTask, Conversation, ConversationTurn, Job, Tool
+from config.admin import RecordedAdmin
 from governance.admin import ReadOnlyAdmin
 
 
-class KeyedAdmin(admin.ModelAdmin):
+class KeyedAdmin(RecordedAdmin):
     """Rows of all tenants, found by id and name."""
 
     list_filter = ("tenant",)

@@ -7,3 +7,7 @@ class GovernanceConfig(AppConfig):
     """Policies, budgets, secrets, audit."""
 
     name = "governance"
+
+    def ready(self) -> None:
+        """Listen to the admin."""
+        from governance import operators  # noqa: F401

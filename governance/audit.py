@@ -15,6 +15,7 @@ import orjson
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
+from accounts.models import Membership
 from config import origin
 from config.fields import iso
 from config.masking import mask
@@ -59,6 +60,13 @@ def record(deed: Deed) -> None:
     """Append the entry, within the transaction at hand if there is one."""
     with connection.cursor() as cursor:
         cursor.execute(INSERT, deed.values())
+
+
+def record_failed_login(tried: str) -> None:
+    """Append that somebody has tried to log in as this e-mail address, in the log of its tenant if it is known."""
+    member = Membership.all_tenants.filter(user__email=tried.strip().lower()).first()
+    tenant_id, user_id = (member.tenant_id, member.user_id) if member else (None, None)
+    record(Deed(tenant_id, "failed_login", "session", "", user_id, after={"email": tried}))
 
 
 def _state(state: Any) -> str | None:

@@ -6,10 +6,9 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
 
-from accounts.models import Membership
 from config import origin
 from config.errors import keep_afterwards
-from governance.audit import Deed, record
+from governance.audit import Deed, record, record_failed_login
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 VERBS = {"partial_update": "update", "destroy": "delete", "import_manifest": "create"}
@@ -31,7 +30,7 @@ class AuditMiddleware:
             if deed is not None:
                 record(deed)
         elif response.status_code == 401 and (tried := getattr(request, "failed_login", "")):
-            keep_afterwards(request, partial(_record_failed_login, tried))
+            keep_afterwards(request, partial(record_failed_login, tried))
         return response
 
 
@@ -63,12 +62,6 @@ def _deed(request: HttpRequest, response: HttpResponseBase) -> Deed | None:
 
 def _without(told: Any, hidden: Collection[str]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if name not in hidden} if isinstance(told, Mapping) else {}
-
-
-def _record_failed_login(tried: str) -> None:
-    member = Membership.all_tenants.filter(user__email=tried.strip().lower()).first()
-    tenant_id, user_id = (member.tenant_id, member.user_id) if member else (None, None)
-    record(Deed(tenant_id, "failed_login", "session", "", user_id, after={"email": tried}))
 
 
 def _type(view: Any) -> str:

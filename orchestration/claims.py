@@ -270,7 +270,7 @@ async def claim(connection: EngineConnection, owner: str, limits: ClaimLimits) -
     rows = (await connection.at_once([(SERIALISE, []), (CLAIM, values)]))[1]
     runs = [RunInfo(**row) for row in rows]
     known = {run.id: run for run in runs if run.known}
-    if known:
+    if known:  # after the commit: nobody else writes to what is ours, and who sends something to it pokes it
         await _load_history(connection, known)
     return runs
 

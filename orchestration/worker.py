@@ -45,7 +45,7 @@ FEW_RUNS, BUSY_RUNS = 2, 8
 CLAIMS_APART_S, QUIET_CLAIMS_APART_S = 0.015, 0.006  # a claim costs as much for one run as for fifty
 # Short runs are over before the next claim, so it shows in what claims bring that many are started: the more each has
 # brought of late beyond FEW_RUNS, the longer the next one gathers.
-GATHER_S, GATHER_MOST_S = 0.004, 0.025
+MANY_RUNS, GATHER_S, GATHER_MOST_S = 16, 0.004, 0.025
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ class Engine:
         self.taken: list[dict[str, Any]] = []  # runs that others took from us since we last registered
         self.turns = 0  # how often the loop has gone round: the host's watchdog looks whether it still does
         self.claimed_at = self.looked_at = 0.0
-        self.bring = 0.0  # runs that a claim has brought of late, on average
+        self.bring = 0.0  # runs that a claim has brought of late, on average; at most MANY_RUNS
         self.registered_with: EngineConnection | None = None
         self.beat_at = 0.0
         self.beaten = asyncio.Event()
@@ -133,7 +133,7 @@ class Engine:
         self.claimed_at = time.monotonic()
         runs = await claims.claim(connection, self.name, limits)
         if runs:
-            self.bring += (len(runs) - self.bring) / 4
+            self.bring += (min(len(runs), MANY_RUNS) - self.bring) / 4
         for run in runs:
             self._start(run)
         return len(runs) == most

@@ -2,11 +2,12 @@
 
 from django.contrib import admin
 
+from config.admin import RecordedAdmin
 from teams.models import Team
 
 
 @admin.register(Team)
-class TeamAdmin(admin.ModelAdmin):
+class TeamAdmin(RecordedAdmin):
     """Teams of all tenants, without their keys."""
 
     list_display = ("name", "tenant", "is_active", "updated_at")

@@ -1,7 +1,7 @@
 """Several statements in one round trip: libpq's pipeline mode (PostgreSQL's documentation, "Pipeline Mode").
 
 All of them go out together with the Sync that ends them. A session whose client falls silent between two statements of
-a pipeline counts as active, and neither statement_timeout nor idle_in_transaction_session_timeout takes its locks away.
+a pipeline counts as active, and idle_in_transaction_session_timeout does not take its locks away.
 
 Waiting is left to poll() or the event loop, which let others work: psycopg calls PQgetResult with the interpreter
 locked.
