@@ -5,9 +5,11 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
+from django.core.exceptions import ValidationError
 from django.forms import ModelForm
 from django.http import HttpRequest
 
+from accounts.members import TENANT_ID, TENANT_ID_RULE
 from accounts.models import ApiKey, Invitation, Membership, Tenant, User, new_stamp
 from config.admin import RecordedAdmin
 
@@ -28,10 +30,22 @@ class UserForm(AdminUserCreationForm):
         fields = ["email", "name"]
 
 
+class TenantForm(ModelForm):
+    """A tenant, whose id is of the kind that registration takes."""
+
+    def clean_id(self) -> str:
+        """The id."""
+        id: str = self.cleaned_data["id"]
+        if not TENANT_ID(id):
+            raise ValidationError(TENANT_ID_RULE)
+        return id
+
+
 @admin.register(Tenant)
 class TenantAdmin(RecordedAdmin):
     """Tenants and their share of the engine."""
 
+    form = TenantForm
     list_display = ["id", "name", "open_registration", "weight", "max_running", "created_at"]
     search_fields = ["id", "name"]
     list_filter = ["open_registration"]

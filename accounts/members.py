@@ -27,6 +27,7 @@ RESERVED = frozenset({OPERATORS, LOCAL})
 NOBODYS = "regente.invalid"  # the domain of users that are nobody's: nobody can get mail there, or register
 ADDRESS_MOST = 254
 TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}").fullmatch
+TENANT_ID_RULE = "Must be 1 to 64 letters, digits, dots, dashes, underscores or colons."
 
 
 def register(email: str, password: str, name: str = "", tenant_id: str = "", invitation: str = "") -> Membership:
@@ -86,7 +87,7 @@ def _entered(tenant_id: str) -> tuple[Tenant, str]:
     """The tenant that one who registers without an invitation comes into: a new one, or one that is open."""
     name = tenant_id or f"personal-{token_hex(8)}"
     if not TENANT_ID(name):
-        raise Invalid({"tenant_id": ["Must be 1 to 64 letters, digits, dots, dashes, underscores or colons."]})
+        raise Invalid({"tenant_id": [TENANT_ID_RULE]})
     if name in RESERVED:
         raise Forbidden("This tenant is reserved; choose another tenant_id, or leave it out.")
     tenant, created = Tenant.objects.get_or_create(pk=name, defaults={"name": name})

@@ -26,6 +26,9 @@ api: list[URLPattern | URLResolver] = [
     path("", include("teams.urls")),
 ]
 
+admin.site.site_header = admin.site.site_title = "Regente"
+admin.site.index_title = "All tenants"
+
 urlpatterns = [
     path("api/v1/", include(api)),
     path("", RootView.as_view()),

@@ -1,6 +1,7 @@
 """The tenant comes from the credential; naming another one is for operators."""
 
 import pytest
+from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import Tenant, User
@@ -56,3 +57,13 @@ def test_the_end_user_grants_nothing_and_has_a_length(api: APIClient, tenant: Te
     admin = make_user(tenant, role="admin")
     assert api.get(USERS, HTTP_X_USER_ID=str(admin.pk)).status_code == 403
     assert "user_id" in api.get(KEYS, HTTP_X_USER_ID="x" * 129).json()["context"]["errors"]
+
+
+@pytest.mark.parametrize("name", ["with space", "-dash", "späße", "a/b"])
+def test_an_operator_makes_no_tenant_whose_id_nobody_could_register(db: None, name: str) -> None:
+    pages = Client()
+    pages.force_login(User.objects.create_superuser("root@example.com", PASSWORD))
+    form = {"name": "X", "weight": "1"}
+    answer = pages.post("/admin/accounts/tenant/add/", form | {"id": name})
+    assert "letters, digits, dots" in answer.content.decode() and not Tenant.objects.filter(name="X").exists()
+    assert pages.post("/admin/accounts/tenant/add/", form | {"id": "fine-1"}).status_code == 302

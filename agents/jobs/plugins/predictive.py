@@ -173,7 +173,7 @@ def _drivers(
             min(5 * (len(alerts) - len(today)), 20),
             "older alerts of the last 7 days",
         ),
-        ("unresolved_alerts", len(unresolved), min(5 * len(unresolved), 15), "alerts that are not resolved"),
+        ("unresolved_alerts", len(unresolved), min(5 * len(unresolved), 15), "unresolved alerts"),
         (
             "corrective_work_orders",
             len(orders),
