@@ -11,7 +11,6 @@ from django.http import HttpRequest
 
 from accounts.members import TENANT_ID, TENANT_ID_RULE
 from accounts.models import ApiKey, Invitation, Membership, Tenant, User, new_stamp
-from config.admin import RecordedAdmin
 
 
 class MembershipInline(admin.StackedInline):
@@ -42,7 +41,7 @@ class TenantForm(ModelForm):
 
 
 @admin.register(Tenant)
-class TenantAdmin(RecordedAdmin):
+class TenantAdmin(admin.ModelAdmin):
     """Tenants and their share of the engine."""
 
     form = TenantForm
@@ -56,7 +55,7 @@ class TenantAdmin(RecordedAdmin):
 
 
 @admin.register(User)
-class UserAdmin(RecordedAdmin, BaseUserAdmin):
+class UserAdmin(BaseUserAdmin):
     """People; is_staff makes a platform operator."""
 
     add_form = UserForm
@@ -94,7 +93,7 @@ class UserAdmin(RecordedAdmin, BaseUserAdmin):
         super().save_model(request, obj, form, change)
 
 
-class ReadOnlyAdmin(RecordedAdmin):
+class ReadOnlyAdmin(admin.ModelAdmin):
     """Rows that the API makes: to look at, to revoke by deleting, not to edit."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

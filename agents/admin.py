@@ -7,11 +7,10 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from agents.models import Agent, AgentJob, CodeTask, Conversation, ConversationTurn, Job, Tool
-from config.admin import RecordedAdmin
 from governance.admin import ReadOnlyAdmin
 
 
-class KeyedAdmin(RecordedAdmin):
+class KeyedAdmin(admin.ModelAdmin):
     """Rows of all tenants, found by id and name."""
 
     list_filter = ("tenant",)

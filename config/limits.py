@@ -129,16 +129,15 @@ class _Shared(threading.local):
                 self.line = pool.make_connection()
             self.line.send_command("EVALSHA", SHA, len(keys), *keys, *values)
             answer: list[int] = self.line.read_response()
-        except redis.exceptions.NoScriptError:
-            self.line.send_command("SCRIPT LOAD", SCRIPT)
-            self.line.read_response()
+        except redis.exceptions.NoScriptError:  # it has started anew
+            self.line.send_command("EVAL", SCRIPT, len(keys), *keys, *values)
+            answer = self.line.read_response()
         except redis.ConnectionError:
             if not kept:
                 raise
             self.line = None
-        else:
-            return answer
-        return self._ask(keys, values)
+            return self._ask(keys, values)
+        return answer
 
 
 _shared = _Shared()

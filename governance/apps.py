@@ -9,5 +9,7 @@ class GovernanceConfig(AppConfig):
     name = "governance"
 
     def ready(self) -> None:
-        """Listen to the admin."""
-        from governance import operators  # noqa: F401
+        """Keep what is done in the admin, whose pages are all known by now."""
+        from governance.operators import record_everything
+
+        record_everything()

@@ -6,6 +6,7 @@ sealed entries breaks the chain at that place; verify() names it.
 """
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -73,7 +74,11 @@ def _state(state: Any) -> str | None:
     """The state's JSON, secrets masked; of a long one how it begins."""
     if state is None:
         return None
-    text = orjson.dumps(mask(state, length=None), default=str)
+    masked = mask(state, length=None)
+    try:
+        text = orjson.dumps(masked, default=str)
+    except TypeError:  # integers beyond 64 bit
+        text = json.dumps(masked, default=str).encode()
     if len(text) > STATE_MOST:
         text = orjson.dumps({"truncated": True, "begins": text[:STATE_MOST].decode(errors="ignore")})
     return text.replace(b"\\u0000", b"").decode()

@@ -15,6 +15,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from orchestration.connection import EngineConnection
+from orchestration.postgres import replan
 
 LOCK_CLASS = 0x52454745  # "REGE": the first half of every lock key of ours
 CLAIM_LOCK = 1
@@ -25,8 +26,8 @@ LATELY_S = 30
 REMEMBERED_DAYS = 30
 
 # One claim at a time, so that caps are exact; it takes about a millisecond. Runs are looked up by their keys in forms
-# that leave no other way: the plan is kept, and a join that was planned while the table was nearly empty reads all of
-# it for each row.
+# that leave no other way: the plan is kept for a while, and a join that was planned while the table was nearly empty
+# reads all of it for each row.
 SERIALISE = f"SELECT pg_advisory_xact_lock({LOCK_CLASS}, {CLAIM_LOCK})"
 BY_USER = "task"  # the kind of which each user may have only so many under way; the rest wait (RULINGS §10)
 _RANK = "(r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds'"
@@ -97,10 +98,14 @@ SET owner = %(owner)s, attempt = r.attempt + 1, status = 'running', poked = fals
     started_at = coalesce(r.started_at, now()),
     deadline_at = coalesce(r.deadline_at, now() + r.latency_limit_ms * interval '1 millisecond')
 WHERE r.id = ANY ((SELECT ids FROM taken)::uuid[])
-RETURNING r.id, r.tenant_id, r.kind, r.subject_id, r.subject_version, r.mode, r.input, r.created_by, r.on_behalf_of,
+RETURNING r.id, r.attempt > 1 OR r.id = ANY (coalesce((SELECT known FROM taken), '{{}}')) AS known
+"""
+# Read once the lock is free again: inputs may be large, and take as long as we take to read them.
+CLAIMED = """
+SELECT r.id, r.tenant_id, r.kind, r.subject_id, r.subject_version, r.mode, r.input, r.created_by, r.on_behalf_of,
     r.app_id, r.app_action_id, r.trigger, r.origin, r.policy, r.trace_id, r.parent_id, r.depth, r.attempt, r.deaths,
-    r.held_against, r.cancel_requested, r.deadline_at, r.budget_ids, r.created_at,
-    r.attempt > 1 OR r.id = ANY (coalesce((SELECT known FROM taken), '{{}}')) AS known
+    r.held_against, r.cancel_requested, r.deadline_at, r.budget_ids, r.created_at
+FROM orchestration_run r WHERE r.id = ANY(%s) AND (r.owner = %s) IS TRUE
 """
 STEPS = """
 SELECT run_id, name, position, status, output, error, tries, retry_at
@@ -237,7 +242,6 @@ class RunInfo:
     deadline_at: datetime | None
     budget_ids: list[int]
     created_at: datetime
-    known: bool  # it has lived before, or something waits for it
     limited: bool = False  # something was reserved for it
     last_seq: int = 0
     recorded: dict[str, Recorded] = field(default_factory=dict)
@@ -267,10 +271,15 @@ async def claim(connection: EngineConnection, owner: str, limits: ClaimLimits) -
         "user_cap": limits.user_cap,
         "quarantine": QUARANTINE_DEATHS,
     }
-    rows = (await connection.at_once([(SERIALISE, []), (CLAIM, values)]))[1]
+    chosen = (await connection.at_once([*replan(connection), (SERIALISE, []), (CLAIM, values)]))[-1]
+    taken = {row["id"]: row["known"] for row in chosen}
+    if not taken:
+        return []
+    # After the commit: nobody else writes to what is ours, and who sends something to it pokes it.
+    rows = (await connection.at_once([(CLAIMED, [list(taken), owner])]))[0]
     runs = [RunInfo(**row) for row in rows]
-    known = {run.id: run for run in runs if run.known}
-    if known:  # after the commit: nobody else writes to what is ours, and who sends something to it pokes it
+    known = {run.id: run for run in runs if taken[run.id]}
+    if known:
         await _load_history(connection, known)
     return runs
 

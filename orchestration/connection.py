@@ -13,6 +13,7 @@ from config.database import pipeline
 
 Values = Mapping[str, Any] | Sequence[Any]
 DONE = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
+FORGOTTEN = b"26000"  # there is no such prepared statement
 PLACE = re.compile(r"%\((\w+)\)s|%s")
 
 
@@ -57,9 +58,10 @@ class EngineConnection(AsyncConnection[Any]):
             return
         if self.pgconn.transaction_status != pq.TransactionStatus.IDLE:
             await pipeline.exchange_async(self.pgconn, [pipeline.rollback])
-        if failed is not None and failed.error_field(pq.DiagnosticField.SQLSTATE):
+        state = failed.error_field(pq.DiagnosticField.SQLSTATE) if failed is not None else None
+        if failed is not None and state and state != FORGOTTEN:
             raise error_from_result(failed)
-        self.pgconn.finish()  # not PostgreSQL says so, but libpq: it has lost the connection
+        self.pgconn.finish()  # libpq has lost the connection, or the session what was prepared on it
         raise OperationalError("the connection is lost")
 
 

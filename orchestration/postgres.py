@@ -28,10 +28,15 @@ SERVER = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
-    "enable_bitmapscan": "off",
+    "enable_bitmapscan": "off",  # it passes over all entries of rows that are gone, each time; an index scan marks them
+    "tcp_keepalives_idle": 10,  # of an engine whose host is gone, the server learns from the network
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
 }
 OPTIONS = " ".join(f"-c {name}={value}" for name, value in SERVER.items())
 # A transaction that was cut off while it was sent counts as active: that bound does not hold for it, this one does.
+# Only what is larger than libpq's buffer (some 64 kB) is sent in several pieces.
 BOUNDS_TRANSACTIONS = 170000  # the version of PostgreSQL that came with transaction_timeout
 CLOSE_S = 1.0
 PLANS_S = 2.0

@@ -41,6 +41,8 @@ from orchestration.writes import Entry
 log = logging.getLogger(__name__)
 STEP_THREADS = 8
 LOADER_THREADS = 2
+CUT_OFF = (psycopg.errors.TransactionTimeout, psycopg.errors.IdleInTransactionSessionTimeout)  # it ended the session
+LOST = (psycopg.OperationalError, psycopg.InterfaceError, *CUT_OFF)
 FEW_RUNS, BUSY_RUNS = 2, 8
 CLAIMS_APART_S, QUIET_CLAIMS_APART_S = 0.015, 0.006  # a claim costs as much for one run as for fifty
 # Short runs are over before the next claim, so it shows in what claims bring that many are started: the more each has
@@ -336,9 +338,11 @@ class Engine:
                     if self.aux is None or self.aux.closed:
                         self.aux = await connect()
                     return await work(self.aux)
-                except (psycopg.OperationalError, psycopg.InterfaceError):
+                except LOST as fault:
                     if self.aux is not None and not self.aux.closed:
-                        raise
+                        if not isinstance(fault, CUT_OFF):
+                            raise
+                        await self.aux.close()
                     await asyncio.sleep(RECONNECT_S[min(tries, len(RECONNECT_S) - 1)])
         raise AssertionError("unreachable")
 

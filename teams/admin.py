@@ -2,12 +2,11 @@
 
 from django.contrib import admin
 
-from config.admin import RecordedAdmin
 from teams.models import Team
 
 
 @admin.register(Team)
-class TeamAdmin(RecordedAdmin):
+class TeamAdmin(admin.ModelAdmin):
     """Teams of all tenants, without their keys."""
 
     list_display = ("name", "tenant", "is_active", "updated_at")

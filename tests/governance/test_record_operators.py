@@ -1,11 +1,13 @@
 """What an operator changes in the admin is on the same record as what the API does."""
 
 import pytest
+from django.contrib import admin
 from django.test import Client
 
 from accounts.members import create_api_key
 from accounts.models import ApiKey, Membership, Tenant, User
 from governance.models import AuditEntry
+from governance.operators import Recorded
 from tests.factories import PASSWORD, make_user
 
 LOGIN = "/admin/login/"
@@ -98,3 +100,35 @@ def test_who_comes_and_goes_and_who_tries_is_kept(pages: Client, operator: User,
         ("failed_login", member.pk, tenant.pk),
     ]
     assert "Wrong-pass" not in str(list(AuditEntry.all_tenants.values()))
+
+
+def test_a_move_is_kept_by_the_tenant_left_and_the_one_entered(
+    pages: Client, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    member = Membership.all_tenants.get(user=make_user(tenant))
+    page = f"/admin/accounts/user/{member.user_id}/change/"
+    assert pages.post(page, membership(member, **{"membership-0-tenant": other_tenant.pk})).status_code == 302
+    kept = AuditEntry.all_tenants.filter(action="update", resource_id=str(member.user_id))
+    assert {one.tenant_id for one in kept} == {tenant.pk, other_tenant.pk}
+    assert {(one.before["membership.tenant"], one.after["membership.tenant"]) for one in kept} == {
+        (tenant.pk, other_tenant.pk)
+    }
+
+
+def test_a_membership_that_is_taken_away_is_kept_by_its_tenant(pages: Client, tenant: Tenant) -> None:
+    member = Membership.all_tenants.get(user=make_user(tenant, "developer"))
+    page = f"/admin/accounts/user/{member.user_id}/change/"
+    assert pages.post(page, membership(member, **{"membership-0-DELETE": "on"})).status_code == 302
+    kept = entry(action="update", resource_id=str(member.user_id))
+    assert kept.tenant_id == tenant.pk and not Membership.all_tenants.filter(pk=member.pk).exists()
+    assert (kept.before["membership.role"], kept.after["membership.role"]) == ("developer", None)
+
+
+def test_what_is_saved_as_it_was_leaves_nothing(pages: Client, tenant: Tenant) -> None:
+    member = Membership.all_tenants.get(user=make_user(tenant))
+    assert pages.post(f"/admin/accounts/user/{member.user_id}/change/", membership(member)).status_code == 302
+    assert not AuditEntry.all_tenants.filter(action="update").exists()
+
+
+def test_every_page_of_the_admin_is_recorded() -> None:
+    assert [page for page in admin.site._registry.values() if not isinstance(page, Recorded)] == []

@@ -138,13 +138,10 @@ ROWS = """
 INSERT INTO orchestration_run (id, tenant_id, kind, input, budget_ids, due_at, status)
 SELECT gen_random_uuid(), %(tenant)s, 'k', '{}', '{}', %(due)s, %(status)s FROM generate_series(1, %(count)s)
 """
-READ = """
-SELECT sum(pg_stat_get_xact_tuples_returned(indexrelid))::int AS read FROM pg_index
-WHERE indrelid = 'orchestration_run'::regclass
-"""  # entries of its indexes, which engines go by alone
+READ = "SELECT pg_stat_get_xact_tuples_returned('orchestration_run_pkey'::regclass)::int AS read"
 
 
-def test_a_claim_reads_what_it_claims_also_by_a_plan_made_for_an_empty_table(acme: Tenant) -> None:
+def test_a_claim_looks_up_by_key_what_it_claims_also_by_a_plan_made_for_an_empty_table(acme: Tenant) -> None:
     async def read_for(queued: int, finished: int) -> tuple[int, int]:
         connection, limits = await connect(), ClaimLimits(queued, 0, {}, True)
         async with connection:
@@ -159,4 +156,4 @@ def test_a_claim_reads_what_it_claims_also_by_a_plan_made_for_an_empty_table(acm
             return len(found), after[0]["read"] - before[0]["read"]
 
     claimed_of_many, read = asyncio.run(read_for(queued=20, finished=2_000))
-    assert claimed_of_many == 20 and read < 200
+    assert claimed_of_many == 20 and 20 <= read < 200
