@@ -47,7 +47,7 @@ FEW_RUNS, BUSY_RUNS = 2, 8
 CLAIMS_APART_S, QUIET_CLAIMS_APART_S = 0.015, 0.006  # a claim costs as much for one run as for fifty
 # Short runs are over before the next claim, so it shows in what claims bring that many are started: the more each has
 # brought of late beyond FEW_RUNS, the longer the next one gathers.
-MANY_RUNS, GATHER_S, GATHER_MOST_S = 16, 0.004, 0.025
+MANY_RUNS, GATHER_S, GATHER_MOST_S = 16, 0.004, 0.05
 
 
 @dataclass(slots=True)
