@@ -3,7 +3,6 @@
 import time
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
 
 import redis
 from django.conf import settings
@@ -21,7 +20,7 @@ from rest_framework.views import APIView
 from accounts.permissions import Operators
 from config.errors import handler404
 from config.fields import iso
-from orchestration.health import engine_health
+from config.readiness import DOWN, READY, PartState, readiness, readiness_check
 
 STARTED = time.monotonic()
 ABOUT = {"message": "Regente API", "version": settings.VERSION, "api": "/api/v1"}
@@ -103,15 +102,20 @@ def broker_state() -> str:
         return "disconnected"
 
 
-def states() -> dict[str, Any]:
-    """{database, broker, engines, …}: the state of each part that work needs."""
-    parts: dict[str, Any] = {"database": database_state(), "broker": broker_state(), "engines": 0}
-    if parts["database"] == "connected":
-        try:
-            parts |= engine_health()
-        except Error:
-            parts["database"] = "error"  # it answers, but its tables do not
-    return parts
+@readiness_check("database")
+def check_database() -> PartState:
+    """The database answers."""
+    state = database_state()
+    problem = "" if state == "connected" else "The database does not answer; look at DATABASE_URL and at its server."
+    return PartState({"database": state}, DOWN if problem else READY, problem)
+
+
+@readiness_check("broker")
+def check_broker() -> PartState:
+    """Redis answers."""
+    state = broker_state()
+    problem = "" if state == "connected" else "Redis does not answer; look at REDIS_URL and at its server."
+    return PartState({"broker": state}, DOWN if problem else READY, problem)
 
 
 class ReadyView(PublicView):
@@ -119,11 +123,10 @@ class ReadyView(PublicView):
 
     @extend_schema(responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT})
     def get(self, request: Request) -> Response:
-        """200 when database, broker and an engine answer, 503 otherwise; each part is listed."""
-        parts = states()
-        ready = parts["database"] == parts["broker"] == "connected" and parts["engines"] > 0
-        body = {"status": "ready" if ready else "unavailable", "timestamp": iso(datetime.now(UTC)), **parts}
-        return Response(body, status=200 if ready else 503, headers={} if ready else {"Retry-After": "2"})
+        """200 when each part that work needs answers (`ready`, or `degraded`), else 503; `problems` says what to do."""
+        now = readiness()
+        body = {"status": now.state, "timestamp": iso(datetime.now(UTC)), **now.values, "problems": now.problems}
+        return Response(body, status=503, headers={"Retry-After": "2"}) if now.state == DOWN else Response(body)
 
 
 class SystemHealthView(PublicView):
@@ -132,11 +135,12 @@ class SystemHealthView(PublicView):
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         """status healthy, degraded (no work is done just now) or unhealthy (nothing can be kept); each part."""
-        parts = states()
-        status = "healthy" if parts["broker"] == "connected" and parts["engines"] else "degraded"
-        status = status if parts["database"] == "connected" else "unhealthy"
+        now = readiness()
+        status = "healthy" if now.state == READY else "degraded"
+        status = status if now.values["database"] == "connected" else "unhealthy"
         uptime = round(time.monotonic() - STARTED, 3)
-        return Response({"status": status, "timestamp": iso(datetime.now(UTC)), "uptime": uptime, "services": parts})
+        body = {"status": status, "timestamp": iso(datetime.now(UTC)), "uptime": uptime, "services": now.values}
+        return Response(body)
 
 
 class MetricsView(APIView):

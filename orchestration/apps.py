@@ -9,8 +9,8 @@ class OrchestrationConfig(AppConfig):
     name = "orchestration"
 
     def ready(self) -> None:
-        """Import what registers programs and nodes."""
+        """Import what registers programs, nodes and readiness checks."""
         from importlib import import_module
 
-        for name in ("nodes", "workflow"):
+        for name in ("nodes", "workflow", "health"):
             import_module(f"orchestration.{name}")

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from django.db import connection
+from django.db import Error, connection
 
 from accounts.tenancy import everywhere
+from config.readiness import DOWN, READY, PartState, readiness_check
 
 STATE = """
 SELECT (SELECT count(*) FROM orchestration_engine WHERE lease_until > now() AND NOT draining),
@@ -24,3 +25,14 @@ def engine_health() -> dict[str, Any]:
         "running": int(running),
         "oldest_waiting_s": round(float(waiting), 3) if waiting is not None else None,
     }
+
+
+@readiness_check("engines")
+def check_engines() -> PartState:
+    """An engine is alive that claims runs."""
+    try:
+        health = engine_health()
+    except Error:
+        return PartState({"engines": 0}, DOWN, "The database does not answer, so nothing is known of the engines.")
+    problem = "" if health["engines"] else "No engine is alive: start a worker (python -m config.launch worker)."
+    return PartState(health, DOWN if problem else READY, problem)

@@ -1,0 +1,51 @@
+"""What work needs, part by part: each app registers a check of its own, `/readyz` runs them all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+READY, DEGRADED, DOWN = "ready", "degraded", "unavailable"
+STATES = (READY, DEGRADED, DOWN)  # from good to bad
+
+
+@dataclass(frozen=True)
+class PartState:
+    """How a part is: DEGRADED when it works with less than it should, DOWN when work cannot go on without it.
+
+    `values` stand in the answer of `/readyz` as they are; `problem` says what is wrong and what to do.
+    """
+
+    values: dict[str, Any]
+    state: str = READY
+    problem: str = ""
+
+
+Check = Callable[[], PartState]
+CHECKS: dict[str, Check] = {}
+
+
+def readiness_check(name: str) -> Callable[[Check], Check]:
+    """Register the decorated function as the check of the part of this name."""
+
+    def register(check: Check) -> Check:
+        CHECKS[name] = check
+        return check
+
+    return register
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """The worst of the parts' states, all their values, and the problem of each part that has one."""
+
+    state: str
+    values: dict[str, Any]
+    problems: dict[str, str]
+
+
+def readiness() -> Readiness:
+    """The state of all parts at this moment."""
+    parts = {name: check() for name, check in CHECKS.items()}
+    values = {key: value for part in parts.values() for key, value in part.values.items()}
+    problems = {name: part.problem for name, part in parts.items() if part.problem}
+    return Readiness(max((part.state for part in parts.values()), key=STATES.index), values, problems)
