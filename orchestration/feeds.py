@@ -6,15 +6,19 @@ everybody and for ever, since the same events always make the same frames.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+import psycopg
+
 from config.renderers import dumps
 from orchestration.serializers.runs import stamp
 from orchestration.streaming import POLL_S, followers
 
+log = logging.getLogger(__name__)
 AT_ONCE = 1_000
 EVENTS = f"""
 SELECT run_id, seq, kind, step, payload, ts FROM orchestration_runevent
@@ -65,6 +69,10 @@ class Feed:
                     self.caught_up.set()
                     if not self.over:
                         await followers.wait(bell, POLL_S)
+        except psycopg.Error as fault:
+            log.warning("run %s is not read for its monitors: %s", self.run_id, str(fault).strip().split("\n")[0])
+        except Exception:
+            log.exception("run %s is not read for its monitors, who are asked to connect again", self.run_id)
         finally:
             self.caught_up.set()
             self._done()

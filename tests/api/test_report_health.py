@@ -83,9 +83,8 @@ def test_the_processes_metrics_are_for_operators(tenant: Tenant) -> None:
 def test_system_health_tells_each_part(path: str) -> None:
     body = Client().get(path).json()
     assert body["status"] == "degraded"  # no engine is at work here
-    assert body["services"] == {
-        "database": "connected", "broker": "connected", "engines": 0, "running": 0, "oldest_waiting_s": None,
-    }  # fmt: skip
+    parts = {"database": "connected", "broker": "connected", "engines": 0, "running": 0, "oldest_waiting_s": None}
+    assert parts.items() <= body["services"].items() and body["services"]["task_restarts"] >= 0
 
 
 def test_the_oldest_waiting_run_of_any_tenant_is_seen_by_everybody(tenant: Tenant) -> None:
