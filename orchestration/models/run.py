@@ -85,7 +85,10 @@ class Run(TenantModel):
         default=0, db_default=0, help_text="Workers that died with it since its last finished step."
     )
     held_against = models.PositiveSmallIntegerField(
-        default=0, db_default=0, help_text="Those of them that it may have caused (claims.SWEEP)."
+        default=0, db_default=0, help_text="Those of them at which it ran alone (claims.SWEEP)."
+    )
+    suspect_deaths = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Those of them that other engines outlived."
     )
     poked = models.BooleanField(
         default=False, db_default=False, help_text="Something for the owner to look at: a cancel, an event, a child."
@@ -123,6 +126,7 @@ class Run(TenantModel):
             models.Index(fields=["tenant", "id"], name="run_of_tenant"),
             models.Index(fields=["subject_id", "id"], name="run_of_subject"),
             models.Index(fields=["owner"], name="run_leased", condition=Q(owner__isnull=False)),
+            models.Index(fields=["due_at"], name="run_suspect", condition=Q(owner=None, suspect_deaths__gte=2)),
             models.Index(
                 fields=["tenant", "created_by"],
                 name="run_task_begun",
