@@ -8,10 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from agents.chat import FunctionCall
 from agents.excerpts import excerpt, main_argument
+from agents.function_calls import FunctionCall
 from agents.ledger import once
 from agents.tools.calls import permitted, run_tool
 from agents.tools.registry import ToolCall, ToolSpec
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 
 TOOL_RETRY = Retry(3, 0.5)
 TELL_BEGINNINGS = frozenset({"task"})  # kinds of runs whose watchers are told of a tool call as it begins, too
-RESULT_MOST = 50_000  # characters of a tool's result that the model is told
 NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -98,19 +95,6 @@ async def use_tool(ctx: "RunContext", call: ToolCall) -> Any:
 
 def _since(began: float) -> int:
     return round((time.perf_counter() - began) * 1000)
-
-
-def observed(text: str, calls: list[FunctionCall], results: list[Any]) -> list[dict[str, Any]]:
-    """The messages that tell the model what it called and what came of it."""
-    asked = [
-        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-        for call in calls
-    ]
-    answers = [
-        {"role": "tool", "tool_call_id": call.id, "content": orjson.dumps(result).decode()[:RESULT_MOST]}
-        for call, result in zip(calls, results, strict=True)
-    ]
-    return [{"role": "assistant", "content": text or None, "tool_calls": asked}, *answers]
 
 
 def told(tools: dict[str, ToolSpec], call: FunctionCall, result: Any) -> dict[str, Any]:

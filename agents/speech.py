@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.chat import FunctionCall
+from agents.function_calls import FunctionCall
 
 
 @dataclass
