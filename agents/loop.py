@@ -16,7 +16,7 @@ from agents.function_calls import FunctionCall
 from agents.lookup import AgentSpec, find_agent
 from agents.messages import tool_exchange, with_unique_ids
 from agents.remembering import recalled, remember
-from agents.tools.calls import find_tools
+from agents.tools.lookup import find_tools
 from agents.tools.registry import ToolSpec
 from config.errors import DomainError
 from orchestration.governing import Act, permit
@@ -86,7 +86,7 @@ async def run_agent(ctx: "RunContext", agent: AgentSpec, ask: Ask, *, prefix: st
             results = await ctx.gather(
                 *[acting.act(ctx, agent.id, tools, *pair) for pair in zip(calls, names, strict=True)]
             )
-            made += [acting.told(tools, call, result) for call, result in zip(calls, results, strict=True)]
+            made += [acting.told(ctx, tools, *shown) for shown in zip(calls, names, results, strict=True)]
             messages += tool_exchange(recorded["text"], calls, results)
             continue
         wrong = answering.problems(schema, recorded["text"]) if schema else []

@@ -12,7 +12,7 @@ from agents.acting import functions
 from agents.chat import ModelProfile
 from agents.errors import AgentExecutionError
 from agents.lookup import AgentSpec
-from agents.tools.calls import find_tools
+from agents.tools.lookup import find_tools
 from governance.budgets import BudgetExceeded
 from orchestration.retry import Retry, StepFailed
 from tests.agents.context import MemoryContext
