@@ -5,8 +5,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from agents.characters import whole
 from agents.excerpts import summary
+from config.characters import whole
 from config.errors import Invalid
 
 MAX_EXCERPT = 200  # characters of unreadable arguments that an error repeats

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from agents.characters import whole
 from agents.function_calls import FunctionCall, parse_arguments
+from config.characters import whole
 from config.errors import Invalid
 
 MAX_RESULT = 50_000  # characters of a tool's result that the model reads
