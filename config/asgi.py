@@ -27,6 +27,7 @@ from django.http import HttpResponse, HttpResponseBase  # noqa: E402
 from django.urls import set_script_prefix  # noqa: E402
 
 from accounts import tenancy  # noqa: E402
+from config.database.address import connect_by_web_address  # noqa: E402
 from config.database.threads import drop_dead_connections  # noqa: E402
 from config.later import Later  # noqa: E402
 from config.sockets import sockets  # noqa: E402
@@ -131,7 +132,8 @@ async def _gone(receive: Receive) -> None:
 
 
 def work_as_web() -> None:
-    """Have this process' database connections made as the web's role."""
+    """Have this process' database connections made by the web's address, and work as its role."""
+    connect_by_web_address()
     tenancy.connect_as(tenancy.APP)
 
 

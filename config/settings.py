@@ -39,11 +39,11 @@ def _secret_key() -> str:
     return file.read_text()
 
 
-def _database(url: str) -> dict:
+def _database(name: str, url: str) -> dict:
     """Django's DATABASES entry for a postgresql:// URL; its query parameters are libpq's."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
-        raise BadSetting("DATABASE_URL", "must start with postgresql://; Regente's engine needs PostgreSQL 14 or newer")
+        raise BadSetting(name, "must start with postgresql://; Regente's engine needs PostgreSQL 14 or newer")
     options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     return {
         "ENGINE": "config.database",
@@ -123,8 +123,15 @@ X_FRAME_OPTIONS = "DENY"
 
 # ---- stores
 DATABASE_URL = env_text("DATABASE_URL", embedded.database_url(DATA_DIR))
-DATABASES = {"default": _database(DATABASE_URL)}
-DATABASE_ROLE = ""  # the role that this process' connections work as (accounts/tenancy.py); "" = DATABASE_URL's own
+ENGINE_DATABASE_URL = env_text("ENGINE_DATABASE_URL", DATABASE_URL)
+if EMBEDDED and ENGINE_DATABASE_URL != DATABASE_URL:
+    raise BadSetting(
+        "ENGINE_DATABASE_URL", "needs DATABASE_URL beside it: the address of the same database for requests"
+    )
+# All processes but the web's need sessions of their own; the web's connections may be pooled (config/database/address).
+DATABASES = {"default": _database("ENGINE_DATABASE_URL", ENGINE_DATABASE_URL)}
+WEB_DATABASE = _database("DATABASE_URL", DATABASE_URL)
+DATABASE_ROLE = ""  # the role that this process works as (config/database/roles.py); "" = the URL's own
 REDIS_URL = env_text("REDIS_URL", embedded.redis_url(DATA_DIR))
 # Celery spells a Unix socket differently from everybody else.
 BROKER_URL = "redis+socket://" + REDIS_URL.removeprefix("unix://") if REDIS_URL.startswith("unix://") else REDIS_URL

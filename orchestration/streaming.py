@@ -16,10 +16,11 @@ import redis.asyncio as redis
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from config.database.address import direct_parameters
 from config.renderers import dumps
 from orchestration.bell import client
 from orchestration.models import FINAL
-from orchestration.postgres import connection_url
+from orchestration.postgres import set_up
 from orchestration.queue import RUNS
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,11 @@ class Followers:
         """The query's rows, over a connection that is held for just that long."""
         if self.pool is None:
             self.pool = AsyncConnectionPool(
-                connection_url(), min_size=1, max_size=READ_CONNECTIONS, open=False, kwargs={"autocommit": True}
+                kwargs=direct_parameters() | {"autocommit": True},
+                configure=set_up,
+                min_size=1,
+                max_size=READ_CONNECTIONS,
+                open=False,
             )
             await self.pool.open()
         async with self.pool.connection(timeout=5) as connection, connection.cursor(row_factory=dict_row) as cursor:

@@ -85,6 +85,7 @@ def test_system_health_tells_each_part(path: str) -> None:
     assert body["status"] == "degraded"  # no engine is at work here
     assert body["services"] == {
         "database": "connected", "broker": "connected", "engines": 0, "running": 0, "oldest_waiting_s": None,
+        "database_role": "regente_app", "engine_database": "connected",
     }  # fmt: skip
 
 
