@@ -278,6 +278,8 @@ CELERY_IMPORTS = env_list(
     "WORKER_IMPORTS"
 )  # modules of your own that register programs, nodes and tools in the workers
 CELERY_DB_REUSE_MAX = 1000
+CELERY_BEAT_SCHEDULER = "config.scheduler:Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 2  # seconds; each look at the clock is a sign of life
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "orchestration.sweep_leases", "schedule": 5.0, "options": {"expires": 5}},
