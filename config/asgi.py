@@ -36,9 +36,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 GARBAGE = 20_000  # objects that may be on top of those of before until cycles among them are looked for
 # Asked by those who decide whether this process lives: answered while all other threads wait for a database.
-HEALTH = frozenset(
-    ("/healthz", "/api/v1/healthz", "/readyz", "/api/v1/system/health", "/api/v1/observability/health")
-)
+HEALTH = frozenset(("/healthz", "/api/v1/healthz", "/readyz", "/api/v1/system/health", "/api/v1/observability/health"))
 DISCARD_MOST = 64 * 1024 * 1024  # of a body that is too large, so that the client gets to read why
 
 

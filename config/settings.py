@@ -4,6 +4,7 @@ Every deployable value comes through env.py; docs/configuration.md lists them.
 """
 
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -29,14 +30,15 @@ def _secret_key() -> str:
     if not EMBEDDED:
         raise BadSetting("SECRET_KEY", "must be set when DATABASE_URL is; make one with: openssl rand -base64 48")
     file = DATA_DIR / "secret_key"
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
     try:
-        with file.open("x") as new:
-            file.chmod(0o600)
-            new.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
-    return file.read_text()
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            with suppress(FileExistsError), file.open("x") as new:
+                file.chmod(0o600)
+                new.write(secrets.token_urlsafe(48))
+        return file.read_text()
+    except OSError as fault:
+        raise BadSetting("DATA_DIR", f"cannot use {fault.filename}: {fault.strerror}; name a folder of yours") from None
 
 
 def _database(url: str) -> dict:
