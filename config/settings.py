@@ -4,6 +4,7 @@ Every deployable value comes through env.py; docs/configuration.md lists them.
 """
 
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -29,14 +30,15 @@ def _secret_key() -> str:
     if not EMBEDDED:
         raise BadSetting("SECRET_KEY", "must be set when DATABASE_URL is; make one with: openssl rand -base64 48")
     file = DATA_DIR / "secret_key"
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
     try:
-        with file.open("x") as new:
-            file.chmod(0o600)
-            new.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
-    return file.read_text()
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            with suppress(FileExistsError), file.open("x") as new:
+                file.chmod(0o600)
+                new.write(secrets.token_urlsafe(48))
+        return file.read_text()
+    except OSError as fault:
+        raise BadSetting("DATA_DIR", f"cannot use {fault.filename}: {fault.strerror}; name a folder of yours") from None
 
 
 def _database(name: str, url: str) -> dict:
@@ -285,6 +287,8 @@ CELERY_IMPORTS = env_list(
     "WORKER_IMPORTS"
 )  # modules of your own that register programs, nodes and tools in the workers
 CELERY_DB_REUSE_MAX = 1000
+CELERY_BEAT_SCHEDULER = "config.scheduler:Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 2  # seconds; each look at the clock is a sign of life
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "orchestration.sweep_leases", "schedule": 5.0, "options": {"expires": 5}},
