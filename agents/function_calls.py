@@ -12,7 +12,7 @@ MAX_EXCERPT = 200  # characters of unreadable arguments that an error repeats
 
 @dataclass(frozen=True)
 class FunctionCall:
-    """A tool call. `arguments` is the text as the model wrote it; `is_cut` says that the token limit (or a filter) ended
+    """A tool call. `arguments` is the text as the model wrote it; `is_cut`: the token limit (or a filter) ended
     the answer, so that a part of it may be missing.
     """
 
