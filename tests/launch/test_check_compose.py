@@ -50,7 +50,7 @@ def test_a_part_has_no_rights_to_spare(name: str) -> None:
     assert SERVICES[name]["security_opt"] == ["no-new-privileges:true"]
 
 
-@pytest.mark.parametrize("name", ["postgres", "redis", "prepare", "scheduler"])
+@pytest.mark.parametrize("name", ["postgres", "redis", "scheduler"])
 def test_who_needs_no_way_out_has_none(name: str) -> None:
     assert compose()["networks"]["stores"] == {"internal": True}
     assert SERVICES[name]["networks"] == ["stores"] and "ports" not in SERVICES[name]
