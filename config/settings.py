@@ -205,6 +205,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+OPEN_REGISTRATION = env_bool("OPEN_REGISTRATION", default=True)  # off: by invitation, or by admins and operators
 FIRST_USER_ADMIN = env_bool("FIRST_USER_ADMIN", default=True)
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(hours=1),
