@@ -141,7 +141,7 @@ BROKER_URL = "redis+socket://" + REDIS_URL.removeprefix("unix://") if REDIS_URL.
 # ---- REST
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.Authenticator"],
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.Authenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.Authenticated", "accounts.permissions.OwnTenant"],
     "DEFAULT_PARSER_CLASSES": ["config.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["config.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.renderers.AlwaysJSON",
