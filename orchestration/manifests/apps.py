@@ -5,7 +5,7 @@ from typing import Any
 
 from config.errors import Invalid, NotFound
 from governance.conditions import MISSING, lookup, path_parts
-from orchestration.definition.saving import current_version
+from orchestration.definition.saving import CurrentVersion, current_version
 from orchestration.manifests.reading import app_fields
 from orchestration.models import App, Mode
 from orchestration.programs import NODES
@@ -61,9 +61,7 @@ def find_app(tenant_id: str, key: str) -> App:
 class Started:
     """What an action's call asks for: start_run's fields."""
 
-    workflow_id: str
-    revision: int
-    rules_stamp: str
+    current: CurrentVersion
     mode: str
     input: dict[str, Any]
     trigger: dict[str, Any]
@@ -78,9 +76,9 @@ def action_call(app: App, action_id: str, event: dict[str, Any], context: dict[s
     mode = context.get("mode") or flow["default_mode"]
     if not isinstance(mode, str) or mode not in Mode:
         raise Invalid({"context.mode": ["Must be draft or auto."]})
-    workflow_id, revision, stamp = current_version(app.tenant_id, flow["workflow_id"])
+    current = current_version(app.tenant_id, flow["workflow_id"])
     trigger = {"event": event, "context": context}
-    return Started(workflow_id, revision, stamp, mode, mapped(action["input_mapping"], trigger), trigger)
+    return Started(current, mode, mapped(action["input_mapping"], trigger), trigger)
 
 
 def mapped(mapping: dict[str, Any], trigger: dict[str, Any]) -> dict[str, Any]:
