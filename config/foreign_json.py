@@ -38,12 +38,16 @@ def read_json(source: bytes | str) -> Any:
     """The value of a JSON text in UTF-8, or as its byte order mark says; ValueError when it is none."""
     text = source if isinstance(source, str) else decoded(source)
     try:
-        value = json.loads(
-            text.removeprefix("\ufeff"), parse_int=_whole, parse_float=_fraction, parse_constant=lambda _: None
-        )
-        return _cleaned(value, MAX_DEPTH)
+        return _cleaned(parse_json(text), MAX_DEPTH)
     except (RecursionError, _TooDeep):
         return {"text": clean_text(text)}
+
+
+def parse_json(text: str) -> Any:
+    """The text's value, each number kept, not yet cleaned; RecursionError from some 900 levels on."""
+    return json.loads(
+        text.removeprefix("\ufeff"), parse_int=_whole, parse_float=_fraction, parse_constant=lambda _: None
+    )
 
 
 def decoded(raw: bytes) -> str:
@@ -164,6 +168,8 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, UUID):
         return str(value)
+    if isinstance(value, orjson.Fragment):
+        return orjson.loads(orjson.dumps(value))
     if isinstance(value, bytes | bytearray | memoryview):
         return _bytes(bytes(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

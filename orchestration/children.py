@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-import orjson
 from psycopg import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from orchestration.claims import RunInfo
+from orchestration.fragments import recordable
 from orchestration.retry import LeaseLost, StepFailed
 
 DEEPEST = 10
@@ -47,8 +47,8 @@ async def insert(
         "subject": subject_id,
         "version": subject_version,
         "mode": mode,
-        "policy": None if policy is None else orjson.dumps(policy).decode(),
-        "input": orjson.dumps(input).decode(),
+        "policy": None if policy is None else recordable(policy).decode(),
+        "input": recordable(input).decode(),
         "step": step,
         "parent": parent.id,
         "owner": owner,

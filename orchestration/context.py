@@ -19,7 +19,7 @@ from governance.standing import concerning, limits_of
 from orchestration import writes
 from orchestration.approvals import Question, answer_to
 from orchestration.claims import Inbox, Recorded, RunInfo
-from orchestration.fragments import fragment, recordable
+from orchestration.fragments import fragment, recordable, recorded
 from orchestration.governing import child_start
 from orchestration.pen import EVENT_OUTPUT_MOST, Pen, shortened
 from orchestration.retry import ONCE, Retry, StepFailed, describe, is_final
@@ -89,8 +89,8 @@ class RunContext:
             try:
                 await self.engine.known_alive()
                 async with clocked(timeout_s):
-                    output = await self._call(fn, args, pure)
-                written = recordable(output)
+                    answer = await self._call(fn, args, pure)
+                written, output = recorded(answer)
             except Exception as fault:
                 await self._failed_try(row, told, fault, policy, timeout_s)
                 continue

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.db.models import Count, Q, QuerySet
 
 from agents.code_tasks.program import KIND, PREFIX, REPORT
 from config.fields import iso
+from config.foreign_json import write_json
 from orchestration.models import FINAL, Run, RunEvent, Status, Step
 
 STATES = ("pending", "running", "completed", "failed", "cancelled")
@@ -144,7 +144,7 @@ def _action(step: dict[str, Any], most: int | None) -> dict[str, Any]:
         params = None
     failed = step["error"] is not None
     output = f"Error: {step['error']['error']}" if failed else step["output"]
-    text = output if isinstance(output, str) else orjson.dumps(output).decode()
+    text = output if isinstance(output, str) else write_json(output).decode()
     took = step["finished_at"] and round((step["finished_at"] - step["started_at"]).total_seconds() * 1000)
     return {
         "tool": step["node_id"],
