@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents import serving
 from agents.chat import ModelReply, ModelRequest
-from agents.errors import AgentExecutionError, ModelUnavailable
+from agents.errors import AgentExecutionError, ModelUnavailable, ReserveUsedUp
 from agents.excerpts import excerpt
 from agents.llm import UNKNOWN_PRICE
 from agents.window import fitted
@@ -71,10 +71,6 @@ async def ask_model(ctx: "RunContext", request: ModelRequest, step: str, aloud: 
         bill.actual(_charge(bill, reply), reply.prompt_tokens, reply.completion_tokens)
     ctx.emit("llm_call", _llm_call(request.agent_id, reply), step)
     return asdict(reply)
-
-
-class ReserveUsedUp(Exception):
-    """The model says more than was reserved for."""
 
 
 def capped(request: ModelRequest, most: int) -> ModelRequest:

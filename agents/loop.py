@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from agents import acting, answering
 from agents.asking import answer_of
-from agents.chat import FunctionCall, ModelRequest
+from agents.chat import ModelRequest
 from agents.errors import AgentExecutionError
+from agents.function_calls import FunctionCall
 from agents.lookup import AgentSpec, find_agent
+from agents.messages import tool_exchange, with_unique_ids
 from agents.remembering import recalled, remember
-from agents.tools.calls import find_tools
+from agents.tools.lookup import find_tools
 from agents.tools.registry import ToolSpec
 from config.errors import DomainError
 from orchestration.governing import Act, permit
@@ -78,14 +80,14 @@ async def run_agent(ctx: "RunContext", agent: AgentSpec, ask: Ask, *, prefix: st
     for turn in range(1, agent.max_turns + 1):
         request = ModelRequest(agent.id, agent.profile, list(messages), offered, answer_schema=schema)
         recorded = await answer_of(ctx, request, f"{prefix}/model-{turn}", aloud=ask.aloud)
-        calls = [FunctionCall(**call) for call in recorded["tool_calls"]]
+        calls = with_unique_ids([FunctionCall(**call) for call in recorded["tool_calls"]], messages)
         if calls:
             names = [f"{prefix}/tool-{turn}.{number}" for number in range(1, len(calls) + 1)]
             results = await ctx.gather(
                 *[acting.act(ctx, agent.id, tools, *pair) for pair in zip(calls, names, strict=True)]
             )
-            made += [acting.told(tools, call, result) for call, result in zip(calls, results, strict=True)]
-            messages += acting.observed(recorded["text"], calls, results)
+            made += [acting.told(ctx, tools, *shown) for shown in zip(calls, names, results, strict=True)]
+            messages += tool_exchange(recorded["text"], calls, results)
             continue
         wrong = answering.problems(schema, recorded["text"]) if schema else []
         if not wrong:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agents.acting import use_tool
 from agents.answering import parsed
 from agents.lookup import find_agent
 from agents.loop import Ask, Turn, load_agent, run_agent
 from agents.serving import close, preload
-from agents.tools.calls import find_tool
+from agents.tools.calls import call_tool
+from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall
 from agents.tools.schema import schema_problems
 from config.errors import AgentNotFound, ToolNotFound
@@ -88,7 +88,7 @@ async def tool_node(ctx: "RunContext", call: NodeCall) -> Any:
     """The tool's output."""
     run, tool_id = ctx.run, call.config["tool_id"]
     tool = await ctx.shared((run.tenant_id, "tool", tool_id), partial(find_tool, run.tenant_id, tool_id))
-    return await use_tool(ctx, ToolCall(run.tenant_id, tool, call.input, run, call.name, run.mode, ctx))
+    return await call_tool(ToolCall(run.tenant_id, tool, call.input, run, call.name, run.mode, ctx))
 
 
 @answers_questions

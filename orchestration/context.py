@@ -45,6 +45,7 @@ class RunContext:
         self._position = max((step.position for step in run.recorded.values()), default=0)
         self.pen = Pen(engine, run)
         self.taken: set[int] = set()  # signals that our waits have
+        self.rows: dict[str, dict[str, Any]] = {}  # those of steps under way
         self.database = engine.database  # await it with a sync function that uses the ORM
         self.speaker = partial(engine.bell.speaker, run.id)  # (step) → what tells followers the pieces of an answer
 
@@ -75,7 +76,7 @@ class RunContext:
             if not trying_again.get():
                 raise _failure(name, before)
             before.tries = 0
-        row = self.row(name, before, node_id, type, input)
+        row = self.rows[name] = self.row(name, before, node_id, type, input)
         told = None if silent else {"node_id": row["node_id"], "node_type": type}
         if told and name not in self.run.told:
             self.emit("step_started", told, name)
@@ -97,8 +98,14 @@ class RunContext:
             finally:
                 trying_again.reset(inside)
             self.run.recorded[name] = Recorded("completed", output)
+            self.rows.pop(name, None)
             await self.record(row, told, began, written, wait=not pure)
             return output
+
+    def show_input(self, name: str, input: Any) -> None:
+        """Record this as the input of the step under way: what its work is really done with."""
+        if row := self.rows.get(name):
+            row["input"] = fragment(input)
 
     def row(self, name: str, before: Recorded | None, node_id: str | None, type: str, input: Any) -> dict[str, Any]:
         """A step's row as it begins."""
@@ -383,6 +390,12 @@ class RunContext:
             if bill.calls or bill.cost_micro:
                 usage = {"prompt": bill.prompt_tokens, "completion": bill.completion_tokens}
                 entry.add(writes.USAGE, micro=bill.cost_micro, calls=bill.calls, **usage)
+
+    async def within_budget(self, agent_id: str = "") -> None:
+        """Return when no limit that the run comes under is overspent; else BudgetExceeded, told as an event."""
+        if self.run.budget_ids or self.run.limited:
+            async with self.spend(calls=0, agent_id=agent_id):
+                return
 
     async def shared(self, key: tuple[Any, ...], loader: Callable[[], Any]) -> Any:
         """The value of the sync `loader`, run in a thread (the ORM is fine there), shared by all who ask at the

@@ -17,6 +17,7 @@ from celery import signals
 
 from accounts.tenancy import WORKER, connect_as
 from config.launch.orphans import die_with_parent
+from orchestration.postgres import require_engine_database
 from orchestration.worker import Engine
 
 log = logging.getLogger(__name__)
@@ -118,6 +119,7 @@ def prepare(sender: Any = None, **_: Any) -> None:
     from orchestration.programs import PRELOAD
 
     connect_as(WORKER)
+    require_engine_database()
     for load in PRELOAD:
         load()
     gc.freeze()

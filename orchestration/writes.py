@@ -32,8 +32,8 @@ FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, name text,
 {_HELD}
 """
 STEPS = f"""{NEW_STEPS}
-ON CONFLICT (run_id, name) DO UPDATE SET status = excluded.status, output = excluded.output, error = excluded.error,
-    tries = excluded.tries, retry_at = excluded.retry_at, finished_at = excluded.finished_at
+ON CONFLICT (run_id, name) DO UPDATE SET status = excluded.status, input = excluded.input, output = excluded.output,
+    error = excluded.error, tries = excluded.tries, retry_at = excluded.retry_at, finished_at = excluded.finished_at
 WHERE orchestration_step.status NOT IN ('completed', 'skipped')
 """
 NEW_EVENTS = f"""

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from agents.models import Tool
 from agents.serializers.tools import ToolExecutionSerializer, ToolSerializer
 from agents.tool_runs import KIND
-from agents.tools.calls import find_tool
+from agents.tools.lookup import find_tool
 from agents.tools.registry import BUILT_IN
 from agents.tools.schema import checked
 from agents.views.keyed import KeyedViewSet

@@ -1,5 +1,5 @@
 """`python -m config.launch`: the whole product. With a part's name (web, worker, scheduler, prepare): that part alone,
-as in a container. `exec [--temporary] -- COMMAND`: a command with the embedded servers up."""
+as in a container; `check PART` says whether it works. `exec [--temporary] -- COMMAND`: a command with the embedded servers up."""
 
 import os
 import signal
@@ -12,7 +12,9 @@ from config import embedded
 from config.launch import lock, programs, servers
 
 PARTS = {"web": programs.web, "worker": programs.worker, "scheduler": programs.scheduler}
-USAGE = "usage: python -m config.launch [web | worker | scheduler | prepare | exec [--temporary] -- COMMAND …]"
+USAGE = (
+    "usage: python -m config.launch [web | worker | scheduler | prepare | check PART | exec [--temporary] -- COMMAND …]"
+)
 
 
 def main(arguments: list[str]) -> None:
@@ -31,6 +33,10 @@ def main(arguments: list[str]) -> None:
 
             sys.argv = ["prepare", *rest]
             prepare.main()
+        case ["check", part] if part in PARTS:
+            from config.launch.check import check
+
+            sys.exit(check(part) or 0)
         case ["exec", "--temporary", "--", *command] if command:
             sys.exit(execute(servers.temporary(), command))
         case ["exec", "--", *command] if command:

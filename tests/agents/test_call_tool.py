@@ -10,7 +10,7 @@ import pytest
 
 from agents.errors import ToolExecutionError, ToolUnavailable
 from agents.handlers.http import call_url
-from agents.tools.calls import run_tool
+from agents.tools.calls import coerced, stage_or_handle
 from agents.tools.registry import BUILT_IN, ToolCall, ToolSpec
 from agents.tools.schema import checked, schema_problems
 from config.errors import Invalid
@@ -44,7 +44,7 @@ def call(tool: ToolSpec, input: Any, **more: Any) -> Any:
 
     async def once() -> Any:
         try:
-            return await run_tool(ToolCall("acme", tool, input, **more))
+            return await stage_or_handle(coerced(ToolCall("acme", tool, input, **more)))
         finally:
             await outbound.close()
 
