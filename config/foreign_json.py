@@ -18,6 +18,8 @@ from uuid import UUID
 
 import orjson
 
+from config.characters import whole
+
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1  # the whole numbers that orjson writes and reads as such
 MAX_DEPTH = 100  # levels of an answer as it enters
 MAX_VALUE_DEPTH = 200  # of any value: answers stand in answers; orjson writes 253
@@ -69,13 +71,7 @@ def clean_value(value: Any) -> Any:
 
 def clean_text(text: str) -> str:
     """The text with halves of characters joined where they follow each other; lone ones and NUL are U+FFFD."""
-    if "\0" in text:
-        text = text.replace("\0", "\ufffd")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return str(text)
+    return whole(text)
 
 
 def write_json(value: Any, sort_keys: bool = False, default: Callable[[Any], Any] | None = None) -> bytes:
@@ -85,6 +81,11 @@ def write_json(value: Any, sort_keys: bool = False, default: Callable[[Any], Any
     except TypeError:  # also a number beyond 64 bits, half a character, a key that is no text
         text = json.dumps(value, default=default, sort_keys=sort_keys, ensure_ascii=False, separators=(",", ":"))
         return clean_text(text).encode()
+
+
+def read_number(text: str) -> int | float | str | None:
+    """The number that the text writes, as JSON's would be read."""
+    return _whole(text) if text.lstrip("-").isdigit() else _fraction(text)
 
 
 def _whole(digits: str) -> int | str:

@@ -61,3 +61,9 @@ async def insert(
         raise LeaseLost(parent.id)
     earlier: UUID = found[0]
     return earlier
+
+
+def child_error(what: str, ended: dict[str, Any]) -> tuple[str, str]:
+    """(error, its type) of a child run, `what`, that did not complete."""
+    told = ended["result"] if isinstance(ended["result"], dict) else {}
+    return told.get("error") or f"{what} ended {ended['status']}.", told.get("error_type") or "ChildFailed"

@@ -7,8 +7,9 @@ import orjson
 from config.foreign_json import NotJson, clean_value, write_json
 
 LARGEST = 16 * 1024 * 1024
-# What JSON's text shows of values that the record would give back otherwise; in texts they do no harm, but cost time.
-CHANGES = (b"\\u0000", b"e+", b"-0.0")  # NUL, large doubles with an exponent, the negative zero
+# How doubles are written that the record would give back otherwise: with an exponent, or as the negative zero. Where it
+# is but part of a text it does no harm, and costs time.
+CHANGES = (b"e+", b"-0.0")
 
 
 class NotRecordable(ValueError):
@@ -23,6 +24,8 @@ def fragment(value: Any) -> orjson.Fragment:
 def recorded(value: Any) -> tuple[bytes, Any]:
     """(the value's JSON for the record, the value as a replay reads it): who goes on now uses what a replay would."""
     text = recordable(value)
+    if any(part in text for part in CHANGES):
+        text = _cleaned(value)
     return text, orjson.loads(text)
 
 
@@ -30,7 +33,7 @@ def recordable(value: Any) -> bytes:
     """The value as JSON that jsonb takes (config/foreign_json.py says what becomes of the rest)."""
     try:
         text = orjson.dumps(value)
-        if any(part in text for part in CHANGES):
+        if b"\\u0000" in text:
             text = _cleaned(value)
     except TypeError:  # also orjson's own error: odd keys, half characters, numbers beyond 64 bits, deep nesting
         text = _cleaned(value)

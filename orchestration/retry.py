@@ -2,9 +2,11 @@
 
 import random
 from dataclasses import dataclass
+from typing import Any
 
 from config.errors import DomainError
 from config.foreign_json import clean_text
+from governance.budgets import BudgetExceeded
 from orchestration.fragments import NotRecordable
 
 LONGEST_BACKOFF_S = 300.0
@@ -68,3 +70,10 @@ def describe(fault: BaseException) -> tuple[str, str]:
     if isinstance(fault, TimeoutError):
         return str(fault) or "It took too long.", "TimeoutError"
     return clean_text(str(fault)) or type(fault).__name__, type(fault).__name__
+
+
+def failure(name: str, recorded: dict[str, Any] | None) -> Exception:
+    """What a replay raises for a step that is recorded with this error: the same as the first time."""
+    told = recorded or {}
+    error, error_type = told.get("error", "It failed."), told.get("error_type", "Error")
+    return BudgetExceeded(error) if error_type == BudgetExceeded.code else StepFailed(name, error, error_type)
