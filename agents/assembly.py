@@ -4,13 +4,13 @@ It takes the JSON of the OpenAI form, and what providers make of it: calls that 
 are repeated, content as a list of parts, chunks with nothing but usage.
 """
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from agents.function_calls import FunctionCall, parse_arguments
-from config.characters import Joiner, whole
+from config.characters import Joiner
 from config.errors import Invalid
+from config.foreign_json import clean_text, write_json
 
 TEXT_PARTS = frozenset({"text", "output_text", "refusal"})
 # What other providers call the ends that the OpenAI form has a word for.
@@ -171,7 +171,7 @@ class _Piece:
         id, index, name = piece.get("id"), piece.get("index"), function.get("name")
         arguments = function.get("arguments")
         if arguments is not None and not isinstance(arguments, str):  # an object, as some write it
-            arguments = json.dumps(arguments, ensure_ascii=False)
+            arguments = write_json(arguments).decode()
         return cls(
             id if isinstance(id, str) else "" if id is None else str(id),
             index if isinstance(index, int) else None,
@@ -210,7 +210,10 @@ class _Call:
     def made(self, number: int, is_cut: bool) -> FunctionCall:
         """The call as it stands at the end of the answer."""
         return FunctionCall(
-            whole(self.id) or f"call_{number}", whole(self.name), whole("".join(self.arguments)) or "{}", is_cut
+            clean_text(self.id) or f"call_{number}",
+            clean_text(self.name),
+            clean_text("".join(self.arguments)) or "{}",
+            is_cut,
         )
 
 
@@ -223,7 +226,7 @@ def provider_error(error: Any) -> ProviderError:
         code = int(code)
     status = code if isinstance(code, int) and 400 <= code < 600 else None
     message = error.get("message")
-    return ProviderError(message if isinstance(message, str) else json.dumps(error, ensure_ascii=False), status)
+    return ProviderError(message if isinstance(message, str) else write_json(error).decode(), status)
 
 
 def _finish_reason(reason: Any) -> str:

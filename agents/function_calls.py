@@ -1,22 +1,19 @@
 """A tool call as a model writes it, and the reading of its arguments: a JSON object, or nothing that is acted upon."""
 
-import json
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from agents.excerpts import summary
-from config.characters import whole
 from config.errors import Invalid
+from config.foreign_json import MAX_DEPTH, clean_text, read_json
 
 MAX_EXCERPT = 200  # characters of unreadable arguments that an error repeats
-MAX_DEPTH = 200
 
 
 @dataclass(frozen=True)
 class FunctionCall:
-    """A tool call; `arguments` is the text as the model wrote it, `is_cut` says that the token limit ended the answer,
-    so that the call may lack a part of them.
+    """A tool call. `arguments` is the text as the model wrote it; `is_cut`: the token limit (or a filter) ended
+    the answer, so that a part of it may be missing.
     """
 
     id: str
@@ -33,16 +30,15 @@ def parse_arguments(text: str | None) -> dict[str, Any]:
     if not (text or "").strip():
         return {}
     try:
-        value = json.loads(whole(text or ""), parse_constant=_no_number, parse_float=_finite)
-        value = _plain(value)
-    except RecursionError:
-        raise _unreadable(text, f"they are nested deeper than {MAX_DEPTH} levels") from None
+        value = read_json(text or "")
     except ValueError as fault:
         raise _unreadable(text, f"they are not valid JSON ({fault})") from None
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise _unreadable(text, "they are JSON, but no object")
+    if value == {"text": clean_text(text or "")}:
+        raise _unreadable(text, f"they are nested deeper than {MAX_DEPTH} levels")
     return value
 
 
@@ -51,25 +47,3 @@ def _unreadable(text: str | None, reason: str) -> Invalid:
     return Invalid(
         {"input": [f"The arguments cannot be read: {reason}. Send one JSON object, whole. They begin: {start}"]}
     )
-
-
-def _no_number(name: str) -> None:
-    """NaN and Infinity, which JSON has not, are null."""
-
-
-def _finite(text: str) -> float | None:
-    number = float(text)
-    return number if math.isfinite(number) else None
-
-
-def _plain(value: Any, depth: int = 0) -> Any:
-    """The value with whole characters in each text and name."""
-    if depth > MAX_DEPTH:
-        raise RecursionError
-    if isinstance(value, str):
-        return whole(value)
-    if isinstance(value, dict):
-        return {whole(name): _plain(item, depth + 1) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item, depth + 1) for item in value]
-    return value

@@ -17,6 +17,7 @@ from agents.assembly import Answer, Assembler, Unreadable, provider_error, whole
 from agents.chat import ModelRequest
 from agents.llm import PricedModel, openai_parameters
 from agents.model_failures import HTTPFailure, seconds_of
+from config.foreign_json import write_json
 
 CONNECT_S = 10.0
 MAX_BYTES = 32 * 1024 * 1024  # of one answer
@@ -39,7 +40,7 @@ class GatewayModel(PricedModel):
         headers = JSON_HEADERS | {"Authorization": f"Bearer {self.api_key}"}
         body = {"model": self.model, "messages": request.messages, **openai_parameters(self.model, request)}
         async with _session().post(
-            _url(self.api_base), data=_encoded(body), headers=headers, allow_redirects=False
+            _url(self.api_base), data=write_json(body), headers=headers, allow_redirects=False
         ) as response:
             if not 200 <= response.status < 300:
                 raise await _http_failure(response)
@@ -152,13 +153,6 @@ async def _body(response: aiohttp.ClientResponse) -> str:
         if len(raw) > MAX_BYTES:
             raise Unreadable(f"it has more than {MAX_BYTES} bytes")
     return raw.decode("utf-8", "replace")
-
-
-def _encoded(body: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except TypeError:  # whole numbers beyond 64 bits, in a tool's schema
-        return json.dumps(body).encode()
 
 
 def _decoded(text: str) -> Any:

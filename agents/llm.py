@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from agents.assembly import Answer, Assembler, whole_answer
+from agents.assembly import Answer, Assembler, Unreadable, whole_answer
 from agents.chat import ANSWER_TOKENS, ModelProfile, ModelReply, ModelRequest, rough_tokens
 from agents.errors import ModelUnavailable, ReserveUsedUp
 from agents.model_failures import failure_of
@@ -258,7 +258,10 @@ async def embeddings(route: str, texts: list[str], api_key: str, api_base: str |
     try:
         async with asyncio.timeout(EMBEDDING_S):
             response = await litellm.aembedding(model=route, input=texts, api_key=api_key, **base, **EVERY_CALL)
-        return [item["embedding"] for item in sorted(response.data, key=lambda item: item["index"])]
+        vectors = [item["embedding"] for item in sorted(response.data, key=lambda item: item["index"])]
+        if len(vectors) != len(texts) or not all(isinstance(vector, list) and vector for vector in vectors):
+            raise Unreadable(f"it has {len(vectors)} vectors for {len(texts)} texts, or some that are no lists")
+        return vectors
     except TimeoutError:
         raise ModelUnavailable(f"The model {route} did not embed within {EMBEDDING_S:g} s.") from None
     except Exception as fault:

@@ -4,7 +4,6 @@ Call ids are there and unique, arguments are the text of a JSON object, function
 assistant is empty, and all text consists of whole characters.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,8 +12,8 @@ from typing import Any
 import orjson
 
 from agents.function_calls import FunctionCall, parse_arguments
-from config.characters import whole
 from config.errors import Invalid
+from config.foreign_json import clean_text, write_json
 
 MAX_RESULT = 50_000  # characters of a tool's result that the model reads
 MAX_NAME = 64
@@ -25,17 +24,34 @@ Message = dict[str, Any]
 
 def user(text: str) -> Message:
     """What a user says."""
-    return {"role": "user", "content": whole(text)}
+    return {"role": "user", "content": clean_text(text)}
 
 
 def system(text: str) -> Message:
     """What the model is instructed."""
-    return {"role": "system", "content": whole(text)}
+    return {"role": "system", "content": clean_text(text)}
 
 
 def assistant(text: str | None) -> list[Message]:
     """The model's own earlier answer; nothing for an answer without text, which providers refuse."""
-    return [{"role": "assistant", "content": whole(text)}] if text and text.strip() else []
+    return [{"role": "assistant", "content": clean_text(text)}] if text and text.strip() else []
+
+
+def sendable(messages: Iterable[Message]) -> list[Message]:
+    """The messages as strict providers take them: in whole characters, without empty ones of the assistant, and what
+    thus became two questions in a row in one.
+    """
+    result: list[Message] = []
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, str):
+            message = message | {"content": clean_text(content)}
+        if message["role"] == "assistant" and not message.get("tool_calls") and not (content or "").strip():
+            continue
+        if message["role"] == "user" and result and result[-1]["role"] == "user":
+            message = user(f"{result.pop()['content']}\n\n{message['content']}")
+        result.append(message)
+    return result
 
 
 def tool_exchange(text: str, calls: list[FunctionCall], results: list[Any]) -> list[Message]:
@@ -43,7 +59,7 @@ def tool_exchange(text: str, calls: list[FunctionCall], results: list[Any]) -> l
 
     The ids of the calls must be unique (`with_unique_ids`).
     """
-    content = whole(text) if text and text.strip() else None
+    content = clean_text(text) if text and text.strip() else None
     results_of_calls = [
         {"role": "tool", "tool_call_id": call.id, "content": _result_text(result)}
         for call, result in zip(calls, results, strict=True)
@@ -59,7 +75,7 @@ def with_unique_ids(calls: list[FunctionCall], messages: Iterable[Message]) -> l
     used = {call["id"] for message in messages for call in message.get("tool_calls") or ()}
     unique = []
     for call in calls:
-        id, number = whole(call.id).strip(), len(used)
+        id, number = clean_text(call.id).strip(), len(used)
         while not id or id in used:
             id, number = f"call_{number}", number + 1
         used.add(id)
@@ -85,15 +101,11 @@ def _object_text(arguments: str) -> str:
     except ValueError:
         pass
     try:
-        return json.dumps(parse_arguments(arguments), ensure_ascii=False)
+        return write_json(parse_arguments(arguments)).decode()
     except Invalid:
         return "{}"
 
 
 def _result_text(result: Any) -> str:
     """The result as JSON, cut when it is long."""
-    try:
-        text = orjson.dumps(result).decode()
-    except TypeError:  # halves of characters, and whole numbers beyond 64 bits
-        text = whole(json.dumps(result, ensure_ascii=False, separators=(",", ":"), default=str))
-    return text[:MAX_RESULT]
+    return write_json(result).decode()[:MAX_RESULT]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agents.answering import parsed
+from agents.answer_text import answer_json, answer_text
 from agents.lookup import find_agent
 from agents.loop import Ask, Turn, load_agent, run_agent
 from agents.serving import close, preload
@@ -75,7 +75,7 @@ def as_text(value: Any) -> str:
 def result(turn: Turn) -> dict[str, Any]:
     """The answer's JSON object, also in a code fence, else {text, toolCalls, finishReason}."""
     try:
-        value = parsed(turn.text)
+        value = answer_json(turn.text)
     except ValueError:
         value = None
     if isinstance(value, dict):
@@ -93,10 +93,10 @@ async def tool_node(ctx: "RunContext", call: NodeCall) -> Any:
 
 @answers_questions
 async def ask(ctx: "RunContext", name: str, agent_id: str, message: str) -> str:
-    """An agent's plain answer to one message, recorded under this name; StepFailed when there is none."""
+    """An agent's answer to one message without its thoughts, recorded under this name; StepFailed without one."""
 
     async def answer() -> str:
         agent = await load_agent(ctx, agent_id)
-        return (await run_agent(ctx, agent, Ask(message), prefix=name)).text
+        return answer_text((await run_agent(ctx, agent, Ask(message), prefix=name)).text)
 
     return await ctx.step(name, answer, type="agent", silent=True)

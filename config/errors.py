@@ -56,6 +56,22 @@ class ScopeDenied(Forbidden):
     code = "SCOPE_DENIED"
 
 
+class TenantSuspended(Forbidden):
+    """This tenant is suspended; its data is kept. Ask the platform's operator to resume it."""
+
+    code = "TENANT_SUSPENDED"
+
+
+class RegistrationClosed(Forbidden):
+    """Nobody registers here by themselves. Ask an admin of your tenant for an invitation and send its code as
+    `invitation`, or ask the platform's operator for an account."""
+
+    code = "REGISTRATION_CLOSED"
+
+    def __init__(self) -> None:
+        super().__init__(" ".join((self.__doc__ or "").split()))
+
+
 class NotFound(DomainError):
     """There is no such thing."""
 

@@ -141,7 +141,7 @@ BROKER_URL = "redis+socket://" + REDIS_URL.removeprefix("unix://") if REDIS_URL.
 # ---- REST
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.Authenticator"],
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.Authenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.Authenticated", "accounts.permissions.OwnTenant"],
     "DEFAULT_PARSER_CLASSES": ["config.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["config.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.renderers.AlwaysJSON",
@@ -205,6 +205,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+OPEN_REGISTRATION = env_bool("OPEN_REGISTRATION", default=True)  # off: by invitation, or by admins and operators
 FIRST_USER_ADMIN = env_bool("FIRST_USER_ADMIN", default=True)
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(hours=1),

@@ -10,16 +10,16 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, ClassVar
-from urllib.parse import parse_qs
 from uuid import UUID
 
 import orjson
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from accounts import tenancy
-from accounts.authentication import Identity, authenticate_token, credential
+from accounts.authentication import Identity, authenticate_token, credential, establish
+from accounts.tenant_choice import choose_tenant
 from config import limits, origin
 from config.database.threads import drop_dead_connections
 from config.errors import DomainError, RateLimited, Unauthorized
@@ -27,7 +27,7 @@ from config.renderers import dumps
 from orchestration.feeds import Feed, Story, feeds, frame
 from orchestration.models import Run
 from orchestration.serializers.runs import event_json
-from orchestration.updates import MAX_EVENTS, MAX_WINDOW, Pacer, fitting, update
+from orchestration.updates import MAX_EVENTS, MAX_UPDATE_BYTES, MAX_WINDOW, Pacer, fitting, update
 
 log = logging.getLogger(__name__)
 POLICY_VIOLATION, TRY_LATER, INTERNAL = 1008, 1013, 1011  # RFC 6455 §7.4.1 and its registry
@@ -151,7 +151,7 @@ class Monitor(AsyncWebsocketConsumer):
         return int(text[:12])
 
     def _query(self, name: str) -> str:
-        return parse_qs(self.scope["query_string"].decode("latin-1")).get(name, [""])[-1]
+        return QueryDict(self.scope["query_string"]).get(name, "")
 
     async def _admitted(self, again: bool = False) -> tuple[Story, UUID]:
         return await asyncio.get_running_loop().run_in_executor(threads, self._admit, again)
@@ -166,8 +166,9 @@ class Monitor(AsyncWebsocketConsumer):
         origin.enter(origin.of(request))
         try:
             with tenancy.request_scope():
-                identity = _identity(request, self._query("token"))
-                return self._found(identity)
+                establish(request, _identity(request, self._query("token")))
+                choose_tenant(request)
+                return self._found(request)
         except RateLimited as refusal:
             raise Refused(TRY_LATER, refusal.message[:120]) from None
         except DomainError as refusal:
@@ -175,14 +176,14 @@ class Monitor(AsyncWebsocketConsumer):
         finally:
             origin.enter(None)
 
-    def _found(self, identity: Identity) -> tuple[Story, UUID]:
+    def _found(self, request: HttpRequest) -> tuple[Story, UUID]:
         try:
             id = UUID(self.scope["url_route"]["kwargs"]["id"])
         except ValueError:
             raise Refused(POLICY_VIOLATION, "There is no such run.") from None
-        rows = Run.objects.for_tenant(identity.tenant).filter(pk=id)
+        rows = Run.objects.for_tenant(request.tenant).filter(pk=id)
         run = (rows.filter(kind=self.kind) if self.kind else rows).first()
-        if run is None or (run.kind == "conversation" and run.created_by != identity.user.pk):
+        if run is None or (run.kind == "conversation" and run.created_by != request.user.pk):
             raise Refused(POLICY_VIOLATION, "There is no such run.")
         return self.story(run), run.id
 
@@ -212,13 +213,22 @@ class RunMonitor(Monitor):
             first = max(min(at, len(feed.frames) - window), 0)
             events = feed.frames[first : first + MAX_EVENTS]
             at = first + fitting(events, at - first)
-            await self.send_in_time(update(feed.run, events[: at - first], at))
+            is_last = at == len(feed.frames)
+            body = update(_cut(feed.run) if is_last else feed.run, events[: at - first], is_last)
+            await self.send_in_time(b'%b,"seq":%d}' % (body[:-1], at))
             self.pacer.count(loop.time())
         return at
 
     async def farewell(self, feed: Feed, at: int) -> None:
         """Say how the run ended."""
         await self.send_in_time(dumps({"type": "complete", "status": feed.run["status"], "seq": at}))
+
+
+def _cut(run: dict[str, Any]) -> dict[str, Any]:
+    """The run without a result that is too large for a message."""
+    if len(dumps(run["result"])) <= MAX_UPDATE_BYTES:
+        return run
+    return run | {"result": {"truncated": True, "message": f"The whole result is in GET /api/v1/runs/{run['id']}."}}
 
 
 def _identity(request: HttpRequest, token: str) -> Identity:
@@ -241,8 +251,11 @@ def _request(scope: dict[str, Any]) -> HttpRequest:
     """
     request = HttpRequest()
     request.method = "POST"
+    request.GET = QueryDict(scope["query_string"])
     for name, value in scope["headers"]:
-        request.META["HTTP_" + name.decode("latin-1").upper().replace("-", "_")] = value.decode("latin-1")
+        if b"_" not in name:  # it would pass for the one with a dash
+            key, text = "HTTP_" + name.decode("latin-1").upper().replace("-", "_"), value.decode("latin-1")
+            request.META[key] = f"{request.META[key]},{text}" if key in request.META else text
     client = scope.get("client") or ("", 0)
     request.META |= {"REMOTE_ADDR": client[0], "SERVER_NAME": "localhost", "SERVER_PORT": "80"}
     with contextlib.suppress(CookieError):

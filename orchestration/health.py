@@ -15,7 +15,8 @@ STATE = """
 SELECT (SELECT count(*) FROM orchestration_engine WHERE lease_until > now() AND NOT draining),
        (SELECT coalesce(sum(running), 0) FROM orchestration_engine WHERE lease_until > now()),
        (SELECT extract(epoch FROM now() - min(due_at)) FROM orchestration_run
-        WHERE owner IS NULL AND due_at IS NOT NULL AND due_at <= now())
+        WHERE owner IS NULL AND due_at IS NOT NULL AND due_at <= now()
+            AND tenant_id NOT IN (SELECT id FROM accounts_tenant WHERE suspended))
 """
 
 

@@ -18,6 +18,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from config.database.address import direct_parameters
 from config.renderers import dumps
+from config.supervision import start_task
 from orchestration.bell import client
 from orchestration.models import FINAL
 from orchestration.postgres import set_up
@@ -51,7 +52,7 @@ class Followers:
     def follow(self, run_id: UUID, bell: Any = None) -> Iterator[Any]:
         """An event (the given one, when there is one) that is set whenever the run has changed."""
         if self.listener is None or self.listener.done():
-            self.listener = asyncio.create_task(self._listen())
+            self.listener = start_task("run_change_listener", self._listen)
         bell, key = bell or asyncio.Event(), str(run_id)
         self.following.setdefault(key, set()).add(bell)
         try:
@@ -72,7 +73,8 @@ class Followers:
                         self._ring(orjson.loads(message["data"]))
             except (redis.RedisError, OSError) as fault:
                 log.warning("changes of runs are not heard (%s); polling", type(fault).__name__)
-            self.hearing = False
+            finally:
+                self.hearing = False
             await asyncio.sleep(POLL_DEAF_S)
 
     def _ring(self, run_ids: Any) -> None:

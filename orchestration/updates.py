@@ -71,15 +71,16 @@ async def _updates(run_id: UUID, seen: int, window: int) -> AsyncIterator[bytes]
             events = [dumps(event_json(row)) for row in rows]
             count = fitting(events, sum(row["seq"] <= seen for row in rows))
             last = max([seen, *(row["seq"] for row in rows[:count])])
+            is_last = count == len(events) < MAX_EVENTS
             if last > seen or status not in (None, run["status"]):
-                yield b"id: %d\ndata: %b\n\n" % (last, update(run, events[:count]))
+                yield b"id: %d\ndata: %b\n\n" % (last, update(run, events[:count], is_last))
                 pacer.count(loop.time())
                 quiet_since = loop.time()
             elif loop.time() - quiet_since >= COMMENT_S:
                 yield b": still here\n\n"
                 quiet_since = loop.time()
             seen, status = last, run["status"]
-            if count < len(events) or len(events) == MAX_EVENTS:
+            if not is_last:
                 continue
             if status in FINAL:
                 yield frame({"type": "complete", "status": status})
@@ -97,8 +98,8 @@ def fitting(events: Sequence[bytes], repeats: int = 0) -> int:
     return len(events)
 
 
-def update(run: dict[str, Any], events: Sequence[bytes], seq: int | None = None) -> bytes:
-    """The body of an update, made of events that are JSON already."""
-    shown = dumps({name: run[name] for name in ("id", "status", "mode", "result")})
-    place = b"" if seq is None else b',"seq":%d' % seq
-    return b'{"type":"update","run":%b,"events":[%b]%b}' % (shown, b",".join(events), place)
+def update(run: dict[str, Any], events: Sequence[bytes], is_last: bool) -> bytes:
+    """The body of an update, made of events that are JSON already; the result comes with the last ones alone."""
+    shown = dumps({"id": run["id"], "status": run["status"], "mode": run["mode"]})[:-1]
+    result = dumps(run["result"]) if is_last else b"null"
+    return b'{"type":"update","run":%b,"result":%b},"events":[%b]}' % (shown, result, b",".join(events))

@@ -46,7 +46,7 @@ class DatabaseWrapper(PostgreSQL):
 
     def act_as(self, role: str) -> None:
         """From now on work as this role: the transaction at hand, or without one what comes."""
-        self.acting_role = role
+        self.acting_role = None if role == settings.DATABASE_ROLE else role
         wire = self.connection.pgconn if self.connection is not None else None
         healthy = wire is not None and wire.transaction_status == pq.TransactionStatus.INTRANS
         if healthy and not self.beginning and not self.needs_rollback:  # else whoever rolls back brings the role back

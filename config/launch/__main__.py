@@ -1,5 +1,7 @@
 """`python -m config.launch`: the whole product. With a part's name (web, worker, scheduler, prepare): that part alone,
-as in a container; `check PART` says whether it works. `exec [--temporary] -- COMMAND`: a command with the embedded servers up."""
+as in a container; `check PART` says whether it works. `exec [--temporary] -- COMMAND`: a command with the embedded
+servers up.
+"""
 
 import os
 import signal

@@ -160,7 +160,8 @@ def test_system_health_tells_each_part(path: str) -> None:
     assert body["status"] == "degraded"  # no engine is at work here
     parts = {"database": "connected", "broker": "connected", "scheduler": "missing"}
     parts |= {"database_role": "regente_app", "engine_database": "connected"}
-    assert body["services"] == parts | {"engines": 0, "running": 0, "oldest_waiting_s": None}
+    parts |= {"engines": 0, "running": 0, "oldest_waiting_s": None}
+    assert parts.items() <= body["services"].items() and body["services"]["task_restarts"] >= 0
 
 
 def test_the_oldest_waiting_run_of_any_tenant_is_seen_by_everybody(tenant: Tenant) -> None:

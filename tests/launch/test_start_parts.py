@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import httpx
 import psycopg
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.durability.stand import FINAL, until
 from tests.parts import LONG_LIVED, VALUES, Parts, parts
@@ -55,6 +57,33 @@ def test_a_run_is_done_and_a_table_is_made(up: Parts) -> None:
         assert (row["status"], row["result"]) == ("completed", {"answer": 42})
         made = client.post("/data/tables", json={"name": "stock", "rows": [{"item": "soap", "left": 9}]})
         assert made.status_code == 201, made.text
+
+
+def test_a_suspended_tenants_sockets_are_refused_and_its_runs_wait(up: Parts) -> None:
+    body = {"email": "late@example.com", "password": "correct-Horse-7", "tenant_id": "late"}
+    token = httpx.post(f"{up.url}/api/v1/auth/register", json=body, timeout=30).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=f"{up.url}/api/v1", headers=headers, timeout=40) as client:
+        nodes = [{"id": "pause", "type": "wait", "config": {"event": "go"}}]
+        flow = client.post("/workflows", json={"name": "f", "definition": {"nodes": nodes}}).json()["id"]
+        run = client.post(f"/workflows/{flow}/runs", json={"input": {}}).json()["id"]
+        until(lambda: client.get(f"/runs/{run}").json()["status"] == "running", 30, "running")
+    set_suspended(up, "late", True)
+    with connect(f"ws://127.0.0.1:{up.port}/ws/runs/{run}/monitor", additional_headers=headers) as monitor:
+        with pytest.raises(ConnectionClosed) as closed:
+            monitor.recv(30)
+        assert closed.value.rcvd and closed.value.rcvd.code == 1008
+        assert closed.value.rcvd.reason.startswith("This tenant is suspended")
+    set_suspended(up, "late", False)
+    with httpx.Client(base_url=f"{up.url}/api/v1", headers=headers, timeout=40) as client:
+        assert client.post(f"/runs/{run}/events", json={"name": "go", "payload": 1}).status_code < 300
+        until(lambda: client.get(f"/runs/{run}").json()["status"] == "completed", 30, "completed")
+
+
+def set_suspended(up: Parts, tenant: str, value: bool) -> None:
+    """As the admin's page does it."""
+    with psycopg.connect(OWNER.format(password=VALUES["DATABASE_PASSWORD"], port=up.database.port)) as connection:
+        connection.execute("UPDATE accounts_tenant SET suspended = %s WHERE id = %s", [value, tenant])
 
 
 @pytest.mark.parametrize("name", LONG_LIVED)
