@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
@@ -27,6 +26,7 @@ from governance import audit
 from governance.budgets import open_run_budget
 from governance.policies import Decision, PolicyDenied
 from orchestration import claims, governing, writes
+from orchestration.fragments import recordable
 from orchestration.models import FINAL, Run, RunEvent, Signal, Status
 from orchestration.queue import wake
 
@@ -128,7 +128,7 @@ def _insert(run: Run, decision: Decision) -> None:
         values = [getattr(run, name) for name in INSERTED]
         for name in ("input", "trigger", "origin", "policy"):
             given = getattr(run, name)
-            values[INSERTED.index(name)] = None if given is None else orjson.dumps(given, default=str).decode()
+            values[INSERTED.index(name)] = None if given is None else recordable(given).decode()
         if decision.noteworthy:
             decided = governing.decision_values(run.tenant_id, run.id, decision)
             prepared.execute(DECIDED_AND_INSERT, [*decided, *values])

@@ -118,8 +118,13 @@ async def run_node(ctx: RunContext, node: Node, call: NodeCall) -> Any:
     return await ctx.step(
         call.name, work, ctx, call,
         node_id=call.node_id, type=node.type, input=call.input,
-        retry=node.retry, timeout_s=node.timeout_s, pure=kind.pure,
+        retry=node.retry, timeout_s=node.timeout_s, pure=kind.pure, notes=notes(call.empty),
     )  # fmt: skip
+
+
+def notes(empty: list[str]) -> dict[str, Any] | None:
+    """What the step's start says of references that led nowhere."""
+    return {"empty_references": empty} if empty else None
 
 
 async def _with_prompt(kind: NodeKind, ctx: RunContext, call: NodeCall) -> Any:
@@ -142,7 +147,9 @@ async def _run_waiting(ctx: RunContext, node: Node, kind: NodeKind, call: NodeCa
                     raise
                 await _pause(ctx, own, retry, attempt, fault)
 
-    return await ctx.step(call.name, tries, node_id=call.node_id, type=node.type, input=call.input)
+    return await ctx.step(
+        call.name, tries, node_id=call.node_id, type=node.type, input=call.input, notes=notes(call.empty)
+    )
 
 
 async def _in_time(ctx: RunContext, node: Node, kind: NodeKind, call: NodeCall) -> Any:
@@ -181,7 +188,8 @@ async def run_map(ctx: RunContext, node: Node, name: str, config: dict[str, Any]
             raise NodeFailed(f"The map's items must be a list of at most {MOST_ITEMS:,}, not {what}.")
         return await _for_each(ctx, node, name, items, scope)
 
-    return await ctx.step(name, each, node_id=node.id, type="map", timeout_s=node.timeout_s)
+    empty = notes(node.empty_references(scope))
+    return await ctx.step(name, each, node_id=node.id, type="map", timeout_s=node.timeout_s, notes=empty)
 
 
 async def _for_each(ctx: RunContext, node: Node, name: str, items: list[Any], scope: dict[str, Any]) -> list[Any]:
@@ -196,9 +204,8 @@ async def _for_each(ctx: RunContext, node: Node, name: str, items: list[Any], sc
             config = inner.resolve(own) if inner.resolve else inner.config
             given = config.get("input", item) if inner.takes_input else None
             place = f"{name}[{at}]"
-            answers[at] = await run_node(
-                ctx, inner, NodeCall(place, f"{node.id}[{at}]", inner.type, config, given, own)
-            )
+            call = NodeCall(place, f"{node.id}[{at}]", inner.type, config, given, own, inner.empty_references(own))
+            answers[at] = await run_node(ctx, inner, call)
 
     most = node.config.get("max_parallel") or MAP_PARALLEL
     await ctx.gather(*(work() for _ in range(min(most, len(items)))))

@@ -14,6 +14,7 @@ from config.errors import WorkflowInvalid, WorkflowNotFound
 from governance import policies
 from orchestration.definition.inputs import Schema, fitted_input
 from orchestration.definition.reading import check_definition, read_graph
+from orchestration.definition.reference_checks import doubtful_references
 from orchestration.models import Workflow, WorkflowVersion
 
 # By hand, since every start of a run asks it: the ORM needs six times as long to say the same.
@@ -96,6 +97,7 @@ def _keep_version(workflow: Workflow, user_id: UUID | None) -> None:
 def warnings_of(workflow: Workflow) -> list[str]:
     """What is doubtful about the workflow's definition, or wrong with one that was saved under older rules."""
     try:
-        return read_graph(workflow.definition, workflow.type).warnings
+        graph = read_graph(workflow.definition, workflow.type)
+        return graph.warnings + doubtful_references(workflow.definition, graph)
     except WorkflowInvalid as fault:
         return [fault.message]

@@ -162,7 +162,7 @@ def test_in_a_run_the_receiver_learns_run_and_key(far_end: FarEnd) -> None:
     [
         (b"[1, 2]", [1, 2]),
         (b"3", {"value": 3}),
-        (b"plain \x00text", {"text": "plain text"}),
+        (b"plain \x00text", {"text": "plain \ufffdtext"}),
         (b"", {}),
         (b"\xff", {"text": "�"}),
     ],
