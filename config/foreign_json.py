@@ -8,6 +8,7 @@ double become null, and what is nested too deep becomes `{"text": <its JSON>}`. 
 import codecs
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Mapping, Set
 from datetime import date, time
 from decimal import Decimal
@@ -18,8 +19,7 @@ from uuid import UUID
 
 import orjson
 
-from config.characters import whole
-
+HALF = re.compile("[\ud800-\udfff\0]")  # half a character, or NUL
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1  # the whole numbers that orjson writes and reads as such
 MAX_DEPTH = 100  # levels of an answer as it enters
 MAX_VALUE_DEPTH = 200  # of any value: answers stand in answers; orjson writes 253
@@ -71,7 +71,10 @@ def clean_value(value: Any) -> Any:
 
 def clean_text(text: str) -> str:
     """The text with halves of characters joined where they follow each other; lone ones and NUL are U+FFFD."""
-    return whole(text)
+    if not HALF.search(text):
+        return str(text)
+    joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return joined.replace("\0", "\ufffd")
 
 
 def write_json(value: Any, sort_keys: bool = False, default: Callable[[Any], Any] | None = None) -> bytes:
