@@ -13,6 +13,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
 from psycopg import pq
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
+from psycopg.types.string import TextLoader
 
 from config.database import pipeline
 
@@ -34,6 +35,7 @@ class DatabaseWrapper(PostgreSQL):
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection:
         """A connection on which nothing is prepared yet."""
         made: psycopg.Connection = super().get_new_connection(conn_params)
+        made.adapters.register_loader("json", TextLoader)  # JSONField reads the text, as Django has it for jsonb
         self.transformer, self.prepared, self.waiting = Transformer.from_context(made), {}, []
         return made
 
