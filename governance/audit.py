@@ -78,7 +78,8 @@ def _state(state: Any) -> str | None:
     text = write_json(masked, default=str)
     if len(text) > STATE_MOST:
         text = orjson.dumps({"truncated": True, "begins": text[:STATE_MOST].decode(errors="ignore")})
-    return text.replace(b"\\u0000", b"").decode()
+    parts = text.split(b"\\\\")  # a backslash of a text: what follows it is no escape
+    return b"\\\\".join(part.replace(b"\\u0000", b"") for part in parts).decode()
 
 
 # ---- the chain

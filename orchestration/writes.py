@@ -27,7 +27,7 @@ INSERT INTO orchestration_step (run_id, name, tenant_id, position, node_id, type
 SELECT x.run_id, x.name, r.tenant_id, x.position, x.node_id, x.type, x.status, x.input, x.output, x.error, x.tries,
     to_timestamp(x.retry_at), to_timestamp(x.started_at), to_timestamp(x.finished_at)
 FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, name text, position int, node_id text, type text,
-    status text, input jsonb, output jsonb, error jsonb, tries int, retry_at float8, started_at float8,
+    status text, input jsonb, output json, error jsonb, tries int, retry_at float8, started_at float8,
     finished_at float8)
 {_HELD}
 """
@@ -145,7 +145,7 @@ SET status = x.status, result = x.result, failure_reason = x.failure_reason, own
     due_at = CASE WHEN x.final THEN NULL WHEN r.cancel_requested OR (r.poked AND x.status <> 'paused') THEN now()
         ELSE to_timestamp(x.due_at) END,
     poked = false
-FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, status text, result jsonb, failure_reason text,
+FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, status text, result json, failure_reason text,
     final boolean, due_at float8)
 WHERE {_OURS}
 """

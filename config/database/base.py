@@ -17,6 +17,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
 from psycopg import pq
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
+from psycopg.types.string import TextLoader
 
 from config.database import pipeline, roles
 from config.database.cursor import RoleCursor
@@ -63,6 +64,7 @@ class DatabaseWrapper(PostgreSQL):
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection:
         """A connection on which nothing is prepared yet."""
         made: psycopg.Connection = super().get_new_connection(conn_params)
+        made.adapters.register_loader("json", TextLoader)  # JSONField reads the text, as Django has it for jsonb
         self.transformer, self.prepared = Transformer.from_context(made), {}
         self.waiting, self.beginning, self.own_session = [], False, False
         return made

@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
 from accounts.tenancy import TenantModel
+from config.database.ordered_json import OrderedJSONField
 
 
 class Status(models.TextChoices):
@@ -52,7 +53,7 @@ class Run(TenantModel):
     subject_version = models.PositiveIntegerField(null=True, help_text="The version of it that this run is pinned to.")
     mode = models.CharField(max_length=8, choices=Mode, default=Mode.AUTO, db_default=Mode.AUTO)
     input = models.JSONField(default=dict)
-    result = models.JSONField(null=True)
+    result = OrderedJSONField(null=True)
     status = models.CharField(max_length=16, choices=Status, default=Status.PENDING, db_default=Status.PENDING)
     failure_reason = models.CharField(max_length=32, blank=True, default="", db_default="")
 
@@ -171,7 +172,7 @@ class Step(TenantModel):
     type = models.CharField(max_length=32)
     status = models.CharField(max_length=16, choices=StepStatus)
     input = models.JSONField(null=True)
-    output = models.JSONField(null=True)
+    output = OrderedJSONField(null=True)
     error = models.JSONField(null=True, help_text="{error, error_type}")
     tries = models.PositiveSmallIntegerField(default=1)
     retry_at = models.DateTimeField(null=True)

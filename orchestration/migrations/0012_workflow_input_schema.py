@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestration", "0010_list_indexes"),
+        ("orchestration", "0011_ordered_answers"),
     ]
 
     operations = [
