@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import orjson
 from django.conf import settings
 
 from accounts.models import Membership
@@ -19,7 +18,7 @@ from governance.budgets import MICRO_PER_CENT
 from governance.policies import Decision, Ruleset, decide, kept, rules_of
 from orchestration import writes
 from orchestration.approvals import Question, call_digest
-from orchestration.fragments import fragment
+from orchestration.fragments import fragment, recordable
 
 if TYPE_CHECKING:
     from orchestration.claims import RunInfo
@@ -94,7 +93,7 @@ def _modify(run: "Run", modified: dict[str, Any]) -> None:
 def decision_values(tenant_id: str, run_id: UUID | None, decision: Decision) -> list[Any]:
     """The values of DECIDED."""
     row = decision.row() | {"tenant_id": tenant_id, "run_id": run_id, "step": ""}
-    return [orjson.dumps(row[name], default=str).decode() if name in JSON_COLUMNS else row[name] for name in COLUMNS]
+    return [recordable(row[name]).decode() if name in JSON_COLUMNS else row[name] for name in COLUMNS]
 
 
 def note_start(ctx: "RunContext") -> None:

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.db.models import Count, Q, QuerySet
 
 from agents.code_tasks.program import KIND, PREFIX, REPORT
 from agents.function_calls import parse_arguments
 from config.errors import Invalid
 from config.fields import iso
-from orchestration.models import FINAL, Run, RunEvent, Status, Step
+from config.foreign_json import write_json
+from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent, Status, Step
 
 STATES = ("pending", "running", "completed", "failed", "cancelled")
 TOLD = ("run_started", "tool_started", "tool_call", "run_completed", "run_failed", "run_cancelled")
@@ -48,7 +48,7 @@ def counts(rows: QuerySet[Run]) -> dict[str, int]:
 
 def tasks_of(tenant_id: str) -> QuerySet[Run]:
     """The tenant's tasks, newest first."""
-    return Run.objects.for_tenant(tenant_id).filter(kind=KIND).order_by("-id")
+    return Run.objects.for_tenant(tenant_id).filter(kind=KIND).order_by(*NEWEST_FIRST)
 
 
 def told(runs: list[Run], most: int | None = None) -> list[dict[str, Any]]:
@@ -151,7 +151,7 @@ def _action(step: dict[str, Any], most: int | None) -> dict[str, Any]:
     """A tool call as the contract writes it: its result is a text, anything else as JSON."""
     failed = step["error"] is not None
     output = f"Error: {step['error']['error']}" if failed else step["output"]
-    text = output if isinstance(output, str) else orjson.dumps(output).decode()
+    text = output if isinstance(output, str) else write_json(output).decode()
     took = step["finished_at"] and round((step["finished_at"] - step["started_at"]).total_seconds() * 1000)
     return {
         "tool": step["node_id"],

@@ -216,7 +216,7 @@ OBJECTS = st.dictionaries(st.sampled_from("xyz"), PARTS, max_size=3)
 
 
 @given(properties=OBJECTS, arguments=st.dictionaries(st.sampled_from("xyzw"), VALUES, max_size=4))
-@settings(max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_handler_event_and_policies_see_one_input(properties: dict[str, Any], arguments: dict[str, Any]) -> None:
     inputs: list[Any] = []
 

@@ -1,4 +1,4 @@
-"""One reading of an answer's text, whatever a model puts around its JSON or SQL, and all who read answers by it."""
+"""What tools answer is read once, whichever way it comes; what a run uses at once is what its record gives back."""
 
 import json
 from dataclasses import replace
@@ -6,193 +6,173 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agents.agent_runs import output
-from agents.answer_text import answer_json, answer_sql, answer_text
-from agents.loop import Turn
-from agents.nodes import result
-from orchestration.models import Status
-from tests.agents.context import MemoryContext
-from tests.agents.test_ask_models import agent, run
-from tests.agents.test_run_nodes import new_agent, node
-from tests.agents.test_run_nodes import run as run_flow
-from tests.factories import make_user, token_of
-from tests.front import Front
-from tests.model_replies import message
+from agents import sandbox
+from agents.errors import ToolExecutionError
+from agents.handlers.code import run_code
+from agents.models import Tool
+from agents.tools.registry import BUILT_IN
+from orchestration.engine import send_event
+from orchestration.models import RunEvent, Step
+from tests.agents.far_end import FarEnd
+from tests.agents.test_call_tool import call, http_tool
+from tests.agents.test_run_nodes import new_agent, node, run
+from tests.factories import make_workflow
 from tests.model_server import ModelServer
-from tests.orchestration.running import ended, start
-from tests.strict_provider import faults
+from tests.orchestration.running import EngineThread, ended, reached, start
 
 if TYPE_CHECKING:
     from accounts.models import Tenant
 
-ANSWER = {"a": 1}
-FORMS = {
-    "bare": '{"a": 1}',
-    "blanks around": ' \n{"a": 1}\n ',
-    "think": '<think>Is it {"a": 0}? Let me see [1].</think>\n\n{"a": 1}',
-    "two thoughts": '<think>one</think>\n<THINKING>{"a": 0}</THINKING>{"a": 1}',
-    "thought in brackets": '[THINK]hmm[/THINK]\n{"a": 1}',
-    "thought without a beginning": 'The user wants {"a": 0}.\n</think>\n\n{"a": 1}',
-    "thought and fence": '<think>```json\n{"a": 0}\n```</think>\n```json\n{"a": 1}\n```',
-    "fence": '```json\n{"a": 1}\n```',
-    "JSON fence": '```JSON\n{"a": 1}\n```',
-    "fence without a language": '```\n{"a": 1}\n```',
-    "fence of another language": '```javascript\n{"a": 1}\n```',
-    "fence on one line": '```json {"a": 1}```',
-    "fence with nothing between": '```{"a": 1}```',
-    "tilde fence": '~~~json5\n{"a": 1}\n~~~',
-    "long fence": '````json\n{"a": 1}\n````',
-    "fence with CRLF": '```json\r\n{"a": 1}\r\n```\r\n',
-    "fence that is not closed": '```json\n{"a": 1}\n',
-    "prose": 'Here is the JSON:\n\n```json\n{"a": 1}\n```\n\nI hope it helps!',
-    "fence in a list": '1. The answer:\n   ```json\n   {"a": 1}\n   ```',
-    "two fences": '```bash\nls\n```\nprints\n```json\n{"a": 1}\n```',
-    "BOM": '\ufeff{"a": 1}',
-    "BOM in a fence": '\u200b\ufeff```json\n\ufeff{"a": 1}\n```',
-}
-EACH_FORM = pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
-NONE = {
-    "prose": "The answer is 1.",
-    "nothing": "",
-    "a thought without an end": '<think>Is it {"a": 0}?\n```json\n{"a": 0}\n```',
-    "JSON in prose without a fence": 'It is {"a": 1}, I think.',
-    "half of it": '{"a": 1',
-    "half of it in a fence": '```json\n{"a": 1\n```',
-}
-SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+DIGITS = "123456789012345678901234567890"
+ODD = rf'{{"n": {DIGITS}, "half": "x \ud83d y", "nul": "a\u0000b", "nan": NaN, "far": 1e999, "e": 2.5e16, "z": -0.0}}'
+CLEAN = {"n": DIGITS, "half": "x � y", "nul": "a�b", "nan": None, "far": None, "e": 25 * 10**15, "z": 0.0}
 
 
-@EACH_FORM
-def test_json_is_found(text: str) -> None:
-    assert answer_json(text) == ANSWER
+def answering(far_end: FarEnd, body: str | bytes, kind: str = "application/json") -> None:
+    """Let the server answer so."""
+    raw = body if isinstance(body, bytes) else body.encode()
+    far_end.answer = lambda _: (200, {"content-type": kind}, raw)
 
 
-@pytest.mark.parametrize("text", NONE.values(), ids=NONE)
-def test_what_is_no_json_is_not_taken_for_it(text: str) -> None:
-    with pytest.raises(ValueError, match="not JSON"):
-        answer_json(text)
+def saved_tool(acme: "Tenant", url: str, **more: Any) -> str:
+    """The id of a stored http tool."""
+    fields: dict[str, Any] = {"key": "my.tool", "name": "T", "handler_type": "http", "handler_config": {"url": url}}
+    return Tool.all_tenants.create(tenant=acme, input_schema={"type": "object"}, **fields | more).key
 
 
+def test_an_http_tool_reads_what_is_hard_to_keep(far_end: FarEnd) -> None:
+    answering(far_end, ODD)
+    assert call(http_tool(far_end.url), {}) == CLEAN
+
+
+def test_http_request_reads_it_too_and_its_headers(far_end: FarEnd) -> None:
+    far_end.answer = lambda _: (404, {"content-type": "text/json", "x-city": "São"}, ODD.encode())
+    answer = call(BUILT_IN["http.request"], {"url": far_end.url})
+    assert (answer["body"], answer["headers"]["x-city"]) == (CLEAN, "São")
+
+
+@pytest.mark.parametrize("levels", [101, 300, 5000])
+def test_what_is_nested_too_deep_is_its_text(far_end: FarEnd, levels: int) -> None:
+    body = '{"v":' + "[" * levels + "]" * levels + "}"
+    answering(far_end, body)
+    assert call(http_tool(far_end.url), {}) == {"text": body}
+    assert call(BUILT_IN["http.request"], {"url": far_end.url})["body"] == {"text": body}
+
+
+def test_answers_are_read_in_their_charset(far_end: FarEnd) -> None:
+    answering(far_end, '{"v": "São"}'.encode("latin-1"), "application/json; charset=ISO-8859-1")
+    assert call(http_tool(far_end.url), {}) == {"v": "São"}
+    answering(far_end, "São".encode("latin-1"), 'text/plain; charset="iso-8859-1"')
+    assert call(http_tool(far_end.url), {}) == {"text": "São"}
+
+
+def test_the_reason_of_an_error_is_read_in_its_charset(far_end: FarEnd) -> None:
+    kind = {"content-type": "text/plain; charset=iso-8859-1"}
+    far_end.answer = lambda _: (400, kind, "Não há quartos".encode("latin-1"))
+    with pytest.raises(ToolExecutionError, match="answered 400: Não há quartos"):
+        call(http_tool(far_end.url), {})
+
+
+def test_numbers_beyond_64_bits_are_sent_with_each_digit(far_end: FarEnd) -> None:
+    call(http_tool(far_end.url), {"n": int(DIGITS)})
+    call(http_tool(far_end.url, "GET"), {"n": int(DIGITS)})
+    assert far_end.hits[0].body == f'{{"n":{DIGITS}}}'.encode() and far_end.hits[1].path.endswith(f"n={DIGITS}")
+
+
+@pytest.mark.skipif(bool(sandbox.unavailable()), reason="no sandbox here")
 @pytest.mark.parametrize(
-    "value", [{"code": "```py\nx\n```"}, {"html": "<think>x</think>"}, {"text": "a</think>\nb"}, {"md": "~~~\nx\n~~~"}]
-)
-def test_marks_inside_of_values_are_a_part_of_them(value: Any) -> None:
-    text = json.dumps(value)
-    fenced = f"See:\n```json\n{text}\n```\nand\n```\nmore\n```"
-    assert answer_json(text) == answer_json(f"<think>hmm</think>{text}") == answer_json(fenced) == value
-
-
-def test_values_are_such_as_can_be_recorded() -> None:
-    text = '{"n": 123456789012345678901234567890, "x": NaN, "s": "\\ud83d\\u0000"}'
-    assert answer_json(text) == {"n": "123456789012345678901234567890", "x": None, "s": "\ufffd\ufffd"}
-
-
-@pytest.mark.parametrize(
-    "text", ["```" * 9_000, "```json\n" * 9_000, "<think>" * 9_000, "</think>\n" * 9_000, "`" * 50_000]
-)
-def test_hostile_answers_are_read_to_their_end(text: str) -> None:
-    with pytest.raises(ValueError, match="not JSON"):
-        answer_json(text)
-    assert answer_sql(text) is not None
-
-
-@EACH_FORM
-def test_all_who_want_json_read_it(text: str) -> None:
-    assert result(Turn(text, "stop")) == ANSWER  # a workflow's node
-    assert output(text) == {"result": text, "data": ANSWER}  # a team's member, a job
-
-
-@EACH_FORM
-def test_an_answer_of_a_schema_is_taken_at_once(gateway: ModelServer, text: str) -> None:
-    gateway.requests.clear()
-    mark = gateway.play(message(text), message("no second chance"))
-    turn = run(MemoryContext(), replace(agent(), output_schema=SCHEMA), mark)
-    assert answer_json(turn.text) == ANSWER and len(gateway.requests) == 1
-
-
-@pytest.mark.parametrize("empty", ["", None, " \n"])
-def test_an_empty_answer_of_a_schema_is_asked_for_again_by_a_valid_request(gateway: ModelServer, empty: Any) -> None:
-    gateway.requests.clear()
-    mark = gateway.play(message(empty), message('{"a": 1}'))
-    assert run(MemoryContext(), replace(agent(), output_schema=SCHEMA), f"{mark} go").text == '{"a": 1}'
-    assert [faults(request) for request in gateway.requests] == [[], []]
-    assert "not valid JSON" in gateway.requests[1]["messages"][-1]["content"]
-
-
-ROWS = [{"n": 1}, {"n": 2}]
-STATEMENT = "SELECT count(*) AS n FROM t"
-
-
-@pytest.mark.parametrize(
-    "text",
+    "expression,output",
     [
-        "{}",
-        "```postgresql\n{}\n```",
-        "```SQL\n{}\n```",
-        "```\n{}\n```",
-        "```sql {}```",
-        "Here is the query:\n```sql\n{}\n```\nIt counts.",
-        "<think>SELECT 2?</think>\n{}",
-        "<think>```sql\nSELECT 2\n```</think>\n```sql\n{}\n```",
-        "\ufeff{}",
-        "```sql\n{}",
-        "```\n{}\n```\nwhich gives\n```text\n2\n```",
-        "First:\n```sql\nSELECT 2\n```\nNo, better:\n```sql\n{}\n```",
+        ("10**30", {"value": "1" + "0" * 30}),
+        ("{'a': float('nan'), 'b': float('-inf'), 1: 2, None: 3}", {"a": None, "b": None, "1": 2, "null": 3}),
+        ("'half \\ud83d and \\x00'", {"value": "half � and �"}),
+        ("[{1}, (2,), b'ol\\xc3\\xa1']", [[1], [2], "olá"]),
+        ("__import__('decimal').Decimal('1.10')", {"value": "1.10"}),
+        ("__import__('datetime').date(2024, 6, 1)", {"value": "2024-06-01"}),
+        ("eval('[' * 90 + ']' * 90)", json.loads("[" * 90 + "]" * 90)),
+        ("__import__('functools').reduce(lambda v, _: [v], range(300), 1)", {"text": "[" * 300 + "1" + "]" * 300}),
     ],
 )
-def test_sql_is_found(text: str) -> None:
-    assert answer_sql(text.format(STATEMENT)) == STATEMENT
+def test_code_may_answer_what_is_hard_to_keep(expression: str, output: Any) -> None:
+    code = {"code": f"def run(input):\n    return {expression}"}
+    assert call(replace(http_tool("", handler_config=code), handler=run_code), {}) == output
 
 
-@pytest.mark.parametrize(
-    "text", ["SELECT '```' AS x", "SELECT '</think>' AS x", "SELECT '<think>' AS x", "DROP TABLE t"]
-)
-def test_marks_inside_of_a_statement_are_a_part_of_it(text: str) -> None:
-    assert answer_sql(text) == answer_sql(f"```sql\n{text}\n```") == text
+@pytest.mark.skipif(bool(sandbox.unavailable()), reason="no sandbox here")
+def test_code_that_answers_what_json_does_not_have_says_so() -> None:
+    code = {"code": "def run(input):\n    return object()"}
+    with pytest.raises(ToolExecutionError, match="type object, which JSON does not have"):
+        call(replace(http_tool("", handler_config=code), handler=run_code), {})
 
 
-def test_a_thought_alone_is_no_answer() -> None:
-    assert answer_text("<think>hmm") == answer_text("<think>hmm</think>") == ""
-    assert answer_text("<think>1 or 2?</think> 2") == "2" and answer_text("a <think> b") == "a <think> b"
+# ---- in runs
 
 
-@pytest.mark.usefixtures("engine")
-def test_routers_and_judges_answer_after_their_thoughts(gateway: ModelServer, acme: "Tenant") -> None:
-    agent = new_agent(acme, gateway.play(message("<think>right? or 3 left turns?</think>\nleft")))
-    routes = [{"id": "right", "target_node": "r"}, {"id": "left", "target_node": "l"}]
-    pick = node("router", "pick", router_agent_id=agent, routes=routes)
-    done = run_flow(acme, pick, node("static", "r", output="r"), node("static", "l", output="l"), edges=[])
-    assert (done.status, done.result) == (Status.COMPLETED, "l")
+@pytest.fixture
+def odd(acme: "Tenant", far_end: FarEnd) -> str:
+    """The id of a tool that answers ODD."""
+    answering(far_end, ODD)
+    return saved_tool(acme, far_end.url)
 
 
-@pytest.mark.usefixtures("engine")
-def test_a_condition_is_judged_by_the_number_after_the_thoughts(gateway: ModelServer, acme: "Tenant") -> None:
-    mark = gateway.play(message("<think>Is it 1? 2?</think>0"))
-    edges = [{"from": "a", "to": "yes", "condition": "it is a question"}, {"from": "a", "to": "no"}]
-    nodes = [node("static", "a", output=f"x {mark}"), node("static", "yes", output=1), node("static", "no", output=0)]
-    done = run_flow(acme, *nodes, edges=edges)
-    assert (done.status, done.result) == (Status.COMPLETED, 0)
+def test_a_run_goes_on_with_what_its_record_gives_back(acme: "Tenant", engine: EngineThread, odd: str) -> None:
+    text = "$steps.a.n|$steps.a.half|$steps.a.nul|$steps.a.nan|$steps.a.e|$steps.a.z"
+    flow = make_workflow(
+        acme,
+        node("tool", tool_id=odd),
+        node("transform", "before", output={"text": text, "all": "$steps.a"}),
+        node("wait", "pause", event="go"),
+        node("transform", "after", output={"before": "$steps.before", "now": {"text": text, "all": "$steps.a"}}),
+    )
+    begun = reached(start(acme, "workflow", {}, subject_id=str(flow.pk), subject_version=flow.revision), "running")
+    send_event(begun.pk, acme.id, "go", None)
+    result = ended(begun).result
+    assert result["before"] == result["now"] == {"text": f"{DIGITS}|x � y|a�b||{25 * 10**15}|0.0", "all": CLEAN}
 
 
-@pytest.mark.usefixtures("engine")
-@pytest.mark.parametrize("form", ["think", "JSON fence", "prose", "BOM"])
-def test_nodes_and_jobs_give_the_same_object(gateway: ModelServer, acme: "Tenant", form: str) -> None:
-    agent = new_agent(acme, gateway.play(message(FORMS[form])))
-    assert run_flow(acme, node("agent", "x", agent_id=agent)).result == ANSWER
-    job = ended(start(acme, "agent_job", {"message": "go"}, subject_id=agent))
-    assert job.result["data"] == ANSWER, job.result
+def test_a_child_run_and_the_memory_take_it(acme: "Tenant", engine: EngineThread, odd: str) -> None:
+    child = make_workflow(acme, node("transform", "x", output={"in": "$input.all"}))
+    memory = {
+        "owner_type": "tenant",
+        "type": "long_term",
+        "content": "note $steps.a end",
+        "metadata": {"m": "$steps.a"},
+    }
+    done = run(
+        acme,
+        node("tool", tool_id=odd),
+        node("subworkflow", "b", workflow_id=str(child.pk), input={"all": "$steps.a"}),
+        node("tool", "c", tool_id="memory.store", input=memory),
+        node("transform", "end", output="$steps.b"),
+        mode="auto",
+    )
+    assert (done.status, done.result) == ("completed", {"in": CLEAN}), done.result
 
 
-@pytest.mark.usefixtures("engine")
-@pytest.mark.parametrize(
-    "form", ["{}", "```postgresql\n{}\n```", "So:\n```sql\n{};\n```\nIt counts.", "<think>SELECT 2?</think>{}"]
-)
-def test_the_data_store_is_asked_with_the_statement(
-    front: Front, gateway: ModelServer, acme: "Tenant", form: str
+def test_a_map_a_condition_and_another_tool_take_it(acme: "Tenant", engine: EngineThread, odd: str) -> None:
+    condition = f"output.n == {DIGITS} and output.nan == null and output.half == 'x � y'"
+    send = {"tool_id": odd, "input": {"n": "$steps.a.n", "all": "$steps.a"}}
+    done = run(
+        acme,
+        node("tool", tool_id=odd),
+        node("map", "each", items=["$steps.a"], node={"type": "tool", "config": send}),
+        node("static", "no", output="no"),
+        edges=[{"from": "a", "to": "each", "condition": condition}, {"from": "a", "to": "no"}],
+    )
+    assert (done.status, done.result) == ("completed", [CLEAN])
+
+
+@pytest.mark.parametrize("effects", [[], ["order"]])
+def test_an_agent_calls_once_and_reads_the_answer(
+    acme: "Tenant", gateway: ModelServer, engine: EngineThread, far_end: FarEnd, effects: list[str]
 ) -> None:
-    token = token_of(make_user(acme, "developer"))
-    made = front.post("/api/v1/data/tables", token, {"name": "rooms", "rows": ROWS, "mode": "replace"})
-    assert made.status_code in (200, 201), made.text
-    mark = gateway.play(message(form.format("SELECT count(*) AS n FROM rooms")))
-    answer = front.post("/api/v1/tools/natural_language_db_read/execute", token, {"query": f"{mark} how many?"})
-    assert answer.json()["output_data"]["results"] == [{"n": 2}], answer.text
+    answering(far_end, ODD)
+    tool = saved_tool(acme, far_end.url, side_effects=effects)
+    agent = new_agent(acme, '<<call: my_tool {"q": "x"}>> <<say: Ordered.>>', allowed_tools=[tool])
+    done = run(acme, node("agent", agent_id=agent, prompt="go"), mode="auto")
+    assert done.result["text"] == "Ordered." and len(far_end.hits) == 1
+    (message,) = [m for m in gateway.requests[-1]["messages"] if m["role"] == "tool"]
+    assert DIGITS in message["content"] and "x � y" in message["content"]
+    (event,) = RunEvent.all_tenants.filter(run=done, kind="tool_call")
+    assert "error" not in event.payload and event.payload["output"] == CLEAN
+    assert CLEAN in list(Step.all_tenants.filter(run=done, type="tool").values_list("output", flat=True))
