@@ -79,9 +79,10 @@ def clean_text(text: str) -> str:
 
 def write_json(value: Any, sort_keys: bool = False, default: Callable[[Any], Any] | None = None) -> bytes:
     """The value's JSON; whole numbers of any size keep their digits."""
+    option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_SORT_KEYS if sort_keys else 0)
     try:
-        return orjson.dumps(value, default=default, option=orjson.OPT_SORT_KEYS if sort_keys else None)
-    except TypeError:  # also a number beyond 64 bits, half a character, a key that is no text
+        return orjson.dumps(value, default=default, option=option)
+    except TypeError:  # also a number beyond 64 bits, half a character, deep nesting
         text = json.dumps(value, default=default, sort_keys=sort_keys, ensure_ascii=False, separators=(",", ":"))
         return clean_text(text).encode()
 

@@ -73,7 +73,10 @@ def test_a_wrong_manifest_is_refused_by_its_field(api: "APIClient", tenant: "Ten
     assert not App.all_tenants.exists()
 
 
-TRIGGER = {"context": {"a": {"b": 1}, "only": "c"}, "event": {"a": 2, "list": [{"x": 3}]}}
+TRIGGER = {
+    "context": {"a": {"b": 1}, "only": "c"},
+    "event": {"a": 2, "list": [{"x": 3}], "First name": "Ana", "último": 9},
+}
 
 
 @pytest.mark.parametrize(
@@ -86,6 +89,14 @@ TRIGGER = {"context": {"a": {"b": 1}, "only": "c"}, "event": {"a": 2, "list": [{
         ("$event", {"k": TRIGGER["event"]}),
         ("$context.none", {}),
         ("$contexts.a", {"k": "$contexts.a"}),
+        ("$event.a-$context.a.b.csv", {"k": "2-1.csv"}),
+        ("$event.only/$event.nowhere.", {"k": "c/."}),
+        ("$event.First name", {"k": "Ana"}),
+        ('$event["First name"]', {"k": "Ana"}),
+        ("$event.a of $steps.x", {"k": "2 of $steps.x"}),
+        ("at $event.a", {"k": "at $event.a"}),
+        ("$$event.a", {"k": "$$event.a"}),
+        ("$event.último", {"k": 9}),
         ("$5", {"k": "$5"}),
         (7, {"k": 7}),
         ({"deep": "$context.a"}, {"k": {"deep": "$context.a"}}),
