@@ -11,8 +11,8 @@ from agents.function_calls import FunctionCall, parse_arguments
 from agents.messages import MAX_NAME, function_name
 from agents.tools.calls import call_tool
 from agents.tools.registry import ToolCall, ToolSpec
-from agents.tools.schema import checked
 from config.errors import DomainError, Invalid, ToolNotFound
+from config.json_schema import checked
 from orchestration.retry import ONCE, Retry, StepFailed, describe
 
 if TYPE_CHECKING:

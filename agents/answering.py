@@ -4,7 +4,7 @@ from typing import Any
 
 from agents.answer_text import answer_json
 from agents.messages import assistant, user
-from agents.tools.schema import errors_of
+from config.json_schema import errors_of
 
 WRONG_MOST = 10
 

@@ -2,7 +2,6 @@
 
 import logging
 import re
-from typing import Any
 
 import aiohttp
 
@@ -13,12 +12,17 @@ from agents.excerpts import summary
 log = logging.getLogger(__name__)
 WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})
 MAX_REASON = 500  # characters of a provider's error
-PREFIX = re.compile(
-    r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout): (?:litellm\.)?(?:\w+(?:Error|Exception): )*(?:\w+Exception - )?"
-)
+PREFIX = re.compile(r"^(?:(?:litellm\.)?\w+(?:Error|Exception|Timeout)(?::| -)\s+)+|\blitellm\.\w+:\s*")
 SSL_OBJECT = re.compile(r" ssl:<[^>]*>")
-INNER_LIFE = re.compile(r"Traceback \(most recent|site-packages|\bFile \"[^\"]+\", line \d|\bline \d+, in \w+")
+# What Python and its libraries say of their own code, which no user can act upon.
+INNER_LIFE = re.compile(
+    r"Traceback \(most recent|site-packages|\bFile \"[^\"]+\", line \d|\bline \d+, in \w+"
+    r"|'\w+' object |can only concatenate|recursion depth|validation errors? for|indices must be|keyword argument"
+    r"|Unable to get json response",
+    re.IGNORECASE,
+)
 UNREADABLE = "its answer cannot be read"
+NO_REASON = "its server failed, and gives no reason that is fit to be shown"
 
 
 class HTTPFailure(Exception):
@@ -39,17 +43,17 @@ def failure_of(fault: Exception, model: str, provider: str) -> Exception:
         return failure(model, provider, fault.status, fault.message)
     if isinstance(fault, aiohttp.ClientError | OSError) and not hasattr(fault, "status_code"):
         return ModelUnavailable(f"The connection to the model {model} failed: {type(fault).__name__}.")
+    fault = getattr(fault, "original_exception", None) or fault  # what LiteLLM wraps that breaks in a stream
     status = getattr(fault, "status_code", None)
-    return failure(
-        model, provider, status if isinstance(status, int) else None, _reason(fault, status), _retry_after_s(fault)
-    )
+    status = status if isinstance(status, int) and not 200 <= status < 300 else None
+    return failure(model, provider, status, _reason(fault), _retry_after_s(fault))
 
 
 def failure(
     model: str, provider: str, status: int | None, reason: str, retry_after_s: float | None = None
 ) -> Exception:
     """ModelUnavailable where the provider may answer another time, else AgentExecutionError."""
-    reason = readable(reason)
+    reason = readable(reason, UNREADABLE if status is None else NO_REASON)
     if status is None or status >= 500 or status in WORTH_ANOTHER_TRY:
         return ModelUnavailable(f"The model {model} is not available: {reason}", retry_after_s)
     return AgentExecutionError(
@@ -60,18 +64,15 @@ def failure(
     )
 
 
-def readable(reason: str) -> str:
-    """The provider's sentence, short and with its secrets masked; what stems from a library's inside is left out."""
+def readable(reason: str, otherwise: str) -> str:
+    """The provider's sentence, short and with its secrets masked; `otherwise` for what a library says of its inside."""
     reason = SSL_OBJECT.sub("", PREFIX.sub("", reason))
-    found = INNER_LIFE.search(reason)
-    if found:
-        reason = UNREADABLE
-    return summary(reason, MAX_REASON)
+    return summary(otherwise if INNER_LIFE.search(reason) else reason, MAX_REASON)
 
 
-def _reason(fault: Exception, status: Any) -> str:
+def _reason(fault: Exception) -> str:
     """What the fault says; nothing of one that is no provider's but of the code that reads its answers."""
-    if isinstance(status, int) or hasattr(fault, "llm_provider"):
+    if hasattr(fault, "status_code") or hasattr(fault, "llm_provider"):
         return str(fault)
     log.warning("the code that reads a model's answer failed", exc_info=fault)
     return f"{UNREADABLE} ({type(fault).__name__})"

@@ -12,8 +12,8 @@ from agents.serving import close, preload
 from agents.tools.calls import call_tool
 from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall
-from agents.tools.schema import schema_problems
 from config.errors import AgentNotFound, ToolNotFound
+from config.json_schema import schema_problems
 from orchestration.programs import CLOSE, PRELOAD, NodeCall, answers_questions, node
 
 if TYPE_CHECKING:

@@ -362,6 +362,7 @@ PROVIDER_KEYS = {  # environment keys, the last in the lookup order of RULINGS Â
         "openrouter": "OPENROUTER_API_KEY",
     }.items()
 }
+OFFLINE_WORDS_PER_S = env_float("OFFLINE_WORDS_PER_S", 25.0)  # how fast the built-in model speaks; 0 = at once
 OFFLINE_MODEL_ALLOWED = EMBEDDED  # with no gateway and no key the embedded mode answers with the built-in model
 
 LOGGING = {

@@ -15,6 +15,7 @@ from orchestration.approvals import Question
 from orchestration.context import RunContext
 from orchestration.definition import templates
 from orchestration.definition.graph import Node
+from orchestration.definition.inputs import Schema, fitted_input
 from orchestration.models import Workflow
 from orchestration.programs import NODES, NodeCall, NodeKind, node
 from orchestration.retry import ONCE, Retry, StepFailed
@@ -85,6 +86,11 @@ async def run_child(ctx: RunContext, call: NodeCall) -> Any:
     if revision is None:
         raise NodeFailed(f"The workflow {workflow_id} does not exist any more.")
     given = call.input if isinstance(call.input, dict) else {"input": call.input}
+    if f"{call.name}#child" not in ctx.run.recorded:
+        schema = await ctx.shared(
+            (tenant_id, "input schema", workflow_id), partial(input_schema_of, tenant_id, workflow_id)
+        )
+        given = fitted_input(schema, given, "input.")
     return await ctx.child(
         f"{call.name}#child",
         kind="workflow",
@@ -93,6 +99,12 @@ async def run_child(ctx: RunContext, call: NodeCall) -> Any:
         input=given,
         mode=ctx.run.mode,
     )
+
+
+def input_schema_of(tenant_id: str, workflow_id: str) -> Schema | None:
+    """The schema that the workflow's input must fit, if it has one."""
+    rows = Workflow.objects.for_tenant(tenant_id).filter(id=workflow_id)
+    return rows.values_list("input_schema", flat=True).first()
 
 
 async def run_node(ctx: RunContext, node: Node, call: NodeCall) -> Any:

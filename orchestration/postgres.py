@@ -16,6 +16,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import set_json_loads
 
 from accounts.tenancy import WORKER
+from config.database import roles
 from config.database.address import direct_parameters
 from config.database.session import SharedSession, require_own_session_async, require_own_sessions
 from orchestration.connection import EngineConnection
@@ -69,7 +70,11 @@ async def set_up(connection: AsyncConnection[Any]) -> None:
     if connection.info.server_version >= BOUNDS_TRANSACTIONS:
         wanted["transaction_timeout"] = int(settings.ENGINE_LEASE_S * 2000)
     said = "; ".join(f"SET {name} = '{value}'" for name, value in wanted.items())
-    await connection.execute(f"{said}; SET ROLE {WORKER}".encode(), prepare=False)
+    try:
+        await connection.execute(f"{said}; SET ROLE {WORKER}".encode(), prepare=False)
+    except psycopg.DatabaseError as fault:
+        refusal = roles.refusal(WORKER, connection.info.user, fault.sqlstate)
+        raise psycopg.OperationalError(str(refusal)) if refusal else fault from None
 
 
 def require_engine_database() -> None:

@@ -13,7 +13,7 @@ from agents.function_calls import parse_arguments
 from config.errors import Invalid
 from config.fields import iso
 from config.foreign_json import write_json
-from orchestration.models import FINAL, Run, RunEvent, Status, Step
+from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent, Status, Step
 
 STATES = ("pending", "running", "completed", "failed", "cancelled")
 TOLD = ("run_started", "tool_started", "tool_call", "run_completed", "run_failed", "run_cancelled")
@@ -48,7 +48,7 @@ def counts(rows: QuerySet[Run]) -> dict[str, int]:
 
 def tasks_of(tenant_id: str) -> QuerySet[Run]:
     """The tenant's tasks, newest first."""
-    return Run.objects.for_tenant(tenant_id).filter(kind=KIND).order_by("-id")
+    return Run.objects.for_tenant(tenant_id).filter(kind=KIND).order_by(*NEWEST_FIRST)
 
 
 def told(runs: list[Run], most: int | None = None) -> list[dict[str, Any]]:

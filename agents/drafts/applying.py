@@ -19,8 +19,8 @@ from agents.tools.calls import call_context, call_tool, handle
 from agents.tools.faults import with_tool_errors
 from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall, ToolSpec
-from agents.tools.schema import checked
 from config.errors import Conflict, Invalid
+from config.json_schema import checked
 from governance.policies import decide, rules_of
 from orchestration.effects import give_back, reclaim, settle_applied
 from orchestration.engine import Actor, denied, locked, start_run

@@ -8,7 +8,6 @@ from agents.models import Agent
 from agents.models.agent import KEY_MOST
 from agents.serializers.keys import KEY, TOOLS_MOST
 from agents.tools.lookup import find_tools
-from agents.tools.schema import schema_problems
 from config.fields import (
     BooleanField,
     CharField,
@@ -18,6 +17,7 @@ from config.fields import (
     RegexField,
     StrictModelSerializer,
 )
+from config.json_schema import schema_problems
 
 FALLBACKS_MOST = 5
 

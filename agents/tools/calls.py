@@ -18,9 +18,9 @@ from agents.ledger import once
 from agents.tools.faults import with_tool_errors
 from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall, ToolSpec
-from agents.tools.schema import checked
 from agents.tools.scopes import check_scope
 from config.errors import DomainError
+from config.json_schema import checked
 from governance.policies import PolicyDenied
 from orchestration import writes
 from orchestration.governing import Act, Permit, permit

@@ -39,7 +39,7 @@ from orchestration.delivering import shown
 from orchestration.engine import cancel_run
 from orchestration.idempotency import answer, asked_by, idempotency
 from orchestration.lookup import OneRun
-from orchestration.models import FINAL, Run, RunEvent, Status
+from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent, Status
 from orchestration.views.runs import actor_of, answer_or_wait
 from orchestration.webhooks import tenant_secret
 
@@ -125,7 +125,7 @@ class JobViewSet(mixins.ListModelMixin, OneRun):
 
     def get_queryset(self) -> QuerySet[Any]:
         """The tenant's runs of this kind, newest first."""
-        return super().get_queryset().filter(kind=KIND).order_by("-id")
+        return super().get_queryset().filter(kind=KIND).order_by(*NEWEST_FIRST)
 
     @extend_schema(responses=JobListShape(many=True), parameters=[JobQuery])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -13,10 +13,10 @@ from agents.serializers.tools import ToolExecutionSerializer, ToolSerializer
 from agents.tool_runs import KIND
 from agents.tools.lookup import find_tool
 from agents.tools.registry import BUILT_IN
-from agents.tools.schema import checked
 from agents.views.keyed import KeyedViewSet
 from config.api import body_object
 from config.errors import ScopeDenied, ToolNotFound
+from config.json_schema import checked
 from config.later import answer_later
 from orchestration.engine import start_run
 from orchestration.idempotency import answer, asked_by, idempotency

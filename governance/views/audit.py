@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from accounts.models import Role
 from config.api import TenantViewSet
 from config.foreign_json import write_json
-from config.paging import MOST, number
+from config.paging import MOST, number, page_of
 from governance.models import AuditEntry
 from governance.serializers.audit import AuditLogShape, AuditQuery, entry_json
 
@@ -44,8 +44,9 @@ class AuditViewSet(TenantViewSet):
         """A page of the log."""
         rows, limit = self._rows(), number(request, "limit", 100, 1, MOST)
         offset = number(request, "offset", 0, 0, 10**9)
-        told = [entry_json(entry) for entry in rows[offset : offset + limit]]
-        return Response({"logs": told, "total": rows.count(), "limit": limit, "offset": offset})
+        page, total = page_of(rows, offset, limit)
+        body = {"logs": [entry_json(entry) for entry in page], "total": total.value, "limit": limit, "offset": offset}
+        return Response(body | {"totalIsExact": total.is_exact})
 
     @extend_schema(
         operation_id="audit_export",

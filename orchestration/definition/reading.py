@@ -7,6 +7,7 @@ from uuid import UUID
 
 from orchestration import programs
 from orchestration.definition.graph import Edge, Graph, Node
+from orchestration.definition.inputs import check_input_schema
 from orchestration.definition.nodes import read_edge, read_node
 from orchestration.definition.problems import Place, Problems, shown
 from orchestration.definition.reference_checks import check_references
@@ -76,6 +77,7 @@ def read_graph(definition: Any, type: str = WorkflowType.GRAPH) -> Graph:
     """The definition's graph, checked by itself: shape, ids, edges, expressions, references, reachability."""
     problems = Problems()
     listed, edges = _parts(definition, problems)
+    check_input_schema(definition, problems)
     ids = _ids(listed, problems)
     problems.raise_if_any()  # without its ids nothing else can be judged
     chained = not edges and type == WorkflowType.LINEAR

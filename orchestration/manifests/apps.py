@@ -6,7 +6,7 @@ from typing import Any
 from config.errors import Invalid, NotFound
 from governance.conditions import MISSING, lookup, path_parts
 from orchestration.definition.references import Reference, split_text
-from orchestration.definition.saving import current_version
+from orchestration.definition.saving import CurrentVersion, current_version
 from orchestration.manifests.reading import app_fields
 from orchestration.models import App, Mode
 from orchestration.programs import NODES
@@ -64,9 +64,7 @@ def find_app(tenant_id: str, key: str) -> App:
 class Started:
     """What an action's call asks for: start_run's fields."""
 
-    workflow_id: str
-    revision: int
-    rules_stamp: str
+    current: CurrentVersion
     mode: str
     input: dict[str, Any]
     trigger: dict[str, Any]
@@ -82,10 +80,10 @@ def action_call(app: App, action_id: str, event: dict[str, Any], context: dict[s
     mode = context.get("mode") or flow["default_mode"]
     if not isinstance(mode, str) or mode not in Mode:
         raise Invalid({"context.mode": ["Must be draft or auto."]})
-    workflow_id, revision, stamp = current_version(app.tenant_id, flow["workflow_id"])
+    current = current_version(app.tenant_id, flow["workflow_id"])
     trigger = {"event": event, "context": context}
     mapping = action["input_mapping"]
-    return Started(workflow_id, revision, stamp, mode, mapped(mapping, trigger), trigger, _warnings(mapping, trigger))
+    return Started(current, mode, mapped(mapping, trigger), trigger, _warnings(mapping, trigger))
 
 
 def mapped(mapping: dict[str, Any], trigger: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,8 @@ class Status(models.TextChoices):
 
 
 FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+# The order of all lists of runs. By the id alone PostgreSQL might walk the primary key, past other tenants' rows.
+NEWEST_FIRST = ("-created_at", "-id")
 
 
 class Mode(models.TextChoices):
@@ -120,8 +122,13 @@ class Run(TenantModel):
         ]
         # run_queue and run_task_queue, by tenant and due_at less 30 s per level of priority, are in the migrations.
         indexes = [
-            models.Index(fields=["tenant", "id"], name="run_of_tenant"),
-            models.Index(fields=["subject_id", "id"], name="run_of_subject"),
+            models.Index(fields=["tenant", "created_at", "id"], name="run_of_tenant"),
+            models.Index(fields=["tenant", "subject_id", "created_at", "id"], name="run_of_subject"),
+            models.Index(fields=["tenant", "status", "created_at", "id"], name="run_of_status"),
+            # For the lists of jobs, tasks and executions; a workflow's run, the usual one, costs nothing here.
+            models.Index(
+                fields=["tenant", "kind", "created_at", "id"], name="run_of_kind", condition=~Q(kind="workflow")
+            ),
             models.Index(fields=["owner"], name="run_leased", condition=Q(owner__isnull=False)),
             models.Index(
                 fields=["tenant", "created_by"],

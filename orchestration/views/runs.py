@@ -21,7 +21,7 @@ from orchestration import engine, schemas
 from orchestration.deciding import Verdict, resume_run
 from orchestration.engine import Actor
 from orchestration.lookup import OneRun
-from orchestration.models import FINAL, Run, RunEvent
+from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent
 from orchestration.serializers import runs as shapes
 from orchestration.serializers.requests import EventRequest, ResumeRequest, RunQuery
 from orchestration.steps import steps_of
@@ -70,8 +70,8 @@ class RunViewSet(OneRun):
         return super().get_queryset().filter(~Q(kind="conversation") | Q(created_by=me))
 
     def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Newest first; ids are made in the order of time."""
-        return rows.order_by("-id")
+        """Newest first."""
+        return rows.order_by(*NEWEST_FIRST)
 
     def actor(self) -> Actor:
         """Who makes this call."""

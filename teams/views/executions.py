@@ -13,7 +13,7 @@ from config.api import ArrayPagination
 from config.errors import ExecutionNotFound, ExecutionOver, Forbidden, Invalid
 from orchestration.engine import cancel_run
 from orchestration.lookup import OneRun
-from orchestration.models import FINAL
+from orchestration.models import FINAL, NEWEST_FIRST
 from orchestration.views.runs import actor_of
 from teams.logs import LEVELS, entries
 from teams.models import KIND, TeamExecution
@@ -40,8 +40,8 @@ class ExecutionViewSet(OneRun):
         return super().get_queryset().filter(kind=KIND)
 
     def ordered(self, rows: Any) -> Any:
-        """Newest first; ids are made in the order of time."""
-        return rows.order_by("-id")
+        """Newest first."""
+        return rows.order_by(*NEWEST_FIRST)
 
     @extend_schema(responses=ExecutionShape(many=True), parameters=[OpenApiParameter("team_id", str)])
     def list(self, request: Request) -> Response:

@@ -123,6 +123,15 @@ def test_the_same_without_a_pooler(web: tuple[Tenant, Tenant]) -> None:
     check_roles(web)
 
 
+def test_rows_are_written_and_counted_without_a_transaction_too(pooled: tuple[Tenant, Tenant]) -> None:
+    settings.DATABASE_ROLE = WORKER
+    flows = Workflow.objects.for_tenant(pooled[0])
+    made = Tenant.objects.create(id="made-outside", name="%s")
+    assert flows.update(name="100 % sure") == 1
+    assert [flow.name for flow in flows] == ["100 % sure"]
+    assert (made.delete()[0], flows.count(), value(ALL)) == (1, 1, 2)
+
+
 def test_savepoints_and_failures_leave_the_role_as_it_was(pooled: tuple[Tenant, Tenant]) -> None:
     with request_scope():
         bind(pooled[1].pk)

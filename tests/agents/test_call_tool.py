@@ -12,8 +12,8 @@ from agents.errors import ToolExecutionError, ToolUnavailable
 from agents.handlers.http import call_url
 from agents.tools.calls import coerced, stage_or_handle
 from agents.tools.registry import BUILT_IN, ToolCall, ToolSpec
-from agents.tools.schema import checked, schema_problems
 from config.errors import Invalid
+from config.json_schema import checked, schema_problems
 from governance import outbound, vault
 from tests.agents.far_end import FarEnd
 
