@@ -19,6 +19,7 @@ from uuid import UUID
 
 import orjson
 
+LARGE = re.compile(r"-?[0-9]{16,5000}(\.[0-9]{1,5000})?")
 HALF = re.compile("[\ud800-\udfff\0]")  # half a character, or NUL
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1  # the whole numbers that orjson writes and reads as such
 MAX_DEPTH = 100  # levels of an answer as it enters
@@ -90,6 +91,11 @@ def write_json(value: Any, sort_keys: bool = False, default: Callable[[Any], Any
 def read_number(text: str) -> int | float | str | None:
     """The number that the text writes, as JSON's would be read."""
     return _whole(text) if text.lstrip("-").isdigit() else _fraction(text)
+
+
+def large_number(text: str) -> Decimal | None:
+    """The number that the text stands for, when it is one that is kept as text for its many digits."""
+    return Decimal(text) if LARGE.fullmatch(text) and read_number(text) == text else None
 
 
 def _whole(digits: str) -> int | str:
