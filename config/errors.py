@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
 import psycopg
 import redis
 from django import db
@@ -19,6 +18,7 @@ from rest_framework import exceptions as rest_errors
 
 from config.database.roles import WrongRole
 from config.facades import Problem, body_of
+from config.foreign_json import write_json
 from config.masking import cut, scrub
 
 log = logging.getLogger("regente.errors")
@@ -274,8 +274,7 @@ def respond(request: Any, problem: Problem, exc: BaseException | None = None, in
     problem.message = scrub(problem.message, inputs)
     problem.errors = _scrub_errors(problem.errors, inputs)
     status, body = body_of(problem, request)
-    text = orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)  # places in arrays are numbers
-    response = HttpResponse(text, status=status, content_type="application/json")
+    response = HttpResponse(write_json(body, default=str), status=status, content_type="application/json")
     if problem.retry_after is not None:
         response["Retry-After"] = str(problem.retry_after)
     response._has_been_logged = True  # here, or it needs no line: Django would write one for each

@@ -19,6 +19,7 @@ from uuid import UUID
 
 import orjson
 
+LARGE = re.compile(r"-?[0-9]{16,5000}(\.[0-9]{1,5000})?")
 HALF = re.compile("[\ud800-\udfff\0]")  # half a character, or NUL
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1  # the whole numbers that orjson writes and reads as such
 MAX_DEPTH = 100  # levels of an answer as it enters
@@ -79,9 +80,10 @@ def clean_text(text: str) -> str:
 
 def write_json(value: Any, sort_keys: bool = False, default: Callable[[Any], Any] | None = None) -> bytes:
     """The value's JSON; whole numbers of any size keep their digits."""
+    option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_SORT_KEYS if sort_keys else 0)
     try:
-        return orjson.dumps(value, default=default, option=orjson.OPT_SORT_KEYS if sort_keys else None)
-    except TypeError:  # also a number beyond 64 bits, half a character, a key that is no text
+        return orjson.dumps(value, default=default, option=option)
+    except TypeError:  # also a number beyond 64 bits, half a character, deep nesting
         text = json.dumps(value, default=default, sort_keys=sort_keys, ensure_ascii=False, separators=(",", ":"))
         return clean_text(text).encode()
 
@@ -89,6 +91,11 @@ def write_json(value: Any, sort_keys: bool = False, default: Callable[[Any], Any
 def read_number(text: str) -> int | float | str | None:
     """The number that the text writes, as JSON's would be read."""
     return _whole(text) if text.lstrip("-").isdigit() else _fraction(text)
+
+
+def large_number(text: str) -> Decimal | None:
+    """The number that the text stands for, when it is one that is kept as text for its many digits."""
+    return Decimal(text) if LARGE.fullmatch(text) and read_number(text) == text else None
 
 
 def _whole(digits: str) -> int | str:

@@ -121,7 +121,7 @@ def seal_all() -> int:
 def digest(before: str, entry: AuditEntry) -> str:
     """SHA-256 over the hash before and all that the entry says."""
     told = {name: getattr(entry, name) for name in ("pk", *COLUMNS)} | {"created_at": iso(entry.created_at)}
-    return hashlib.sha256(before.encode() + orjson.dumps(told, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
+    return hashlib.sha256(before.encode() + write_json(told, sort_keys=True, default=str)).hexdigest()
 
 
 @dataclass(frozen=True)

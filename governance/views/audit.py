@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -14,6 +13,7 @@ from rest_framework.response import Response
 
 from accounts.models import Role
 from config.api import TenantViewSet
+from config.foreign_json import write_json
 from config.paging import MOST, number, page_of
 from governance.models import AuditEntry
 from governance.serializers.audit import AuditLogShape, AuditQuery, entry_json
@@ -59,7 +59,7 @@ class AuditViewSet(TenantViewSet):
 
         def lines() -> Iterator[bytes]:
             for entry in reversed(self._rows()[:EXPORT_MOST]):
-                yield orjson.dumps(entry_json(entry)) + b"\n"
+                yield write_json(entry_json(entry)) + b"\n"
 
         response = HttpResponse(b"".join(lines()), content_type="application/x-ndjson")
         response["Content-Disposition"] = 'attachment; filename="audit.jsonl"'

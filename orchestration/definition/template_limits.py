@@ -140,7 +140,7 @@ def _rounded(value: float, digits: int = 0) -> float:
 
 
 @pass_context
-def reference(context: Any, base: list[str | int], rest: list[tuple[str | int, str]]) -> str:
+def reference(context: Any, base: list[Any], rest: list[tuple[str | int, str]]) -> str:
     """The text of a `$…` reference of a prompt; nothing when the path leads nowhere."""
     made: str = Reference("", tuple(base), tuple(rest)).value({base[0]: context.get(base[0])})
     return made

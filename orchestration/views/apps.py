@@ -89,5 +89,6 @@ class AppViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet
             **asked_by(request),
             **idempotency(request),
         )
-        told = {"run_id": str(run.id), "status": Status.PENDING, "workflow_id": run.subject_id}
-        return answer(told | {"app_id": app.key, "app_action_id": action_id}, created)
+        told: dict[str, Any] = {"run_id": str(run.id), "status": Status.PENDING, "workflow_id": run.subject_id}
+        told |= {"app_id": app.key, "app_action_id": action_id, "warnings": call.warnings}
+        return answer(told, created)
