@@ -78,6 +78,8 @@ class RunContext:
             if not trying_again.get():
                 raise failure(name, before.error)
             before.tries = 0
+        if self.engine.hands_over(self.run):
+            await self.branches.hand_over(name)
         row = self.rows[name] = self.row(name, before, node_id, type, input)
         told = None if silent else {"node_id": row["node_id"], "node_type": type}
         if told and name not in self.run.told:

@@ -19,10 +19,9 @@ from orchestration.retry import LeaseLost, StepFailed, describe
 from orchestration.waits import now
 
 if TYPE_CHECKING:
-    from orchestration.worker import Held
+    from orchestration.lease import Held
 
 log = logging.getLogger(__name__)
-PATIENCE = 4  # a run that was there at so many times more deaths than may be held against it is given up all the same
 FINAL_EVENT = {"completed": "run_completed", "failed": "run_failed", "cancelled": "run_cancelled"}
 
 
@@ -53,8 +52,8 @@ async def _refused(held: "Held") -> bool:
     ctx, run = held.ctx, held.run
     if run.cancel_requested:
         await _end(ctx, "cancelled", {"cancelled": True})
-    elif run.held_against >= settings.ENGINE_MAX_DEATHS or run.deaths >= PATIENCE * settings.ENGINE_MAX_DEATHS:
-        error = f"The worker died {run.deaths} times while it held this run."
+    elif run.held_against >= settings.ENGINE_MAX_DEATHS:
+        error = f"The worker died {run.deaths} times while it held this run, {run.held_against} times with no other."
         await _end(ctx, "failed", {"error": error, "error_type": "WorkerLost"}, "worker_lost")
     elif run.kind not in PROGRAMS:
         await _end(ctx, "failed", {"error": f"No program runs {run.kind!r}.", "error_type": "UnknownKind"}, "error")

@@ -12,7 +12,7 @@ from config.database.session import PROVEN_S, SharedSession, require_own_session
 from config.readiness import DOWN, READY, PartState, readiness_check
 
 STATE = """
-SELECT (SELECT count(*) FROM orchestration_engine WHERE lease_until > now() AND NOT draining),
+SELECT (SELECT count(*) FROM orchestration_engine WHERE lease_until > now() AND NOT draining AND NOT solitary),
        (SELECT coalesce(sum(running), 0) FROM orchestration_engine WHERE lease_until > now()),
        (SELECT extract(epoch FROM now() - min(due_at)) FROM orchestration_run
         WHERE owner IS NULL AND due_at IS NOT NULL AND due_at <= now()

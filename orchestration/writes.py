@@ -46,7 +46,7 @@ FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, seq int, k
 EVENTS = f"{NEW_EVENTS} ON CONFLICT (run_id, seq) DO NOTHING"
 # A finished step is progress: the workers that died with the run before it no longer count against it.
 PROGRESS = f"""
-UPDATE orchestration_run t SET deaths = 0, held_against = 0
+UPDATE orchestration_run t SET deaths = 0, held_against = 0, suspect_deaths = 0
 FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int) {_HELD}
 WHERE t.id = r.id AND t.deaths > 0
 """

@@ -44,9 +44,9 @@ def web() -> list[str]:
 
 
 def worker() -> list[str]:
-    """The Celery worker; each of its processes hosts an engine."""
+    """The Celery worker; each of its processes hosts an engine. Django's checks would import all that the web serves."""
     return [
-        *(sys.executable, "-m", "celery", "--quiet", "-A", "config", "worker", "--pool", "prefork"),
+        *(sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", "config", "worker", "--pool", "prefork"),
         *("--concurrency", str(env_int("WORKER_PROCESSES", 2, least=1, most=64)), "-Q", "celery"),
         *("--without-gossip", "--without-mingle", "-l", "WARNING"),
     ]
@@ -54,7 +54,7 @@ def worker() -> list[str]:
 
 def scheduler() -> list[str]:
     """Celery beat: it rings the sweep; a second one does no harm."""
-    return [sys.executable, "-m", "celery", "--quiet", "-A", "config", "beat", "-l", "WARNING"]
+    return [sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", "config", "beat", "-l", "WARNING"]
 
 
 def worker_stop_s() -> int:

@@ -88,7 +88,10 @@ class Run(TenantModel):
         default=0, db_default=0, help_text="Workers that died with it since its last finished step."
     )
     held_against = models.PositiveSmallIntegerField(
-        default=0, db_default=0, help_text="Those of them that it may have caused (claims.SWEEP)."
+        default=0, db_default=0, help_text="Those of them at which it ran alone (claims.SWEEP)."
+    )
+    suspect_deaths = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Those of them that other engines outlived."
     )
     poked = models.BooleanField(
         default=False, db_default=False, help_text="Something for the owner to look at: a cancel, an event, a child."
@@ -131,6 +134,7 @@ class Run(TenantModel):
                 fields=["tenant", "kind", "created_at", "id"], name="run_of_kind", condition=~Q(kind="workflow")
             ),
             models.Index(fields=["owner"], name="run_leased", condition=Q(owner__isnull=False)),
+            models.Index(fields=["due_at"], name="run_suspect", condition=Q(owner=None, suspect_deaths__gte=2)),
             models.Index(
                 fields=["tenant", "created_by"],
                 name="run_task_begun",

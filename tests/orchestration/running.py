@@ -27,7 +27,8 @@ async def waits_long(ctx: RunContext) -> None:
 class EngineThread:
     """An engine that runs until it is told to stop; `call` runs a function on its loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
+        self.options = options
         self.ready = threading.Event()
         self.engine: Engine
         self.loop: asyncio.AbstractEventLoop
@@ -41,7 +42,7 @@ class EngineThread:
 
     async def _main(self) -> None:
         self.loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
-        self.engine = Engine()
+        self.engine = Engine(**self.options)
         self.ready.set()
         await self.engine.run()
 
