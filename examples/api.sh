@@ -20,29 +20,40 @@ stream() {
         [ $? = 124 ] # the time is over, not the stream
 }
 
-field() {
+field() { # NAME …: the first of these that is there; data.0.id is the id of the first of data
     python3 -c '
 import json, sys
-text = sys.stdin.read()
-value = answer = json.loads(text) if text.strip() else {}
-try:
-    for name in sys.argv[1].split("."):
+
+def find(value, path):
+    for name in path.split("."):
         value = value[int(name) if isinstance(value, list) else name]
-except (KeyError, IndexError, TypeError, ValueError):
+    return value
+
+text = sys.stdin.read()
+answer = json.loads(text) if text.strip() else {}
+for path in sys.argv[1:]:
+    try:
+        print(find(answer, path))
+        break
+    except (KeyError, IndexError, TypeError, ValueError):
+        pass
+else:
     message = answer.get("message") or answer.get("detail") if isinstance(answer, dict) else None
-    sys.exit(f"no {sys.argv[1]} in the answer: {message or text[:300]}")
-print(value)' "$1"
+    sys.exit(f"no {sys.argv[1]} in the answer: {message or text[:300]}")' "$@"
 }
 
 # ended URL: what it shows of a run, job or task once that is over; each call waits at the server for a change.
 ended() {
-    local answer
-    while answer=$(api "$1" -H 'Prefer: wait=10') || return; do
-        case $(printf '%s' "$answer" | field status) in
-            completed | succeeded | failed | cancelled | timeout) break ;;
+    local answer state
+    while answer=$(api "$1" -H 'Prefer: wait=10') && state=$(printf '%s' "$answer" | field status state); do
+        case $state in
+            completed | succeeded | failed | cancelled | timeout)
+                printf '%s\n' "$answer"
+                return
+                ;;
         esac
     done
-    printf '%s\n' "$answer"
+    return 1
 }
 
 login() { # EMAIL PASSWORD
