@@ -72,7 +72,6 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "channels",
     "rest_framework",
-    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_prometheus",
@@ -136,7 +135,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["config.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["config.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.renderers.AlwaysJSON",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_METADATA_CLASS": "config.metadata.Metadata",
     "DEFAULT_SCHEMA_CLASS": "config.openapi.FacadeSchema",
     "EXCEPTION_HANDLER": "config.errors.handle",
@@ -159,7 +157,12 @@ WEB_THREADS = env_int("WEB_THREADS", 8, least=1, most=256)
 SPECTACULAR_SETTINGS = {
     "TITLE": "Regente",
     "PREPROCESSING_HOOKS": ["config.openapi.contract_paths"],
-    "DESCRIPTION": "Durable agent runs behind five API contracts.",
+    "DESCRIPTION": (
+        "Durable agent runs behind five API contracts. Query parameters that an operation does not list are ignored, "
+        "as unknown fields of a body are; one that it lists and that has a value it cannot have is refused by name "
+        "(400, under /tasks 422). A page, limit or offset out of range is clamped, except under /tasks. Totals are "
+        "exact up to 10,000; beyond that they are 10,000 and marked as inexact (totalIsExact, X-Total-Is-Exact)."
+    ),
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.1",
     "ENUM_NAME_OVERRIDES": {

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from accounts.models import Tenant
+from accounts.arguments import find_tenants
 from config.errors import DomainError
 from memory.datastore.inference import column_name, csv_rows
 from memory.datastore.tables import MODES, Table, guessed, load_table
@@ -36,8 +36,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Load, and tell what is there."""
         file: Path = options["file"]
-        if not Tenant.objects.filter(pk=options["tenant"]).exists():
-            raise CommandError(f"There is no tenant {options['tenant']!r}.")
+        find_tenants([options["tenant"]])
         try:
             with file.open("rb") as raw:
                 table = self._load(raw, file, options)
