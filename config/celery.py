@@ -2,9 +2,21 @@
 
 import os
 
+from logging.config import dictConfig
+from typing import Any
+
 from celery import Celery
+from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("regente")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def log_as_django_does(**_: Any) -> None:
+    """Workers and scheduler log as LOGGING says; connected, this keeps Celery from its own settings."""
+    from django.conf import settings
+
+    dictConfig(settings.LOGGING)

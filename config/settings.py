@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from celery.schedules import crontab
 
 from config import embedded
-from config.env import BadSetting, env_bool, env_float, env_int, env_list, env_text
+from config.env import LOG_LEVELS, BadSetting, env_bool, env_choice, env_float, env_int, env_list, env_text
 
 VERSION = "0.1.0"
 BASE_DIR = embedded.BASE_DIR
@@ -358,8 +358,13 @@ OFFLINE_MODEL_ALLOWED = EMBEDDED  # with no gateway and no key the embedded mode
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {"line": {"()": "config.log_lines.formatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env_text("LOG_LEVEL", "INFO")},
-    "loggers": {"django.request": {"level": "ERROR"}, "LiteLLM": {"level": "WARNING"}},
+    "root": {"handlers": ["console"], "level": env_choice("LOG_LEVEL", "INFO", LOG_LEVELS, upper=True)},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        # What these say of each call is said by ours, or is of use to nobody.
+        **{name: {"level": "WARNING"} for name in ("LiteLLM", "celery", "kombu", "httpx", "httpcore", "uvicorn")},
+        **{name: {"propagate": True} for name in ("uvicorn.error", "uvicorn.access")},
+    },
 }
