@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions as rest_errors
 
+from config.database.roles import WrongRole
 from config.facades import Problem, body_of
 from config.masking import cut, scrub
 
@@ -53,6 +54,22 @@ class ScopeDenied(Forbidden):
     """The app that this runs in has no scope for it."""
 
     code = "SCOPE_DENIED"
+
+
+class TenantSuspended(Forbidden):
+    """This tenant is suspended; its data is kept. Ask the platform's operator to resume it."""
+
+    code = "TENANT_SUSPENDED"
+
+
+class RegistrationClosed(Forbidden):
+    """Nobody registers here by themselves. Ask an admin of your tenant for an invitation and send its code as
+    `invitation`, or ask the platform's operator for an account."""
+
+    code = "REGISTRATION_CLOSED"
+
+    def __init__(self) -> None:
+        super().__init__(" ".join((self.__doc__ or "").split()))
 
 
 class NotFound(DomainError):
@@ -187,6 +204,8 @@ def problem_of(exc: BaseException | None) -> Problem:
         wait = getattr(exc, "wait", None)
         code = CODES.get(exc.status_code, "BAD_REQUEST" if exc.status_code < 500 else "INTERNAL_SERVER_ERROR")
         return Problem(exc.status_code, code, str(exc.detail), retry_after=int(wait) + 1 if wait else None)
+    if isinstance(exc, WrongRole):
+        return problem_of(Unavailable(str(exc)))
     if isinstance(exc, DATABASE_DOWN):
         return problem_of(Unavailable("The database is not reachable or too busy; try again shortly."))
     if isinstance(exc, BROKER_DOWN):

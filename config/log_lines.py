@@ -12,7 +12,7 @@ from config.masking import mask_text
 
 TEXT, JSON = "text", "json"
 CONTEXT = ("run", "tenant", "trace")  # null where a line is about none
-DETAILS = ("kind", "subject", "reason", "error_type")  # there where a line has them
+DETAILS = ("kind", "reason", "error_type")  # there where a line has them
 
 
 class TextFormatter(logging.Formatter):

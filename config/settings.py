@@ -4,6 +4,7 @@ Every deployable value comes through env.py; docs/configuration.md lists them.
 """
 
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -29,21 +30,22 @@ def _secret_key() -> str:
     if not EMBEDDED:
         raise BadSetting("SECRET_KEY", "must be set when DATABASE_URL is; make one with: openssl rand -base64 48")
     file = DATA_DIR / "secret_key"
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
     try:
-        with file.open("x") as new:
-            file.chmod(0o600)
-            new.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
-    return file.read_text()
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            with suppress(FileExistsError), file.open("x") as new:
+                file.chmod(0o600)
+                new.write(secrets.token_urlsafe(48))
+        return file.read_text()
+    except OSError as fault:
+        raise BadSetting("DATA_DIR", f"cannot use {fault.filename}: {fault.strerror}; name a folder of yours") from None
 
 
-def _database(url: str) -> dict:
+def _database(name: str, url: str) -> dict:
     """Django's DATABASES entry for a postgresql:// URL; its query parameters are libpq's."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
-        raise BadSetting("DATABASE_URL", "must start with postgresql://; Regente's engine needs PostgreSQL 14 or newer")
+        raise BadSetting(name, "must start with postgresql://; Regente's engine needs PostgreSQL 14 or newer")
     options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     return {
         "ENGINE": "config.database",
@@ -122,8 +124,15 @@ X_FRAME_OPTIONS = "DENY"
 
 # ---- stores
 DATABASE_URL = env_text("DATABASE_URL", embedded.database_url(DATA_DIR))
-DATABASES = {"default": _database(DATABASE_URL)}
-DATABASE_ROLE = ""  # the role that this process' connections work as (accounts/tenancy.py); "" = DATABASE_URL's own
+ENGINE_DATABASE_URL = env_text("ENGINE_DATABASE_URL", DATABASE_URL)
+if EMBEDDED and ENGINE_DATABASE_URL != DATABASE_URL:
+    raise BadSetting(
+        "ENGINE_DATABASE_URL", "needs DATABASE_URL beside it: the address of the same database for requests"
+    )
+# All processes but the web's need sessions of their own; the web's connections may be pooled (config/database/address).
+DATABASES = {"default": _database("ENGINE_DATABASE_URL", ENGINE_DATABASE_URL)}
+WEB_DATABASE = _database("DATABASE_URL", DATABASE_URL)
+DATABASE_ROLE = ""  # the role that this process works as (config/database/roles.py); "" = the URL's own
 REDIS_URL = env_text("REDIS_URL", embedded.redis_url(DATA_DIR))
 # Celery spells a Unix socket differently from everybody else.
 BROKER_URL = "redis+socket://" + REDIS_URL.removeprefix("unix://") if REDIS_URL.startswith("unix://") else REDIS_URL
@@ -199,6 +208,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+OPEN_REGISTRATION = env_bool("OPEN_REGISTRATION", default=True)  # off: by invitation, or by admins and operators
 FIRST_USER_ADMIN = env_bool("FIRST_USER_ADMIN", default=True)
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(hours=1),
@@ -281,6 +291,8 @@ CELERY_IMPORTS = env_list(
     "WORKER_IMPORTS"
 )  # modules of your own that register programs, nodes and tools in the workers
 CELERY_DB_REUSE_MAX = 1000
+CELERY_BEAT_SCHEDULER = "config.scheduler:Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 2  # seconds; each look at the clock is a sign of life
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "orchestration.sweep_leases", "schedule": 5.0, "options": {"expires": 5}},
@@ -353,6 +365,7 @@ PROVIDER_KEYS = {  # environment keys, the last in the lookup order of RULINGS Â
         "openrouter": "OPENROUTER_API_KEY",
     }.items()
 }
+OFFLINE_WORDS_PER_S = env_float("OFFLINE_WORDS_PER_S", 25.0)  # how fast the built-in model speaks; 0 = at once
 OFFLINE_MODEL_ALLOWED = EMBEDDED  # with no gateway and no key the embedded mode answers with the built-in model
 
 LOGGING = {
@@ -365,6 +378,5 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         # What these say of each call is said by ours, or is of use to nobody.
         **{name: {"level": "WARNING"} for name in ("LiteLLM", "celery", "kombu", "httpx", "httpcore", "uvicorn")},
-        **{name: {"propagate": True} for name in ("uvicorn.error", "uvicorn.access")},
     },
 }

@@ -6,7 +6,6 @@ sealed entries breaks the chain at that place; verify() names it.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from django.db.models import Exists, OuterRef
 from accounts.models import Membership
 from config import origin
 from config.fields import iso
+from config.foreign_json import write_json
 from config.masking import mask
 from governance.models import AuditEntry, AuditSeal
 
@@ -75,10 +75,7 @@ def _state(state: Any) -> str | None:
     if state is None:
         return None
     masked = mask(state, length=None)
-    try:
-        text = orjson.dumps(masked, default=str)
-    except TypeError:  # integers beyond 64 bit
-        text = json.dumps(masked, default=str).encode()
+    text = write_json(masked, default=str)
     if len(text) > STATE_MOST:
         text = orjson.dumps({"truncated": True, "begins": text[:STATE_MOST].decode(errors="ignore")})
     return text.replace(b"\\u0000", b"").decode()

@@ -87,6 +87,23 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
+LISTS = ("in", "not_in")
+NUMBERS = ("greater_than", "less_than", "gte", "lte")
+TEXTS = ("starts_with", "ends_with")
+PRESENCE = ("exists", "not_exists")
+
+
+def value_fault(operator: str, value: Any) -> str:
+    """What is wrong with the value that a condition compares with, as `needs a number`; "" when nothing is."""
+    if operator in LISTS and not isinstance(value, list | str | dict):
+        return "needs an array of values"
+    if operator in NUMBERS and type(value) not in NUMERIC:
+        return "needs a number"
+    if operator in TEXTS and not isinstance(value, str):
+        return "needs a text"
+    return ""
+
+
 def compare(name: str, left: Any, right: Any = None) -> bool:
     """Whether the operator holds between two values; an unknown operator never does."""
     if left is MISSING or right is MISSING:

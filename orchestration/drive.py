@@ -147,7 +147,7 @@ async def _end(
 def _log_failure(run: RunInfo, reason: str, error_type: str, unforeseen: Exception | None) -> None:
     """One line; with the traceback of what no step of the program has foreseen, as an error."""
     about = {"run": str(run.id), "tenant": run.tenant_id, "trace": run.trace_id or None, "kind": run.kind}
-    about |= {"subject": run.subject_id, "reason": reason, "error_type": error_type}
+    about |= {"reason": reason, "error_type": error_type}
     text = " ".join(f"{name}={value}" for name, value in about.items() if value and name != "run")
     level = logging.ERROR if unforeseen else logging.INFO
     log.log(level, "run %s failed: %s", run.id, text, exc_info=unforeseen, extra=about)

@@ -6,16 +6,20 @@ and for ever, since the same events always make the same frames.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
+
+import psycopg
 
 from config.renderers import dumps
 from orchestration.serializers.runs import stamp
 from orchestration.streaming import POLL_S, followers
 from orchestration.updates import END_EVENTS, MAX_EVENTS, read_changes
 
+log = logging.getLogger(__name__)
 Told = tuple[str, dict[str, Any]]  # a frame's type and data
 
 
@@ -61,6 +65,10 @@ class Feed:
                     self.caught_up.set()
                     if not self.over:
                         await followers.wait(bell, POLL_S)
+        except psycopg.Error as fault:
+            log.warning("run %s is not read for its monitors: %s", self.run_id, str(fault).strip().split("\n")[0])
+        except Exception:
+            log.exception("run %s is not read for its monitors, who are asked to connect again", self.run_id)
         finally:
             self.caught_up.set()
             self._done()

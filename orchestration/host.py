@@ -17,6 +17,9 @@ from celery import signals
 
 from accounts.tenancy import WORKER, connect_as
 from config.launch.orphans import die_with_parent
+from config.processes import end_reports, start_reports
+from config.supervision import start_thread
+from orchestration.postgres import require_engine_database
 from orchestration.worker import Engine
 
 log = logging.getLogger(__name__)
@@ -31,15 +34,16 @@ class Host:
         self.drain_pipe = drain_pipe
         self.loop: asyncio.AbstractEventLoop | None = None
         self.engine: Engine | None = None
+        start_reports("engine")
         self.thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.thread.start()
-        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+        start_thread("engine_watchdog", self._watch)
 
     def _run(self) -> None:
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._main())
-        except Exception:  # the worker without its engine is useless: end it, the supervisor starts a new one
+        except BaseException:  # the process without its engine is useless: end it, Celery starts a new one
             log.exception("the engine has failed; this worker process ends")
             os._exit(70)
 
@@ -92,6 +96,7 @@ class Host:
         """Return when the engine has drained."""
         self.drain()
         self.thread.join()
+        end_reports()
 
 
 _host: Host | None = None
@@ -118,6 +123,7 @@ def prepare(sender: Any = None, **_: Any) -> None:
     from orchestration.programs import PRELOAD
 
     connect_as(WORKER)
+    require_engine_database()
     for load in PRELOAD:
         load()
     gc.freeze()

@@ -65,6 +65,9 @@ class StepShape(serializers.Serializer):
     input = serializers.JSONField(allow_null=True)
     output = serializers.JSONField(allow_null=True)
     error = serializers.DictField(allow_null=True)
+    empty_references = serializers.ListField(
+        child=serializers.CharField(), help_text="References of its config that led nowhere, such as $input.nmae."
+    )
     tries = serializers.IntegerField()
     started_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)

@@ -16,10 +16,12 @@ import redis.asyncio as redis
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from config.database.address import direct_parameters
 from config.renderers import dumps
+from config.supervision import start_task
 from orchestration.bell import client
 from orchestration.models import FINAL
-from orchestration.postgres import connection_url
+from orchestration.postgres import set_up
 from orchestration.queue import RUNS
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ class Followers:
     def follow(self, run_id: UUID, bell: Any = None) -> Iterator[Any]:
         """An event (the given one, when there is one) that is set whenever the run has changed."""
         if self.listener is None or self.listener.done():
-            self.listener = asyncio.create_task(self._listen())
+            self.listener = start_task("run_change_listener", self._listen)
         bell, key = bell or asyncio.Event(), str(run_id)
         self.following.setdefault(key, set()).add(bell)
         try:
@@ -71,7 +73,8 @@ class Followers:
                         self._ring(orjson.loads(message["data"]))
             except (redis.RedisError, OSError) as fault:
                 log.warning("changes of runs are not heard (%s); polling", type(fault).__name__)
-            self.hearing = False
+            finally:
+                self.hearing = False
             await asyncio.sleep(POLL_DEAF_S)
 
     def _ring(self, run_ids: Any) -> None:
@@ -90,7 +93,11 @@ class Followers:
         """The query's rows, over a connection that is held for just that long."""
         if self.pool is None:
             self.pool = AsyncConnectionPool(
-                connection_url(), min_size=1, max_size=READ_CONNECTIONS, open=False, kwargs={"autocommit": True}
+                kwargs=direct_parameters() | {"autocommit": True},
+                configure=set_up,
+                min_size=1,
+                max_size=READ_CONNECTIONS,
+                open=False,
             )
             await self.pool.open()
         async with self.pool.connection(timeout=5) as connection, connection.cursor(row_factory=dict_row) as cursor:

@@ -25,6 +25,7 @@ import psycopg
 from django.conf import settings
 
 from config.limits import Pace
+from config.supervision import keep_running
 from governance import budgets
 from governance.budgets import Bill, Wanted
 from orchestration import bell, children, claims
@@ -84,7 +85,7 @@ class Engine:
         self.poked = False
         self.broken: list[uuid.UUID] = []
         self.taken: list[dict[str, Any]] = []  # runs that others took from us since we last registered
-        self.turns = 0  # how often the loop has gone round: the host's watchdog looks whether it still does
+        self.turns = 0  # that went well: the host's watchdog looks whether there are more
         self.claimed_at = self.looked_at = 0.0
         self.bring = 0.0  # runs that a claim has brought of late, on average; at most MANY_RUNS
         self.registered_with: EngineConnection | None = None
@@ -106,20 +107,26 @@ class Engine:
         """Claim and drive until drained."""
         self.bell.start()
         try:
-            while not self.draining:
-                self.turns += 1
-                self.wake.clear()
-                try:
-                    more = await self._turn()
-                except psycopg.Error as fault:
-                    log.warning("engine %s lost PostgreSQL: %s", self.name, str(fault).strip().split("\n")[0])
-                    await self._drop_main()
-                    more = False
-                if not more:
-                    await self._rest()
+            await keep_running("engine", self._work)
             await self._drain()
         finally:
             await self._close()
+
+    async def _work(self) -> None:
+        while not self.draining:
+            self.wake.clear()
+            try:
+                more = await self._turn()
+            except psycopg.Error as fault:
+                log.warning("engine %s lost PostgreSQL: %s", self.name, str(fault).strip().split("\n")[0])
+                await self._drop_main()
+                more = False
+            except Exception:  # what was claimed without our knowing is given back as we register again
+                await self._drop_main()
+                raise
+            self.turns += 1
+            if not more:
+                await self._rest()
 
     async def _turn(self) -> bool:
         """One look at everything; True when there may be more to claim at once."""

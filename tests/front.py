@@ -46,6 +46,10 @@ class Front:
         followers.pool = followers.listener = voices.task = voices.line = None
         followers.hearing = voices.hearing = False
 
+    def call(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """What the coroutine returns, run on the application's loop."""
+        return self._run(work)
+
     def request(self, method: str, path: str, token: str, **options: Any) -> httpx.Response:
         """The answer."""
         return self._run(self._request(method, path, token, options))

@@ -77,9 +77,11 @@ class AppViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet
         run, created = start_run(
             tenant_id=request.tenant.pk,
             kind="workflow",
-            subject_id=call.workflow_id,
-            subject_version=call.revision,
+            subject_id=call.current.workflow_id,
+            subject_version=call.current.revision,
+            rules_stamp=call.current.rules_stamp,
             input=call.input,
+            fit=call.current.fit("input."),
             mode=call.mode,
             trigger=call.trigger,
             app_id=app.key,

@@ -40,7 +40,7 @@ class EngineThread:
             runner.run(self._main())
 
     async def _main(self) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
         self.engine = Engine()
         self.ready.set()
         await self.engine.run()
@@ -48,6 +48,13 @@ class EngineThread:
     def call(self, function: Callable[[], Any]) -> None:
         """Run it on the engine's loop, soon."""
         self.loop.call_soon_threadsafe(function)
+
+    def long_lived(self, name: str) -> "asyncio.Task[Any]":
+        """The engine's task of this name."""
+        of_bell = {task.get_name(): task for task in self.engine.bell.tasks}
+        task = {"engine": self.task, "journal": self.engine.journal.task, **of_bell}[name]
+        assert task is not None
+        return task
 
     def drain(self) -> None:
         """Stop claiming, let the runs end, and join."""

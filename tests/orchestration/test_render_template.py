@@ -88,6 +88,7 @@ def test_a_syntax_fault_is_told_before_anything_runs(text: str) -> None:
 
 
 def test_a_plain_prompt_takes_references_and_data_is_never_a_template() -> None:
-    prompt = templates.as_template("{$input.evil} of $steps.a.b.n, $input.missing.", {"a.b"})
+    prompt, named = templates.as_template("{$input.evil} of $steps.a.b.n, $input.missing.", {"a.b"})
+    assert [found.text for found in named] == ["$input.evil", "$steps.a.b.n", "$input.missing"]
     made = templates.render(prompt, SCOPE | {"input": {"evil": "{{ context.mode }} $context.mode"}})
     assert made == "{{{ context.mode }} $context.mode} of 1, ."
