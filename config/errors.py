@@ -267,7 +267,8 @@ def respond(request: Any, problem: Problem, exc: BaseException | None = None, in
     """The answer that tells of a problem in the words of the path's façade; faults of ours are logged."""
     if problem.status >= 500:
         trace = getattr(request, "trace_id", "")
-        log.error("%s %s failed [trace %s]", request.method, request.path, trace, exc_info=exc)
+        about = {"trace": trace, "tenant": getattr(getattr(request, "tenant", None), "pk", None)}
+        log.error("%s %s failed [trace %s]", request.method, request.path, trace, exc_info=exc, extra=about)
         if problem.status == 500 and settings.DEBUG and exc is not None:
             stack = "".join(traceback.format_exception(exc))
             problem.context = {"error_details": {"name": type(exc).__name__, "message": str(exc), "stack": stack}}

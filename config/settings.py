@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from celery.schedules import crontab
 
 from config import embedded
-from config.env import BadSetting, env_bool, env_float, env_int, env_list, env_text
+from config.env import LOG_LEVELS, BadSetting, env_bool, env_choice, env_float, env_int, env_list, env_text
 
 VERSION = "0.1.0"
 BASE_DIR = embedded.BASE_DIR
@@ -74,7 +74,6 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "channels",
     "rest_framework",
-    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_prometheus",
@@ -145,7 +144,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["config.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["config.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.renderers.AlwaysJSON",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_METADATA_CLASS": "config.metadata.Metadata",
     "DEFAULT_SCHEMA_CLASS": "config.openapi.FacadeSchema",
     "EXCEPTION_HANDLER": "config.errors.handle",
@@ -168,7 +166,12 @@ WEB_THREADS = env_int("WEB_THREADS", 8, least=1, most=256)
 SPECTACULAR_SETTINGS = {
     "TITLE": "Regente",
     "PREPROCESSING_HOOKS": ["config.openapi.contract_paths"],
-    "DESCRIPTION": "Durable agent runs behind five API contracts.",
+    "DESCRIPTION": (
+        "Durable agent runs behind five API contracts. Query parameters that an operation does not list are ignored, "
+        "as unknown fields of a body are; one that it lists and that has a value it cannot have is refused by name "
+        "(400, under /tasks 422). A page, limit or offset out of range is clamped, except under /tasks. Totals are "
+        "exact up to 10,000; beyond that they are 10,000 and marked as inexact (totalIsExact, X-Total-Is-Exact)."
+    ),
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.1",
     "ENUM_NAME_OVERRIDES": {
@@ -368,8 +371,12 @@ OFFLINE_MODEL_ALLOWED = EMBEDDED  # with no gateway and no key the embedded mode
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {"line": {"()": "config.log_lines.formatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env_text("LOG_LEVEL", "INFO")},
-    "loggers": {"django.request": {"level": "ERROR"}, "LiteLLM": {"level": "WARNING"}},
+    "root": {"handlers": ["console"], "level": env_choice("LOG_LEVEL", "INFO", LOG_LEVELS, upper=True)},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        # What these say of each call is said by ours, or is of use to nobody.
+        **{name: {"level": "WARNING"} for name in ("LiteLLM", "celery", "kombu", "httpx", "httpcore", "uvicorn")},
+    },
 }

@@ -35,6 +35,7 @@ from agents.serializers.jobs import (
 from config.api import ArrayPagination, TenantViewSet
 from config.errors import Forbidden, NotFound
 from config.fields import iso
+from config.query import query_of
 from orchestration.delivering import shown
 from orchestration.engine import cancel_run
 from orchestration.idempotency import answer, asked_by, idempotency
@@ -130,9 +131,7 @@ class JobViewSet(mixins.ListModelMixin, OneRun):
     @extend_schema(responses=JobListShape(many=True), parameters=[JobQuery])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The jobs, newest first."""
-        query = JobQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        given, rows = query.validated_data, self.get_queryset()
+        given, rows = query_of(JobQuery, request), self.get_queryset()
         if "agent" in given:
             rows = rows.filter(subject_id=given["agent"])
         if "status" in given:
@@ -199,9 +198,8 @@ class JobHealthViewSet(TenantViewSet):
     )
     def usage(self, request: Request) -> Response:
         """What the jobs have used, month by month, the latest first."""
-        query = UsageQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        return Response(monthly(request.tenant.pk, **query.validated_data))
+        query = query_of(UsageQuery, request)
+        return Response(monthly(request.tenant.pk, **query))
 
 
 class CallbackSecretViewSet(TenantViewSet):

@@ -15,6 +15,7 @@ from accounts.models import Role
 from config.api import TenantViewSet
 from config.foreign_json import write_json
 from config.paging import MOST, number, page_of
+from config.query import query_of
 from governance.models import AuditEntry
 from governance.serializers.audit import AuditLogShape, AuditQuery, entry_json
 
@@ -30,9 +31,7 @@ class AuditViewSet(TenantViewSet):
 
     def _rows(self) -> QuerySet[Any]:
         """What the filters leave, the newest first."""
-        query = AuditQuery(data=self.request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        asked = dict(query.validated_data)
+        asked = query_of(AuditQuery, self.request)
         for name, lookup in (("start_date", "created_at__gte"), ("end_date", "created_at__lte")):
             if name in asked:
                 asked[lookup] = asked.pop(name)

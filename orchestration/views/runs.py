@@ -17,6 +17,7 @@ from config.api import ArrayPagination, PagePagination, TenantViewSet
 from config.errors import Invalid
 from config.later import answer_later
 from config.paging import number
+from config.query import query_of
 from orchestration import engine, schemas
 from orchestration.deciding import Verdict, resume_run
 from orchestration.engine import Actor
@@ -80,9 +81,7 @@ class RunViewSet(OneRun):
     @schemas.run_list
     def list(self, request: Request) -> Response:
         """The tenant's runs, newest first, by workflow_id, status, mode, kind, app_id."""
-        query = RunQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        filters = dict(query.validated_data)
+        filters = query_of(RunQuery, request)
         if workflow := filters.pop("workflow_id", None):
             filters["subject_id"] = workflow
         rows = self.paginate_queryset(self.get_queryset().filter(**filters))
