@@ -54,7 +54,7 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
 ), tenants AS (
     SELECT t.id, greatest(t.weight, 1) AS weight, coalesce(t.max_running, nullif(%(tenant_cap)s, 0)) AS cap,
            coalesce((SELECT sum(n) FROM live l WHERE l.tenant_id = t.id), 0) AS running
-    FROM waiting w JOIN accounts_tenant t ON t.id = w.tenant_id
+    FROM waiting w JOIN accounts_tenant t ON t.id = w.tenant_id AND NOT t.suspended
 ), candidates AS (
     SELECT c.*, t.weight, t.cap, t.running,
            coalesce((SELECT n FROM live l WHERE l.tenant_id = t.id AND l.kind = c.kind), 0) AS running_of_kind,

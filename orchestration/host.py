@@ -20,6 +20,7 @@ from accounts.tenancy import WORKER, connect_as
 from config.launch.orphans import die_with_parent
 from config.processes import end_reports, start_reports
 from config.supervision import start_thread
+from orchestration.postgres import require_engine_database
 from orchestration.solitary import SolitaryProcess
 from orchestration.worker import Engine
 
@@ -131,6 +132,7 @@ def prepare(sender: Any = None, **_: Any) -> None:
     from orchestration.programs import PRELOAD
 
     connect_as(WORKER)
+    require_engine_database()
     if not runs_are_orphaned():  # else first things first: what is not loaded here is loaded when it is needed
         for load in PRELOAD:
             load()

@@ -40,7 +40,7 @@ class Speaker:
         self.at = 0
 
     def __call__(self, text: str) -> None:
-        """Say it: whatever a model sends is text that Redis and JSON can hold."""
+        """Say it, in characters that Redis and clients can be sent."""
         text = clean_text(text)
         self.say(Piece(self.run_id, self.step, self.voice, self.at, text))
         self.at += len(text)

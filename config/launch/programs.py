@@ -38,7 +38,7 @@ def web() -> list[str]:
         *("--host", host(), "--port", str(port()), "--workers", str(env_int("WEB_WORKERS", 2, least=1, most=64))),
         *("--backlog", "4096", "--limit-concurrency", "4096", "--timeout-keep-alive", "65"),
         *("--timeout-graceful-shutdown", str(WEB_DRAIN_S), "--timeout-worker-healthcheck", "30"),
-        *("--log-level", "warning"),
+        *("--log-level", "warning", "--log-config", str(Path(__file__).with_name("uvicorn_logging.json"))),
         "config.launch.tied_web:application",
     ]
 

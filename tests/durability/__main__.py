@@ -34,6 +34,7 @@ from tests.durability.report import Report
 from tests.durability.restart_database import restart_database
 from tests.durability.restart_workers import restart_workers, stop_poison
 from tests.durability.stand import Stand, stood_up
+from tests.durability.start_parts import start_parts
 from tests.durability.stop_engines import stop_engines, stop_engines_mid_claim
 
 Play = Callable[[random.Random, bool], list[Report]]
@@ -131,6 +132,11 @@ def cancels(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
     return [cancel_runs(stand, dice, 100 if small else 1200), fuzz]
 
 
+def alone(dice: random.Random, small: bool) -> list[Report]:
+    """R14."""
+    return [start_parts(dice, 1 if small else 3)]
+
+
 SCENARIOS = (
     Scenario(("R1", "R2"), kills),
     Scenario(("R1c",), loops),
@@ -143,6 +149,7 @@ SCENARIOS = (
     Scenario(("R6",), keys),
     Scenario(("R7", "R7b"), freezes),
     Scenario(("R9", "R9b"), cancels),
+    Scenario(("R14",), alone),
     Scenario(("R12",), storm),
 )
 

@@ -181,3 +181,14 @@ def test_a_claim_looks_up_by_key_what_it_claims_also_by_a_plan_made_for_an_empty
 
     claimed_of_many, read = asyncio.run(read_for(queued=20, finished=2_000))
     assert claimed_of_many == 20 and 20 <= read < 200
+
+
+def test_a_suspended_tenants_runs_wait_until_it_is_resumed(acme: Tenant, other: Tenant) -> None:
+    for each in (acme, other):
+        start(each, "k")
+        start(each, "task", created_by=uuid.uuid4())
+    Tenant.objects.filter(pk="acme").update(suspended=True)
+    assert Counter(run.tenant_id for run in claimed(10)) == {"other": 2}
+    assert set(Run.all_tenants.filter(tenant=acme).values_list("status", flat=True)) == {"pending"}
+    Tenant.objects.filter(pk="acme").update(suspended=False)
+    assert Counter(run.tenant_id for run in claimed(10)) == {"acme": 2}

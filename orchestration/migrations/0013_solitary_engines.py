@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0001_initial"),
-        ("orchestration", "0009_parked"),
+        ("orchestration", "0012_workflow_input_schema"),
     ]
 
     operations = [
