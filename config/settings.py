@@ -3,6 +3,7 @@
 Every deployable value comes through env.py; docs/configuration.md lists them.
 """
 
+import logging
 import secrets
 from contextlib import suppress
 from datetime import timedelta
@@ -368,6 +369,8 @@ PROVIDER_KEYS = {  # environment keys, the last in the lookup order of RULINGS Â
 OFFLINE_WORDS_PER_S = env_float("OFFLINE_WORDS_PER_S", 25.0)  # how fast the built-in model speaks; 0 = at once
 OFFLINE_MODEL_ALLOWED = EMBEDDED  # with no gateway and no key the embedded mode answers with the built-in model
 
+if env_text("LOG_FORMAT").lower() == "json":
+    logging.captureWarnings(True)  # Python's own warnings are lines of the same form
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
