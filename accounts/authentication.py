@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from accounts.models import KeyPermission, Tenant, User
 from accounts.tenancy import SETTING, open_scope
+from accounts.tenant_choice import choose_tenant
 from accounts.tokens import claims_of, digest
 from config import limits, origin
 from config.database import prepared
@@ -112,8 +113,14 @@ class Authenticator(BaseAuthentication):
     pass_caller = staticmethod(limits.pass_caller)
 
     def authenticate(self, request: Request) -> tuple[User, Identity] | None:
-        """The user and their identity; None without credentials."""
+        """The user and their identity; None without credentials. Who names another tenant is refused."""
         http = request._request
+        found = self._identify(http)
+        if found is not None:
+            choose_tenant(http)
+        return found
+
+    def _identify(self, http: HttpRequest) -> tuple[User, Identity] | None:
         token = credential(http)
         if token is None:
             self.pass_address(http)

@@ -13,9 +13,10 @@ from typing import Any
 from django.conf import settings
 
 from agents import plain_requests, triage
-from agents.chat import FunctionCall, ModelReply, ModelRequest
+from agents.chat import ModelReply, ModelRequest
 from agents.code_tasks import offline as coder
 from agents.excerpts import summary
+from agents.function_calls import FunctionCall
 from agents.jobs import offline as jobs
 
 HONEST = (

@@ -27,8 +27,10 @@ from django.http import HttpResponse, HttpResponseBase  # noqa: E402
 from django.urls import set_script_prefix  # noqa: E402
 
 from accounts import tenancy  # noqa: E402
+from config.database.address import connect_by_web_address  # noqa: E402
 from config.database.threads import drop_dead_connections  # noqa: E402
 from config.later import Later  # noqa: E402
+from config.processes import start_reports  # noqa: E402
 from config.sockets import sockets  # noqa: E402
 
 log = logging.getLogger(__name__)
@@ -135,8 +137,10 @@ async def _gone(receive: Receive) -> None:
 
 
 def work_as_web() -> None:
-    """Have this process' database connections made as the web's role."""
+    """Have this process' database connections made by the web's address and as its role, and report it."""
+    connect_by_web_address()
     tenancy.connect_as(tenancy.APP)
+    start_reports("web")
 
 
 application = Application()

@@ -22,6 +22,18 @@ def env_text(name: str, default: str = "") -> str:
     return os.environ.get(name, "").strip() or default
 
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def env_choice(name: str, default: str, choices: tuple[str, ...], upper: bool = False) -> str:
+    """One of these texts, in small or capital letters."""
+    text = env_text(name, default)
+    value = text.upper() if upper else text.lower()
+    if value not in choices:
+        raise BadSetting(name, f"{text!r} is none of {', '.join(choices)}")
+    return value
+
+
 def env_bool(name: str, default: bool) -> bool:
     """True for 1, true, yes, on; False for 0, false, no, off."""
     text = env_text(name).lower()

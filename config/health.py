@@ -7,7 +7,6 @@ import redis
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
-from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
@@ -16,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import Operators
-from config import heartbeat
+from config import heartbeat, metrics, process_health, processes  # noqa: F401  (process_health registers its check)
 from config.database.probe import CONNECTED, PROBE
 from config.errors import handler404
 from config.fields import iso
@@ -141,8 +140,9 @@ class MetricsView(APIView):
 
     @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request) -> HttpResponse:
-        """Prometheus text."""
-        return ExportToDjangoView(request._request)
+        """Prometheus text: what all processes have counted together, and what there is at this moment."""
+        processes.report_now()
+        return HttpResponse(metrics.exposition(processes.totals()), content_type=metrics.CONTENT_TYPE)
 
 
 @csrf_exempt

@@ -3,6 +3,7 @@
 Every deployable value comes through env.py; docs/configuration.md lists them.
 """
 
+import logging
 import secrets
 from contextlib import suppress
 from datetime import timedelta
@@ -11,7 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from celery.schedules import crontab
 
 from config import embedded
-from config.env import BadSetting, env_bool, env_float, env_int, env_list, env_text
+from config.env import LOG_LEVELS, BadSetting, env_bool, env_choice, env_float, env_int, env_list, env_text
 
 VERSION = "0.1.0"
 BASE_DIR = embedded.BASE_DIR
@@ -41,11 +42,11 @@ def _secret_key() -> str:
         raise BadSetting("DATA_DIR", f"cannot use {fault.filename}: {fault.strerror}; name a folder of yours") from None
 
 
-def _database(url: str) -> dict:
+def _database(name: str, url: str) -> dict:
     """Django's DATABASES entry for a postgresql:// URL; its query parameters are libpq's."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
-        raise BadSetting("DATABASE_URL", "must start with postgresql://; Regente's engine needs PostgreSQL 14 or newer")
+        raise BadSetting(name, "must start with postgresql://; Regente's engine needs PostgreSQL 14 or newer")
     options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     return {
         "ENGINE": "config.database",
@@ -74,7 +75,6 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "channels",
     "rest_framework",
-    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_prometheus",
@@ -125,8 +125,15 @@ X_FRAME_OPTIONS = "DENY"
 
 # ---- stores
 DATABASE_URL = env_text("DATABASE_URL", embedded.database_url(DATA_DIR))
-DATABASES = {"default": _database(DATABASE_URL)}
-DATABASE_ROLE = ""  # the role that this process' connections work as (accounts/tenancy.py); "" = DATABASE_URL's own
+ENGINE_DATABASE_URL = env_text("ENGINE_DATABASE_URL", DATABASE_URL)
+if EMBEDDED and ENGINE_DATABASE_URL != DATABASE_URL:
+    raise BadSetting(
+        "ENGINE_DATABASE_URL", "needs DATABASE_URL beside it: the address of the same database for requests"
+    )
+# All processes but the web's need sessions of their own; the web's connections may be pooled (config/database/address).
+DATABASES = {"default": _database("ENGINE_DATABASE_URL", ENGINE_DATABASE_URL)}
+WEB_DATABASE = _database("DATABASE_URL", DATABASE_URL)
+DATABASE_ROLE = ""  # the role that this process works as (config/database/roles.py); "" = the URL's own
 REDIS_URL = env_text("REDIS_URL", embedded.redis_url(DATA_DIR))
 # Celery spells a Unix socket differently from everybody else.
 BROKER_URL = "redis+socket://" + REDIS_URL.removeprefix("unix://") if REDIS_URL.startswith("unix://") else REDIS_URL
@@ -134,11 +141,10 @@ BROKER_URL = "redis+socket://" + REDIS_URL.removeprefix("unix://") if REDIS_URL.
 # ---- REST
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.Authenticator"],
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.Authenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.Authenticated", "accounts.permissions.OwnTenant"],
     "DEFAULT_PARSER_CLASSES": ["config.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["config.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.renderers.AlwaysJSON",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_METADATA_CLASS": "config.metadata.Metadata",
     "DEFAULT_SCHEMA_CLASS": "config.openapi.FacadeSchema",
     "EXCEPTION_HANDLER": "config.errors.handle",
@@ -161,7 +167,12 @@ WEB_THREADS = env_int("WEB_THREADS", 8, least=1, most=256)
 SPECTACULAR_SETTINGS = {
     "TITLE": "Regente",
     "PREPROCESSING_HOOKS": ["config.openapi.contract_paths"],
-    "DESCRIPTION": "Durable agent runs behind five API contracts.",
+    "DESCRIPTION": (
+        "Durable agent runs behind five API contracts. Query parameters that an operation does not list are ignored, "
+        "as unknown fields of a body are; one that it lists and that has a value it cannot have is refused by name "
+        "(400, under /tasks 422). A page, limit or offset out of range is clamped, except under /tasks. Totals are "
+        "exact up to 10,000; beyond that they are 10,000 and marked as inexact (totalIsExact, X-Total-Is-Exact)."
+    ),
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.1",
     "ENUM_NAME_OVERRIDES": {
@@ -358,11 +369,17 @@ PROVIDER_KEYS = {  # environment keys, the last in the lookup order of RULINGS Â
 OFFLINE_WORDS_PER_S = env_float("OFFLINE_WORDS_PER_S", 25.0)  # how fast the built-in model speaks; 0 = at once
 OFFLINE_MODEL_ALLOWED = EMBEDDED  # with no gateway and no key the embedded mode answers with the built-in model
 
+if env_text("LOG_FORMAT").lower() == "json":
+    logging.captureWarnings(True)  # Python's own warnings are lines of the same form
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {"line": {"()": "config.log_lines.formatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env_text("LOG_LEVEL", "INFO")},
-    "loggers": {"django.request": {"level": "ERROR"}, "LiteLLM": {"level": "WARNING"}},
+    "root": {"handlers": ["console"], "level": env_choice("LOG_LEVEL", "INFO", LOG_LEVELS, upper=True)},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        # What these say of each call is said by ours, or is of use to nobody.
+        **{name: {"level": "WARNING"} for name in ("LiteLLM", "celery", "kombu", "httpx", "httpcore", "uvicorn")},
+    },
 }

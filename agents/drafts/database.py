@@ -27,9 +27,11 @@ async def staged(store: DataStore, sql: str, rows_sql: str | None, table: str, e
     """The rows that the statement changes, before and after, as the run sees them."""
     before, after = await execution.rehearse(store, sql, rows_sql, earlier)
     base = {"sql": sql, "rows_sql": rows_sql}
-    answer = {"operation": "write", "sql": sql, "results": after.rows, "rowCount": len(after.rows)}
+    answer = {"operation": "write", "sql": sql, "columns": after.columns, "results": after.rows}
     told = before.rows if before is not None else None
-    return Staged(KIND, table, told, after.rows, base, answer | {"truncated": after.truncated})
+    return Staged(
+        KIND, table, told, after.rows, base, answer | {"rowCount": len(after.rows), "truncated": after.truncated}
+    )
 
 
 def moved(change: Change, earlier: list[Change]) -> str:
@@ -61,5 +63,5 @@ async def apply(call: ToolCall, change: Change) -> dict[str, Any]:
         raise Conflict(fault.message) from None
     except SQLFailed as fault:
         raise ToolExecutionError(fault.message) from None
-    told = {"operation": "write", "sql": change.base["sql"], "results": answer.rows, "rowCount": len(answer.rows)}
-    return told | {"truncated": answer.truncated}
+    told = {"operation": "write", "sql": change.base["sql"], "columns": answer.columns, "results": answer.rows}
+    return told | {"rowCount": len(answer.rows), "truncated": answer.truncated}

@@ -17,6 +17,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from config.database.address import direct_parameters
+from config.database.session import SharedSession, require_own_session
 from config.launch import programs
 
 MIGRATION_LOCK = 0x7265676E  # one preparer at a time, when several machines start at once
@@ -25,6 +27,10 @@ MIGRATION_LOCK = 0x7265676E  # one preparer at a time, when several machines sta
 def prepare(demo: bool) -> dict[str, dict[str, str]]:
     """The credentials of the demo and of this machine's operator, or {}; the database is then ready for the product."""
     with connection.cursor() as cursor:
+        try:
+            require_own_session(cursor.connection, direct_parameters())  # which holds the lock
+        except SharedSession as fault:
+            raise SystemExit(f"The database is not prepared: {fault}") from None
         cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):

@@ -38,15 +38,15 @@ def web() -> list[str]:
         *("--host", host(), "--port", str(port()), "--workers", str(env_int("WEB_WORKERS", 2, least=1, most=64))),
         *("--backlog", "4096", "--limit-concurrency", "4096", "--timeout-keep-alive", "65"),
         *("--timeout-graceful-shutdown", str(WEB_DRAIN_S), "--timeout-worker-healthcheck", "30"),
-        *("--log-level", "warning"),
+        *("--log-level", "warning", "--log-config", str(Path(__file__).with_name("uvicorn_logging.json"))),
         "config.launch.tied_web:application",
     ]
 
 
 def worker() -> list[str]:
-    """The Celery worker; each of its processes hosts an engine."""
+    """The Celery worker; each of its processes hosts an engine. Django's checks would import all that the web serves."""
     return [
-        *(sys.executable, "-m", "celery", "--quiet", "-A", "config", "worker", "--pool", "prefork"),
+        *(sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", "config", "worker", "--pool", "prefork"),
         *("--concurrency", str(env_int("WORKER_PROCESSES", 2, least=1, most=64)), "-Q", "celery"),
         *("--without-gossip", "--without-mingle", "-l", "WARNING"),
     ]
@@ -54,7 +54,7 @@ def worker() -> list[str]:
 
 def scheduler() -> list[str]:
     """Celery beat: it rings the sweep; a second one does no harm."""
-    return [sys.executable, "-m", "celery", "--quiet", "-A", "config", "beat", "-l", "WARNING"]
+    return [sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", "config", "beat", "-l", "WARNING"]
 
 
 def worker_stop_s() -> int:

@@ -8,19 +8,21 @@ statement_timeout is no wall clock, so a watchdog of ours cancels what it does n
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import orjson
 import psycopg
 from asgiref.sync import sync_to_async
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, Column, sql
 
+from config.database.address import direct_parameters
+from config.database.session import SharedSession, require_own_session_async
 from config.errors import DomainError, Unavailable
+from config.foreign_json import read_json
 from memory.datastore.roles import STATEMENT_S, Login, make_store
 from memory.models import DataStore
-from orchestration.postgres import parameters
 
 WALL_S = STATEMENT_S + 1.5
 ROWS_MOST = 200
@@ -42,10 +44,11 @@ class RowsMoved(SQLFailed):
 
 @dataclass(frozen=True)
 class Rows:
-    """What a statement answered; `truncated` when there was more than may be told."""
+    """What a statement answered, its columns in their order; `truncated` when there was more than may be told."""
 
     rows: list[dict[str, Any]]
     truncated: bool = False
+    columns: list[str] = field(default_factory=list)
 
 
 _gates: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]" = WeakKeyDictionary()
@@ -61,22 +64,38 @@ async def read(store: DataStore, statement: str, staged: Sequence[str] = ()) -> 
     With `staged` writes it sees what they would change: they are made by the writer in a transaction that is then
     read-only and never committed.
     """
-    wrapped = (
-        "SELECT CASE WHEN octet_length(s.told) <= %d THEN s.told END FROM (SELECT row_to_json(q)::text AS told"
-        " FROM (\n%s\n) AS q) AS s"
-    )
-    declared = "DECLARE answer NO SCROLL CURSOR FOR " + wrapped % (ROW_BYTES, statement)
     async with _session(store, "writer" if staged else "reader") as connection:
         await connection.execute("BEGIN" if staged else "BEGIN TRANSACTION READ ONLY")
         for write_ in staged:
             await connection.execute(write_.encode(), prepare=True)
         if staged:
             await connection.execute("SET TRANSACTION READ ONLY")
-        await connection.execute(declared.encode(), prepare=True)
-        return await _fetched(connection)
+        cursor = await connection.execute(f"SELECT * FROM (\n{statement}\n) AS q LIMIT 0".encode(), prepare=True)
+        columns = _names(cursor.description)
+        await connection.execute(_declared(connection, statement, columns), prepare=True)
+        return await _fetched(connection, columns)
 
 
-async def _fetched(connection: AsyncConnection) -> Rows:
+def _declared(connection: AsyncConnection, statement: str, columns: list[str]) -> bytes:
+    """The cursor over the statement's rows as JSON, under these names; null for one that is too large."""
+    names = sql.SQL(", ").join(sql.Identifier(column) for column in columns).as_string(connection)
+    rows = f"SELECT row_to_json(q)::text AS json FROM (\n{statement}\n) AS q{f'({names})' if names else ''}"
+    kept = f"SELECT CASE WHEN octet_length(s.json) <= {ROW_BYTES} THEN s.json END FROM ({rows}) AS s"
+    return f"DECLARE answer NO SCROLL CURSOR FOR {kept}".encode()
+
+
+def _names(description: Sequence[Column] | None) -> list[str]:
+    """The names of a statement's columns; of equal ones the later are numbered, or a row could not hold both."""
+    names: list[str] = []
+    for column in description or ():
+        name, number = column.name, 2
+        while name in names:
+            name, number = f"{column.name[:40]}_{number}", number + 1
+        names.append(name)
+    return names
+
+
+async def _fetched(connection: AsyncConnection, columns: list[str]) -> Rows:
     rows: list[dict[str, Any]] = []
     size = 0
     while len(rows) < ROWS_MOST:
@@ -86,11 +105,11 @@ async def _fetched(connection: AsyncConnection) -> Rows:
                 raise SQLFailed(f"A row has more than {ROW_BYTES // 1024} KiB; select fewer or shorter columns.")
             size += len(told)
             if size > ALL_BYTES or len(rows) == ROWS_MOST:
-                return Rows(rows, truncated=True)
-            rows.append(orjson.loads(told))
+                return Rows(rows, True, columns)
+            rows.append(read_json(told))
         if len(batch) < FETCH:
             break
-    return Rows(rows)
+    return Rows(rows, False, columns)
 
 
 async def rehearse(
@@ -124,8 +143,8 @@ async def write(
                 raise RowsMoved
         made = await _made(connection, statement)
         if key is not None:
-            told = orjson.dumps({"rows": made.rows, "truncated": made.truncated}).decode()
-            await connection.execute("UPDATE _applied SET answer = %s WHERE key = %s", [told, key])
+            answer = orjson.dumps(asdict(made)).decode()
+            await connection.execute("UPDATE _applied SET answer = %s WHERE key = %s", [answer, key])
         await connection.execute("COMMIT")
         return made
 
@@ -139,9 +158,9 @@ def same_rows(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> bool:
 async def _made(connection: AsyncConnection, statement: str) -> Rows:
     """What a statement answers, as JSON has it."""
     cursor = await connection.execute(statement.encode(), prepare=True)
-    names = [column.name for column in cursor.description or ()]
+    names = _names(cursor.description)
     rows = [dict(zip(names, _plain(row), strict=True)) for row in await cursor.fetchmany(ROWS_MOST)]
-    return Rows(orjson.loads(orjson.dumps(rows, default=str)), truncated=cursor.rowcount > len(rows))
+    return Rows(orjson.loads(orjson.dumps(rows, default=str)), cursor.rowcount > len(rows), names)
 
 
 async def _applied(connection: AsyncConnection, key: str) -> Rows | None:
@@ -150,8 +169,7 @@ async def _applied(connection: AsyncConnection, key: str) -> Rows | None:
     if taken.rowcount:
         return None
     row = await (await connection.execute("SELECT answer FROM _applied WHERE key = %s", [key])).fetchone()
-    told: dict[str, Any] = orjson.loads(row[0]) if row and row[0] else {"rows": [], "truncated": False}
-    return Rows(told["rows"], told["truncated"])
+    return Rows(**orjson.loads(row[0])) if row and row[0] else Rows([])
 
 
 def _plain(row: tuple[Any, ...]) -> list[Any]:
@@ -197,15 +215,36 @@ async def _cancel(connection: AsyncConnection) -> None:
 async def _connect(store: DataStore, login: Login) -> AsyncConnection:
     """A connection; when the password is an old key's, the logins are made anew first."""
     for again in (False, True):
+        parameters = direct_parameters() | {"user": login.role, "password": login.password}
         try:
-            return await AsyncConnection.connect(
-                **parameters() | {"user": login.role, "password": login.password, "options": "-c timezone=UTC"},
-                autocommit=True,
-                application_name="regente-data",
-            )
+            connection = await AsyncConnection.connect(**parameters, autocommit=True, application_name="regente-data")
+            break
         except psycopg.OperationalError as fault:
             told = str(fault)
             if again or not ("password authentication" in told or "does not exist" in told):
                 raise Unavailable(f"The tenant's data store cannot be reached: {told.splitlines()[0][:200]}") from None
             await sync_to_async(make_store)(store.tenant_id)
-    raise AssertionError("unreachable")
+    try:
+        await _require_login(connection, login, parameters)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+async def _require_login(connection: AsyncConnection, login: Login, parameters: dict[str, Any]) -> None:
+    """Unavailable unless PostgreSQL itself knows this session as the login's: a pooler may log in as somebody else."""
+    try:
+        await require_own_session_async(connection, parameters)
+        cursor = await connection.execute(b"SET timezone = 'UTC'; SELECT session_user, current_user", prepare=False)
+        cursor.nextset()
+        row = await cursor.fetchone()
+    except SharedSession as fault:
+        raise Unavailable(f"The tenant's data store cannot be reached: {fault}") from None
+    except psycopg.Error:
+        raise Unavailable("The database went away; try again shortly.") from None
+    if row != (login.role, login.role):
+        raise Unavailable(
+            "The tenant's data store cannot be reached: what stands at ENGINE_DATABASE_URL logs everybody in as "
+            f"{row and row[0]}. Let it name PostgreSQL itself."
+        )

@@ -1,7 +1,7 @@
 """Making, filling, listing and dropping the tables of a tenant's data store."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, transaction
@@ -9,23 +9,15 @@ from psycopg import DataError, sql
 
 from accounts.tenancy import as_owner
 from config.errors import Conflict, Invalid, NotFound
-from memory.datastore.inference import NAME, Column, Guess, columns_of, converted
+from memory.datastore.column_types import KINDS, Unfit, column_value
+from memory.datastore.names import NAME, Column, columns_of
 from memory.datastore.roles import LEDGER, VIEWS, ensure_store, find_store, grant_table
+from memory.datastore.sheets import Sheet, object_sheet, typed_columns
 from memory.models import DataStore
 
 RESERVED = frozenset({"runs", "steps", "events", "workflows"})  # the platform's views
 TABLES_MOST = 500
 MODES = ("create", "append", "replace")
-KINDS = {
-    "bigint": "integer",
-    "double precision": "number",
-    "boolean": "boolean",
-    "date": "date",
-    "timestamp with time zone": "timestamp",
-    "timestamptz": "timestamp",
-    "jsonb": "json",
-    "text": "text",
-}
 
 
 class TableNotFound(NotFound):
@@ -34,16 +26,28 @@ class TableNotFound(NotFound):
 
 @dataclass(frozen=True)
 class Table:
-    """A table as it is: its columns as (name, PostgreSQL's type)."""
+    """A table as it is: its columns as (name, PostgreSQL's type); after a load also the columns that were loaded."""
 
     name: str
     columns: list[tuple[str, str]]
     rows: int
+    loaded: list[Column] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def json(self) -> dict[str, Any]:
-        """As routes answer it."""
+        """As routes list it."""
         columns = [{"name": name, "type": KINDS.get(type, type)} for name, type in self.columns]
         return {"name": self.name, "columns": columns, "rows": self.rows}
+
+    def report(self) -> dict[str, Any]:
+        """As a load answers it: also what each column is called in the rows, and why it has its type."""
+        loaded = {column.name: column for column in self.loaded}
+        columns = []
+        for column in self.json()["columns"]:
+            source = loaded.get(column["name"])
+            reason = source.reason if source else "The table has it; these rows do not."
+            columns.append(column | {"source": source.key if source else None, "reason": reason})
+        return self.json() | {"columns": columns, "notes": self.notes}
 
 
 def checked_name(name: str) -> str:
@@ -55,20 +59,14 @@ def checked_name(name: str) -> str:
     return name
 
 
-def load_table(
-    tenant_id: str,
-    name: str,
-    rows: Iterable[dict[str, Any]],
-    mode: str,
-    from_text: bool,
-    columns: list[Column] | None = None,
-) -> Table:
-    """The table with these rows in it: made, replaced, or appended to; on any fault nothing has changed.
+def load_table(tenant_id: str, name: str, rows: Iterable[dict[str, Any]], mode: str, from_text: bool) -> Table:
+    """The table with these rows in it (load_sheet); `from_text`: they are texts, read as what they look like."""
+    return load_sheet(tenant_id, name, object_sheet(rows, from_text), mode)
 
-    `from_text`: the values are texts, as a CSV has them, and are read as what they look like. `columns`: those of a new
-    table, when somebody has looked at more rows than these.
-    """
-    name, rows = checked_name(name), list(rows)
+
+def load_sheet(tenant_id: str, name: str, sheet: Sheet, mode: str) -> Table:
+    """The table with these rows in it: made, replaced, or appended to; on any fault nothing has changed."""
+    name = checked_name(name)
     store = ensure_store(tenant_id)
     with transaction.atomic(), as_owner(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"{store.schema}.{name}"])
@@ -76,37 +74,27 @@ def load_table(
         if known and mode == "create":
             raise Conflict(f"There is a table {name!r} already; send mode append or replace.", name=name)
         if known and mode == "append":
-            columns = _matching(rows, known)
+            columns = _matching(sheet, known)
         else:
-            columns = columns or guessed(rows, from_text)
+            columns = typed_columns(sheet)
             _make(cursor, store, name, columns)
-        _fill(cursor, store, name, columns, rows, from_text)
-        return _table(cursor, store, name)
+        _fill(cursor, store, name, columns, sheet)
+        notes = [*sheet.notes, *(column.note for column in columns if column.note)]
+        table = _table(cursor, store, name)
+        return Table(table.name, table.columns, table.rows, columns, notes)
 
 
-def guessed(rows: Iterable[dict[str, Any]], from_text: bool) -> list[Column]:
-    """The columns that these rows need, each of the narrowest type that all its values fit."""
-    guesses: dict[str, Guess] = {}
-    for row in rows:
-        for key, value in row.items():
-            guesses.setdefault(key, Guess(from_text)).see(value)
-    if not guesses:
-        raise Invalid({"rows": ["Send at least one row with at least one column."]})
-    columns = columns_of(guesses)
-    for column in columns:
-        column.type = guesses[column.key].type
-    return columns
-
-
-def _matching(rows: list[dict[str, Any]], known: list[tuple[str, str]]) -> list[Column]:
+def _matching(sheet: Sheet, known: list[tuple[str, str]]) -> list[Column]:
     """The table's columns for the rows' keys; Invalid naming those that it does not have."""
     types = dict(known)
-    columns = columns_of(dict.fromkeys(key for row in rows for key in row))
+    columns = columns_of(sheet.keys)
     missing = [column.key for column in columns if column.name not in types]
     if missing:
         raise Invalid({"rows": [f"The table has no column {', '.join(missing)}; it has {', '.join(types)}."]})
     for column in columns:
         column.type = types[column.name].replace("timestamp with time zone", "timestamptz")
+        column.type = column.type.replace("timestamp without time zone", "timestamp")
+        column.reason = "The table has it, of this type."
     return columns
 
 
@@ -121,9 +109,7 @@ def _make(cursor: Any, store: DataStore, name: str, columns: list[Column]) -> No
     grant_table(cursor, store, name)
 
 
-def _fill(
-    cursor: Any, store: DataStore, name: str, columns: list[Column], rows: list[dict[str, Any]], from_text: bool
-) -> None:
+def _fill(cursor: Any, store: DataStore, name: str, columns: list[Column], sheet: Sheet) -> None:
     """COPY the rows in; Invalid naming the row and column of a value that does not fit."""
     if not columns:
         return
@@ -131,20 +117,18 @@ def _fill(
     copying = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(store.schema, name), names)
     try:
         with transaction.atomic(), cursor.copy(copying) as copy:
-            for number, row in enumerate(rows):
-                copy.write_row([_value(row, column, number, from_text) for column in columns])
+            for number, values in sheet.rows():
+                pairs = zip(columns, values, strict=True)
+                copy.write_row([_value(sheet, column, number, value) for column, value in pairs])
     except DataError as fault:
         raise Invalid({"rows": [f"The values do not fit the columns: {str(fault).splitlines()[0]}."]}) from None
 
 
-def _value(row: dict[str, Any], column: Column, number: int, from_text: bool) -> Any:
+def _value(sheet: Sheet, column: Column, number: int, value: Any) -> Any:
     try:
-        return converted(row.get(column.key), column.type, from_text)
-    except (ValueError, TypeError, OverflowError):
-        kind = KINDS.get(column.type, column.type)
-        raise Invalid(
-            {f"rows[{number}].{column.key}": [f"Does not fit the column, which is of type {kind}."]}
-        ) from None
+        return column_value(value, column.type, sheet.from_text)
+    except Unfit as fault:
+        raise sheet.misfit(number, column.key, str(fault), KINDS.get(column.type, column.type)) from None
 
 
 def _columns(cursor: Any, store: DataStore, name: str) -> list[tuple[str, str]]:

@@ -29,3 +29,21 @@ class TableShape(serializers.Serializer):
     name = serializers.CharField()
     columns = ColumnShape(many=True)
     rows = serializers.IntegerField()
+
+
+class LoadedColumn(ColumnShape):
+    """A column, what the rows call it, and why it has its type."""
+
+    source = serializers.CharField(  # type: ignore[assignment]  # a field of that name, which DRF keeps apart
+        allow_null=True, help_text="Its key or header; null when the rows have none for it."
+    )
+    reason = serializers.CharField()
+
+
+class LoadedTable(TableShape):
+    """A table after a load."""
+
+    columns = LoadedColumn(many=True)
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="What is called otherwise than in the rows, and why; the encoding."
+    )

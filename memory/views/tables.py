@@ -1,6 +1,5 @@
 """/api/v1/data/tables: the tenant's own tables, which the NL-DB tools read and write (RULINGS §8)."""
 
-import io
 from typing import Any
 
 from django.conf import settings
@@ -14,9 +13,9 @@ from config.api import ArrayPagination, TenantViewSet, body_object
 from config.errors import Invalid
 from config.parsers import LimitedMultiPartParser, StrictJSONParser
 from memory.datastore import tables
-from memory.datastore.inference import csv_rows
+from memory.datastore.sheets import Sheet, csv_sheet, object_sheet
 from memory.models import DataStore
-from memory.serializers.tables import NewTable, TableShape
+from memory.serializers.tables import LoadedTable, NewTable, TableShape
 
 
 class TableViewSet(TenantViewSet):
@@ -35,16 +34,16 @@ class TableViewSet(TenantViewSet):
         page = self.paginate_queryset(tables.list_tables(request.tenant.pk))
         return self.get_paginated_response([table.json() for table in page or ()])
 
-    @extend_schema(request=NewTable, responses={201: TableShape})
+    @extend_schema(request=NewTable, responses={201: LoadedTable})
     def create(self, request: Request) -> Response:
-        """201 and the table; the types of its columns are those that all values fit."""
+        """201 and the table: the type of each column, and why it has it; notes on names and on the file."""
         given = self.valid(NewTable).validated_data
         upload = body_object(request).get("file")
         if upload is None and "rows" not in given:
             raise Invalid({"rows": ["Send rows, or a CSV as the file of a multipart form."]})
-        rows: Any = given.get("rows") if upload is None else csv_rows(_text(upload))
-        table = tables.load_table(request.tenant.pk, given["name"], rows, given["mode"], from_text=upload is not None)
-        return Response(table.json(), status=201)
+        sheet = object_sheet(given["rows"]) if upload is None else _sheet(upload)
+        table = tables.load_sheet(request.tenant.pk, given["name"], sheet, given["mode"])
+        return Response(table.report(), status=201)
 
     @extend_schema(responses={200: {"type": "object", "properties": {"message": {"type": "string"}}}})
     def destroy(self, request: Request, pk: str) -> Response:
@@ -53,14 +52,8 @@ class TableViewSet(TenantViewSet):
         return Response({"message": f"Table {pk} deleted"})
 
 
-def _text(upload: Any) -> io.StringIO:
-    """The uploaded file as text."""
-    if not isinstance(upload, UploadedFile):
+def _sheet(upload: Any) -> Sheet:
+    """The rows of the uploaded file."""
+    if not isinstance(upload, UploadedFile) or upload.file is None:
         raise Invalid({"file": ["Must be an uploaded CSV file."]})
-    try:
-        text = upload.read().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Invalid({"file": ["Must be UTF-8."]}) from None
-    if "\x00" in text:
-        raise Invalid({"file": ["Must not hold NUL characters."]})
-    return io.StringIO(text, newline="")
+    return csv_sheet(upload.file)

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.tenancy import TenantModel
+from config.database.ordered_json import OrderedJSONField
 from orchestration.models.run import Run
 
 
@@ -28,13 +29,13 @@ class Change(TenantModel):
     kind = models.CharField(max_length=16, help_text="file, memory, database, or how the tool works: http, remote, …")
     target = models.CharField(max_length=2000)
     arguments = models.JSONField(help_text="The call's checked input.")
-    before = models.JSONField(null=True)
-    after = models.JSONField(null=True)
+    before = OrderedJSONField(null=True)
+    after = OrderedJSONField(null=True)
     base = models.JSONField(default=dict, help_text="What must not have moved when it is applied.")
     reason = models.TextField(blank=True)
     status = models.CharField(max_length=16, choices=ChangeStatus, default=ChangeStatus.STAGED)
     error = models.TextField(blank=True, help_text="Why the last try to apply it failed.")
-    outcome = models.JSONField(null=True, help_text="What the tool answered when it was applied.")
+    outcome = OrderedJSONField(null=True, help_text="What the tool answered when it was applied.")
     apply_run_id = models.UUIDField(null=True)
     settled_by = models.UUIDField(null=True)
     settled_at = models.DateTimeField(null=True)

@@ -7,7 +7,7 @@ import pytest
 
 from agents.handlers.secrets import opened_headers
 from agents.models import Tool
-from agents.tools.calls import find_tools
+from agents.tools.lookup import find_tools
 from tests.agents.far_end import FarEnd
 from tests.factories import log_in, make_user
 
@@ -90,9 +90,8 @@ def test_built_in_tools_are_read_only(api: "APIClient") -> None:
         ("handler_type", "builtin"),
         ("input_schema", "text"),
         ("input_schema", {"type": "array"}),
-        ("input_schema", {"properties": {"a": {"pattern": "(a+)+$"}}}),
         ("input_schema", {"properties": {"a": {"pattern": "^(a{0,100}){0,100}b$"}}}),
-        ("input_schema", {"properties": {"a": {"pattern": "^(a{1,9}){1,90}$"}}}),
+        ("input_schema", {"properties": {"a": {"pattern": "^(?!b)"}}}),
         ("side_effects", "write"),
         ("handler_config", "text"),
         ("handler_config", {}),

@@ -159,7 +159,9 @@ def test_system_health_tells_each_part(path: str) -> None:
     body = Client().get(path).json()
     assert body["status"] == "degraded"  # no engine is at work here
     parts = {"database": "connected", "broker": "connected", "scheduler": "missing"}
-    assert body["services"] == parts | {"engines": 0, "running": 0, "oldest_waiting_s": None}
+    parts |= {"database_role": "regente_app", "engine_database": "connected"}
+    parts |= {"engines": 0, "running": 0, "oldest_waiting_s": None}
+    assert parts.items() <= body["services"].items() and body["services"]["task_restarts"] >= 0
 
 
 def test_the_oldest_waiting_run_of_any_tenant_is_seen_by_everybody(tenant: Tenant) -> None:

@@ -169,12 +169,53 @@ def test_only_a_table_of_the_tenants_is_written_to(store: DataStore) -> None:
             write(store, sql)
 
 
-@pytest.mark.parametrize(
-    "sql", ["SELECT '1e400'::numeric AS x", """SELECT '"\\ud800"'::json AS x""", "SELECT 'a\ud800'"]
-)
-def test_what_json_cannot_tell_is_a_failed_statement(store: DataStore, sql: str) -> None:
+def test_half_a_character_in_a_statement_is_a_failed_statement(store: DataStore) -> None:
     with pytest.raises(DomainError):
-        read(store, sql)
+        read(store, "SELECT 'a\ud800'")
+
+
+@pytest.mark.parametrize(
+    "sql,value",
+    [
+        ("SELECT '1e400'::numeric AS x", f"1{'0' * 400}"),
+        ("SELECT sum(x.n) * 10 AS x FROM (SELECT 9223372036854775807 AS n) AS x", "92233720368547758070"),
+        ("SELECT 9223372036854775807 AS x", 9223372036854775807),
+        ("""SELECT '"\\ud800"'::json AS x""", "\ufffd"),
+        ("SELECT 'NaN'::float8 AS x", "NaN"),
+    ],
+)
+def test_each_digit_is_answered(store: DataStore, sql: str, value: Any) -> None:
+    assert read(store, sql) == [{"x": value}]
+
+
+@pytest.mark.parametrize(
+    "sql,columns",
+    [
+        ("SELECT stock, item, bought FROM stock LIMIT 1", ["stock", "item", "bought"]),
+        ("SELECT * FROM stock LIMIT 1", ["item", "stock", "bought"]),
+        ("SELECT stock AS zzz, item AS a FROM stock WHERE stock < 0", ["zzz", "a"]),
+        ("SELECT s.item, o.item, s.stock, o.stock FROM stock s JOIN stock o ON s.item = o.item LIMIT 1",
+         ["item", "item_2", "stock", "stock_2"]),
+        ("SELECT count(*), count(item) FROM stock", ["count", "count_2"]),
+        ("SELECT 1 AS \"It's %s \"\"q\"\"\", 2 AS b", ["It's %s \"q\"", "b"]),
+        ("WITH few AS (SELECT bought, item FROM stock) SELECT * FROM few LIMIT 1", ["bought", "item"]),
+    ],
+)  # fmt: skip
+def test_columns_come_in_the_order_of_the_select(store: DataStore, sql: str, columns: list[str]) -> None:
+    answer = asyncio.run(execution.read(store, gate.read_statement(sql, described(store.tenant_id)).sql))
+    assert answer.columns == columns and all(list(row) == columns for row in answer.rows)
+
+
+def test_a_column_with_the_name_of_a_word_of_sql_is_read(store: DataStore) -> None:
+    load_table(store.tenant_id, "words", [{"order": 1, "user": 2, "left": 3}], "create", from_text=False)
+    assert read(store, 'SELECT "user", w."order", "left" FROM words w') == [{"user": 2, "order": 1, "left": 3}]
+
+
+def test_a_write_answers_its_columns_too(store: DataStore) -> None:
+    sql = "INSERT INTO stock (stock, item) VALUES (1, 'brush')"
+    statement = gate.write_statement(sql, described(store.tenant_id)).sql
+    first, again = (asyncio.run(execution.write(store, statement, "key")) for _ in range(2))
+    assert first == again and first.columns == ["item", "stock", "bought"] == list(first.rows[0])
 
 
 def test_more_rows_and_bytes_than_may_be_told_are_cut(store: DataStore) -> None:

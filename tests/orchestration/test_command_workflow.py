@@ -16,7 +16,7 @@ from config.settings import BASE_DIR
 from orchestration.definition.saving import create_workflow
 from orchestration.models import Run, Workflow
 from orchestration.terminal.display import plain
-from orchestration.terminal.input_files import MOST_BYTES, MOST_ROWS, UnusableFile, read_input
+from orchestration.terminal.input_files import MAX_BYTES, MAX_ROWS, UnusableFile, read_input
 from tests.orchestration.definitions import graph, node
 from tests.orchestration.running import EngineThread
 
@@ -62,6 +62,14 @@ def test_the_example_file_is_readable() -> None:
         ),
         ("a.csv", "\ufeffid;subject\r\n1;Leak\r\n\r\n", [{"id": "1", "subject": "Leak"}]),
         ("a.tsv", "id\tsubject\n1\n", [{"id": "1", "subject": ""}]),
+        ("a.csv", "Name, first ;n\n Ana ;007\n", [{"Name, first ": " Ana ", "n": "007"}]),
+        ("a.csv", '"Full\nname","a ""b"""\n"x\ny",NO\n', [{"Full\nname": "x\ny", 'a "b"': "NO"}]),
+        ("a.csv", '"Prices, in R$";Qty\n"1,50";2\n', [{"Prices, in R$": "1,50", "Qty": "2"}]),
+        ("a.csv", "a (x, y);b (z, w);c\n1;2;3\n", [{"a (x, y)": "1", "b (z, w)": "2", "c": "3"}]),
+        ("a.csv", "a,b,,\n1,2,3,4\n", [{"a": "1", "b": "2", "column_3": "3", "column_4": "4"}]),
+        ("a.csv", "a,a,A,a_2\n1,2,3,4\n", [{"a": "1", "a_3": "2", "A": "3", "a_2": "4"}]),
+        ("a.csv", "sep=;\na;b\n1;2\n", [{"a": "1", "b": "2"}]),
+        ("a.csv", "Descrição\nç\n", [{"Descrição": "ç"}]),
         ("a.json", '[{"id": 1}]', [{"id": 1}]),
         ("a.txt", '[{"id": 1}]', [{"id": 1}]),
     ],
@@ -69,6 +77,14 @@ def test_the_example_file_is_readable() -> None:
 def test_rows_are_read_from_csv_and_json(tmp_path: Path, name: str, content: str, rows: list) -> None:
     (tmp_path / name).write_text(content, newline="")
     assert read_input(tmp_path / name, "things") == {"things": rows}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
+@pytest.mark.parametrize("name", ["a.csv", "a.json"])
+def test_a_file_is_read_in_its_encoding(tmp_path: Path, encoding: str, name: str) -> None:
+    text = "Descrição,preço em €\nchá,1\n" if name == "a.csv" else '[{"Descrição": "chá", "preço em €": "1"}]'
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    assert read_input(tmp_path / name, "rows") == {"rows": [{"Descrição": "chá", "preço em €": "1"}]}
 
 
 def test_a_json_object_is_the_input_itself(tmp_path: Path) -> None:
@@ -81,14 +97,12 @@ def test_a_json_object_is_the_input_itself(tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"id,subject\n", "no rows"),
-        (b"id,,subject\n1,2,3\n", "column 2 has no name"),
-        (b"id,id\n1,2\n", "two columns"),
-        (b"id,subject\n1,a,b\n", "line 2: 3 values for 2 columns"),
-        ("id,subject\n1,caf\u00e9\n".encode("latin-1"), "not UTF-8"),
+        (b"id,subject\n1,a,b\n", "Line 2 has 3 values, but there are 2 columns"),
+        ("id,subject\n1,caf\u00e9\n2,".encode() + b"caf\xe9", r"not UTF-8 throughout: see byte 25 \(line 3\)"),
         (b"id\n\0\n", "NUL"),
         (b'id\n"open', "line 2"),
-        (b"x" * (MOST_BYTES + 1), f"{MOST_BYTES:,}"),
-        (b"id\n" + b"1\n" * (MOST_ROWS + 1), f"{MOST_ROWS:,}"),
+        (b"x" * (MAX_BYTES + 1), f"{MAX_BYTES:,}"),
+        (b"id\n" + b"1\n" * (MAX_ROWS + 1), f"{MAX_ROWS:,}"),
         (b",".join(b"c%d" % n for n in range(60)) + b"\n1\n", "60 columns"),
     ],
 )
