@@ -60,14 +60,27 @@ def test_without_a_name_it_makes_nobody(db: None) -> None:
 
 @pytest.mark.usefixtures("named")
 @pytest.mark.parametrize(
-    ("variable", "value"), [("DJANGO_SUPERUSER_PASSWORD", "short"), ("DJANGO_SUPERUSER_EMAIL", "nobody")]
+    ("variable", "value"),
+    [
+        ("DJANGO_SUPERUSER_PASSWORD", "short"),
+        ("DJANGO_SUPERUSER_PASSWORD", "password"),
+        ("DJANGO_SUPERUSER_PASSWORD", "1234567890"),
+        ("DJANGO_SUPERUSER_PASSWORD", EMAIL),
+        ("DJANGO_SUPERUSER_PASSWORD", ""),
+        ("DJANGO_SUPERUSER_EMAIL", "nobody"),
+        ("DJANGO_SUPERUSER_EMAIL", "nobody@"),
+        ("DJANGO_SUPERUSER_EMAIL", "@example.com"),
+        ("DJANGO_SUPERUSER_EMAIL", ""),
+    ],
 )
 def test_a_bad_value_stops_it_naming_the_variable(
     db: None, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    with pytest.raises(CommandError, match=variable):
+    with pytest.raises(CommandError, match=f"^{variable}: ") as refusal:
         ensure()
+    assert "\n" not in str(refusal.value) and not User.objects.exists()
+    assert SECRET not in str(refusal.value)
 
 
 def test_this_machines_operator_is_made_once_and_its_password_kept(
