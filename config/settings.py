@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "teams",
 ]
 MIDDLEWARE = [
+    "config.middleware.MetricsMiddleware",
     "config.middleware.TraceIdMiddleware",
     "config.middleware.RateLimitMiddleware",
     "config.middleware.TransactionMiddleware",
