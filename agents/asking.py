@@ -10,6 +10,7 @@ from agents.errors import AgentExecutionError, ModelUnavailable, ReserveUsedUp
 from agents.excerpts import excerpt
 from agents.llm import UNKNOWN_PRICE
 from agents.messages import sendable
+from agents.metrics import model_call
 from agents.window import fitted
 from governance.budgets import MICRO_PER_CENT, Bill, BudgetExceeded
 from orchestration.retry import Retry, StepFailed, describe
@@ -57,7 +58,8 @@ async def ask_model(ctx: "RunContext", request: ModelRequest, step: str, aloud: 
         if bill.hold_id:
             request = capped(request, most)
         try:
-            reply = await model.complete(request)
+            with model_call(model.provider):
+                reply = await model.complete(request)
         except ReserveUsedUp:
             bill.actual(estimate)
             text = f"BUDGET_EXCEEDED: the answer grew longer than the {most} tokens that were reserved; it was cut off."

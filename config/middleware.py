@@ -1,11 +1,14 @@
 """What every request gets: a trace id (the caller's X-Trace-ID when it is safe), and how it stands with its limits."""
 
 import re
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import lru_cache
 from io import SEEK_END
 from uuid import uuid4
 
+from django.contrib.admindocs.views import simplify_regex
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -14,9 +17,44 @@ from django.http import HttpRequest, HttpResponseBase
 
 from accounts import tenancy
 from config import origin
+from config.metrics import counter, histogram
 
 PAGES = ("/admin", "/sso/")  # what browsers are led through, with a session of Django's
 SAFE = re.compile(r"[A-Za-z0-9._:-]{1,128}").fullmatch
+
+
+LATENCY = histogram(
+    "django_http_requests_latency_seconds_by_view_method",
+    "Time that the views took to answer, by route; what a stream or a wait takes after that is not in it.",
+    ["view", "method"],
+)
+RESPONSES = counter(
+    "django_http_responses_total_by_status_view_method", "Answers by status and route.", ["status", "view", "method"]
+)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+@lru_cache(maxsize=1024)
+def _path_of(route: str) -> str:
+    """A route's pattern as a path with the names of its parts."""
+    return simplify_regex(route.replace("\\", "")).removesuffix("/") if route else "<no route>"
+
+
+class MetricsMiddleware:
+    """Counts each request by its route: never by its path, which has ids in it and may be anything."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        began = time.perf_counter()
+        response = self.get_response(request)
+        route = request.resolver_match.route if request.resolver_match else ""
+        view = "/" if request.path_info == "/" else _path_of(route)
+        method = request.method if request.method in METHODS else "<other>"
+        LATENCY.labels(view, method).observe(time.perf_counter() - began)
+        RESPONSES.labels(str(response.status_code), view, method).inc()
+        return response
 
 
 class TraceIdMiddleware:

@@ -100,7 +100,9 @@ class Reporter:
         with self.lock:
             counted = metrics.counted()
             more = {key: value - self.told.get(key, 0.0) for key, value in counted.items()}
-            pairs = [part for key, value in more.items() if value for part in (key, repr(value))]
+            # A new series is told whole: all buckets of a histogram are there, or none.
+            news = [(key, value) for key, value in more.items() if value or key not in self.told]
+            pairs = [part for key, value in news for part in (key, repr(value))]
             try:
                 _server().eval(REPORT, 2, COUNTED, PROCESSES, self.name, self._state(), *pairs)
             except (redis.RedisError, OSError):

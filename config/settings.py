@@ -104,6 +104,7 @@ INSTALLED_APPS = [
     "teams",
 ]
 MIDDLEWARE = [
+    "config.middleware.MetricsMiddleware",
     "config.middleware.TraceIdMiddleware",
     "config.middleware.RateLimitMiddleware",
     "config.middleware.TransactionMiddleware",

@@ -4,10 +4,10 @@ from django.apps import AppConfig
 
 
 class ObservabilityConfig(AppConfig):
-    """Registers the program that sends notifications, and what finds alerts for jobs."""
+    """Registers the program that sends notifications, what finds alerts for jobs, and metrics."""
 
     name = "observability"
 
     def ready(self) -> None:
         """Import what registers itself."""
-        from observability import around, notifying  # noqa: F401
+        from observability import around, notifying, process_metrics  # noqa: F401

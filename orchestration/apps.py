@@ -12,5 +12,5 @@ class OrchestrationConfig(AppConfig):
         """Import what registers programs, nodes and readiness checks."""
         from importlib import import_module
 
-        for name in ("nodes", "workflow", "health"):
+        for name in ("nodes", "workflow", "health", "metrics"):
             import_module(f"orchestration.{name}")

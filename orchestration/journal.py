@@ -20,6 +20,7 @@ import psycopg
 
 from config.supervision import start_task
 from orchestration.connection import EngineConnection
+from orchestration.metrics import BATCH_ENTRIES, COMMIT_SECONDS
 from orchestration.postgres import replan
 from orchestration.retry import LeaseLost
 from orchestration.writes import POKE, Entry, statements
@@ -139,7 +140,9 @@ class Journal:
 
     async def _transaction(self, connection: EngineConnection, batch: list[Entry], again: bool) -> set[UUID]:
         anew = replan(connection)
-        rows = await connection.at_once([*anew, *statements(batch, self.owner, again)])
+        BATCH_ENTRIES.observe(len(batch))
+        with COMMIT_SECONDS.time():
+            rows = await connection.at_once([*anew, *statements(batch, self.owner, again)])
         return {row["id"] for row in rows[len(anew)]}
 
 

@@ -33,6 +33,7 @@ from orchestration.context import RunContext
 from orchestration.drive import drive
 from orchestration.journal import RECONNECT_S, Journal
 from orchestration.lease import Held
+from orchestration.metrics import CLAIM_SECONDS, CLAIMED_RUNS
 from orchestration.pacer import Pacer, is_busy
 from orchestration.postgres import DatabaseLost, close_connections, connect, in_loader
 from orchestration.programs import CLOSE
@@ -118,9 +119,11 @@ class Engine:
         caps = settings.ENGINE_TENANT_CAP, settings.ENGINE_KIND_CAPS, settings.ENGINE_MAX_DEATHS
         limits = ClaimLimits(most, *caps, user_cap=settings.TASKS_PER_USER, solitary=self.solitary)
         self.pacer.claim()
-        runs = await claims.claim(connection, self.name, limits)
+        with CLAIM_SECONDS.time():
+            runs = await claims.claim(connection, self.name, limits)
         if runs:
             self.pacer.bring(len(runs))
+            CLAIMED_RUNS.inc(len(runs))
         for run in runs:
             self._start(run)
         return len(runs) == most and not self.solitary

@@ -45,7 +45,7 @@ def web() -> list[str]:
 
 
 def worker() -> list[str]:
-    """The Celery worker; each of its processes hosts an engine. Django's checks would import all that the web serves."""
+    """The Celery worker; each of its processes hosts an engine. Django's checks would import all that the web has."""
     return [
         *(sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", "config", "worker", "--pool", "prefork"),
         *("--concurrency", str(env_int("WORKER_PROCESSES", 2, least=1, most=64)), "-Q", "celery"),

@@ -247,6 +247,7 @@ def test_readyz_names_the_task_and_its_process_and_nothing_of_the_data(caplog: p
 
 SHORT_LIVED = {  # what ends with one request, run or command, and whose exception goes to who waits for it
     "config/asgi.py": 2,
+    "config/database/probe.py": 1,
     "orchestration/consumers.py": 1,
     "orchestration/context.py": 1,
     "orchestration/feeds.py": 1,

@@ -96,7 +96,7 @@ def test_who_was_there_at_very_many_deaths_is_a_suspect_all_the_same(acme: Tenan
 STEPS: list[str] = []
 
 
-@program("test.two_steps")
+@program("test.suspect")
 async def two_steps(ctx: RunContext) -> str:
     async def note(name: str) -> str:
         STEPS.append(f"{name} by {'a solitary' if ctx.engine.solitary else 'an ordinary'} engine")
@@ -124,7 +124,7 @@ class Request:
 
 def test_a_suspect_that_finishes_a_step_alone_goes_on_among_the_others(acme: Tenant) -> None:
     STEPS.clear()
-    run = start(acme, "test.two_steps")
+    run = start(acme, "test.suspect")
     Run.all_tenants.filter(pk=run.pk).update(deaths=2, suspect_deaths=2, held_against=2)
     isolation = Request()
     with ExitStack() as engines:
@@ -150,7 +150,7 @@ def test_a_solitary_engine_ends_when_no_suspect_is_left(acme: Tenant, monkeypatc
 
 
 def test_a_run_that_has_ended_three_engines_alone_fails(acme: Tenant) -> None:
-    run = start(acme, "test.two_steps")
+    run = start(acme, "test.suspect")
     Run.all_tenants.filter(pk=run.pk).update(deaths=5, suspect_deaths=5, held_against=3, attempt=5, status="running")
     engine = EngineThread()
     run = ended(run)
