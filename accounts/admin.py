@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts.members import TENANT_ID, TENANT_ID_RULE
+from accounts.members import OPERATORS, TENANT_ID, TENANT_ID_RULE
 from accounts.models import ApiKey, Invitation, Membership, Tenant, User, new_stamp
 
 
@@ -32,6 +32,13 @@ class UserForm(AdminUserCreationForm):
 class TenantForm(ModelForm):
     """A tenant, whose id is of the kind that registration takes."""
 
+    def clean_suspended(self) -> bool:
+        """Whether it is suspended."""
+        suspended: bool = self.cleaned_data["suspended"]
+        if suspended and self.instance.pk == OPERATORS:
+            raise ValidationError("The operators' own tenant cannot be suspended.")
+        return suspended
+
     def clean_id(self) -> str:
         """The id."""
         id: str = self.cleaned_data["id"]
@@ -45,9 +52,9 @@ class TenantAdmin(admin.ModelAdmin):
     """Tenants and their share of the engine."""
 
     form = TenantForm
-    list_display = ["id", "name", "open_registration", "weight", "max_running", "created_at"]
+    list_display = ["id", "name", "suspended", "open_registration", "weight", "max_running", "created_at"]
     search_fields = ["id", "name"]
-    list_filter = ["open_registration"]
+    list_filter = ["suspended", "open_registration"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
         """The id is what clients and rows name: it stays."""

@@ -10,7 +10,10 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """Isolate tenants anew after each migration."""
+        """Isolate tenants anew after each migration; register what /readyz asks of it."""
+        from importlib import import_module
+
         from accounts.isolation import secure
 
+        import_module("accounts.health")
         post_migrate.connect(secure, sender=self, dispatch_uid="isolation")

@@ -13,10 +13,11 @@ from rest_framework.request import Request
 
 from accounts.models import KeyPermission, Tenant, User
 from accounts.tenancy import SETTING, open_scope
+from accounts.tenant_choice import choose_tenant
 from accounts.tokens import claims_of, digest
 from config import limits, origin
 from config.database import prepared
-from config.errors import Forbidden, Unauthorized
+from config.errors import Forbidden, TenantSuspended, Unauthorized
 
 COOKIE = "access_token"
 KEY_PREFIX = "llm_"
@@ -45,7 +46,7 @@ def _columns(model: type[User] | type[Tenant], names: str) -> list[str]:
 
 
 USER = _columns(User, "id email name avatar_url is_staff is_superuser is_active stamp created_at")
-TENANT = _columns(Tenant, "id name open_registration weight max_running")
+TENANT = _columns(Tenant, "id name open_registration suspended suspension_reason weight max_running")
 # By hand, since this runs with every request: the ORM needs three times as long to say the same.
 # Finding a member binds the transaction to their tenant; who finds nobody stays without one.
 MEMBER = f"""
@@ -59,11 +60,20 @@ BY_KEY = MEMBER % (", m.permissions, m.key_id", "accounts_member_of_key(%s)")
 def _identity(row: tuple[Any, ...]) -> Identity:
     after = 1 + len(USER)
     user = User.from_db("default", USER, row[1:after])
-    return Identity(user, Tenant.from_db("default", TENANT, row[after : after + len(TENANT)]), row[0])
+    tenant = Tenant.from_db("default", TENANT, row[after : after + len(TENANT)])
+    refuse_suspended(user, tenant)
+    return Identity(user, tenant, row[0])
+
+
+def refuse_suspended(user: User, tenant: Tenant) -> None:
+    """TenantSuspended for members of a suspended tenant. Operators go on: they are who resumes it."""
+    if tenant.suspended and not user.is_staff:
+        reason = f" ({tenant.suspension_reason})" if tenant.suspension_reason else ""
+        raise TenantSuspended(f"This tenant is suspended{reason}; its data is kept. Ask the platform's operator.")
 
 
 def authenticate_token(token: str) -> Identity:
-    """Who an access token or an API key stands for; Unauthorized when for nobody."""
+    """Who an access token or an API key stands for; Unauthorized when for nobody, TenantSuspended while theirs is."""
     if token.startswith(KEY_PREFIX):
         row = prepared.execute(BY_KEY, [digest(token)])
         if row is None:
@@ -79,7 +89,8 @@ def authenticate_token(token: str) -> Identity:
 
 
 def establish(request: HttpRequest, identity: Identity) -> None:
-    """Note who is asking on Django's request, where views and middleware see it."""
+    """Note who is asking on Django's request, where views and middleware see it; TenantSuspended while theirs is."""
+    refuse_suspended(identity.user, identity.tenant)
     request.identity = identity
     origin.current().key_id = identity.key_id
     request.user, request.tenant = identity.user, identity.tenant
@@ -102,8 +113,14 @@ class Authenticator(BaseAuthentication):
     pass_caller = staticmethod(limits.pass_caller)
 
     def authenticate(self, request: Request) -> tuple[User, Identity] | None:
-        """The user and their identity; None without credentials."""
+        """The user and their identity; None without credentials. Who names another tenant is refused."""
         http = request._request
+        found = self._identify(http)
+        if found is not None:
+            choose_tenant(http)
+        return found
+
+    def _identify(self, http: HttpRequest) -> tuple[User, Identity] | None:
         token = credential(http)
         if token is None:
             self.pass_address(http)
@@ -111,7 +128,7 @@ class Authenticator(BaseAuthentication):
         open_scope(http)
         try:
             identity = authenticate_token(token)
-        except Unauthorized:
+        except (Unauthorized, TenantSuspended):
             self.pass_address(http)
             raise
         self.pass_caller(http, identity)

@@ -19,7 +19,7 @@ from accounts.models import ApiKey, Invitation, Membership, Role, Tenant, User, 
 from accounts.tenancy import everywhere
 from accounts.tokens import digest
 from config import limits
-from config.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
+from config.errors import Conflict, Forbidden, Invalid, NotFound, RegistrationClosed, Unauthorized
 
 OPERATORS = "operators"  # the tenant of those who run the platform
 LOCAL = "local"  # the tenant of those who use /tasks from this machine without credentials
@@ -232,6 +232,8 @@ def enter_by_sso(email: str, name: str, is_bound: Callable[[User], bool]) -> Mem
     with transaction.atomic(), everywhere():
         user = User.objects.select_for_update().filter(email=email).first()
         if user is None:
+            if not (settings.OPEN_REGISTRATION or settings.OIDC_TENANT):
+                raise RegistrationClosed
             made = User(email=email, name=name[:255], password=make_password(None))
             tenant, role = _of_sso(settings.OIDC_TENANT) if settings.OIDC_TENANT else _entered("")
             return _join(made, tenant, role)

@@ -17,6 +17,14 @@ class Tenant(models.Model):
     id = models.CharField(primary_key=True, max_length=64)  # the string that clients send as tenant_id
     name = models.CharField(max_length=255)
     open_registration = models.BooleanField(default=False)
+    suspended = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Its members and keys are refused and no run of it is begun or gone on with, until it is resumed.",
+    )
+    suspension_reason = models.CharField(
+        max_length=255, blank=True, default="", db_default="", help_text="Told to its members."
+    )
     weight = models.PositiveSmallIntegerField(default=1, help_text="Share of the engine's slots when tenants compete.")
     max_running = models.PositiveIntegerField(null=True, blank=True, help_text="Most runs at a time; empty = default.")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,13 +1,16 @@
 """The roles user, developer and admin, the platform's operators above them, and what an API key is good for."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.models import KeyPermission, Role
+from accounts.tenant_choice import choose_tenant
 from config.errors import Forbidden, Unauthorized
 
+WRITES = frozenset({"POST", "PUT", "PATCH"})
 OPERATOR = "operator"  # is_staff; stands above every role
 RANK: dict[str, int] = {Role.USER: 0, "viewer": 0, Role.DEVELOPER: 1, Role.ADMIN: 2, OPERATOR: 3}
 
@@ -44,6 +47,19 @@ class HasRole(BasePermission):
         role = view.roles.get(getattr(view, "action", None)) or view.roles.get(kind)
         if role:
             require(request, role)
+        return True
+
+
+class OwnTenant(BasePermission):
+    """Nobody whose body names another tenant; header and query were looked at with the credentials."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """True, or a refusal; the bodies of a view's `free_body` actions are the caller's own data."""
+        free = getattr(view, "free_body", False)
+        if isinstance(free, frozenset):
+            free = view.action in free
+        if request.method in WRITES and not free and isinstance(request.data, Mapping):
+            choose_tenant(request._request, request.data)
         return True
 
 

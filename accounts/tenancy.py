@@ -4,20 +4,21 @@ PostgreSQL shows a request no other tenant's rows (isolation.py).
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar, cast
 
 from django.conf import settings
-from django.db import connection, connections, models, transaction
+from django.db import connection, models, transaction
 from django.http import HttpRequest
-from psycopg import sql
-from psycopg.pq import TransactionStatus
+
+from config.database.roles import APP, OWNER, WORKER
+from config.database.roles import TENANT_SETTING as SETTING
 
 if TYPE_CHECKING:
     from accounts.models import Tenant
+    from config.database.base import DatabaseWrapper
 
 M = TypeVar("M", bound="TenantModel")
-APP, WORKER, OWNER = "regente_app", "regente_worker", ""  # database roles; the owner is whom DATABASE_URL names
-SETTING = "regente.tenant"  # the tenant that a transaction is bound to
+database = cast("DatabaseWrapper", connection)  # this thread's
 
 
 class TenantRows(Generic[M]):
@@ -64,14 +65,11 @@ class TenantModel(models.Model):
 def connect_as(role: str) -> None:
     """From now on this process' connections work as the role: a process says so before it opens any."""
     settings.DATABASE_ROLE = role
-    options = connections["default"].settings_dict["OPTIONS"]
-    options["options"] = f"-c role={role}"
 
 
 def bind(tenant_id: str) -> None:
     """Bind the transaction at hand to the tenant."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config(%s, %s, true)", [SETTING, tenant_id])
+    database.later(f"SELECT set_config('{SETTING}', %s, true)", [tenant_id])
 
 
 @contextmanager
@@ -79,11 +77,8 @@ def request_scope(role: str = APP) -> Iterator[None]:
     """A transaction in which a request is answered, as this role; bound to no tenant yet."""
     nested = connection.in_atomic_block  # in tests
     with transaction.atomic():
-        if role == _acting():
+        with _acting_as(role):
             yield
-        else:
-            with _acting_as(role):
-                yield
         if nested and not connection.needs_rollback:
             bind("")
 
@@ -99,7 +94,7 @@ def open_scope(request: HttpRequest, role: str = APP) -> None:
 @contextmanager
 def everywhere() -> Iterator[None]:
     """See all tenants' rows for a moment: to find who logs in, what an operator asks for."""
-    if _acting() == APP:
+    if database.role == APP:
         with _acting_as(WORKER):
             yield
     else:
@@ -116,21 +111,17 @@ def as_owner() -> Iterator[None]:
 @contextmanager
 def owner_session() -> Iterator[None]:
     """The same outside of any transaction: for what PostgreSQL does in several of its own."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET ROLE NONE")
-        try:
-            yield
-        finally:
-            cursor.execute("RESET ROLE")
-
-
-def _acting() -> str:
-    return getattr(connection, "acting_role", settings.DATABASE_ROLE)
+    before = database.role
+    database.act_as(OWNER)
+    try:
+        yield
+    finally:
+        database.act_as(before)
 
 
 @contextmanager
 def _acting_as(role: str) -> Iterator[None]:
-    before = _acting()
+    before = database.role
     if role == before:
         yield
         return
@@ -138,18 +129,8 @@ def _acting_as(role: str) -> Iterator[None]:
         with transaction.atomic(), _acting_as(role):
             yield
         return
-    _act(role)
+    database.act_as(role)
     try:
         yield
     finally:
-        connection.acting_role = before  # type: ignore[attr-defined]
-        raw = connection.connection
-        healthy = raw is not None and raw.info.transaction_status == TransactionStatus.INTRANS
-        if healthy and not connection.needs_rollback:
-            _act(before)  # else whoever rolls back brings the role back too
-
-
-def _act(role: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role) if role else sql.SQL("NONE")))
-    connection.acting_role = role  # type: ignore[attr-defined]
+        database.act_as(before)

@@ -1,41 +1,38 @@
-"""The tool calls of a turn: offered to the model as functions, made as recorded steps, told back to it."""
+"""The tool calls of a turn: offered to the model as functions, made as recorded steps, shown in results."""
 
-import contextlib
-import json
-import re
-import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from agents.chat import FunctionCall
 from agents.excerpts import excerpt, main_argument
-from agents.ledger import once
-from agents.tools.calls import permitted, run_tool
+from agents.function_calls import FunctionCall, parse_arguments
+from agents.messages import MAX_NAME, function_name
+from agents.tools.calls import call_tool
 from agents.tools.registry import ToolCall, ToolSpec
-from config.errors import DomainError, Invalid
-from orchestration import writes
-from orchestration.retry import ONCE, Retry, StepFailed, Transient, describe
+from config.errors import DomainError, Invalid, ToolNotFound
+from config.json_schema import checked
+from orchestration.retry import ONCE, Retry, StepFailed, describe
 
 if TYPE_CHECKING:
     from orchestration.context import RunContext
 
 TOOL_RETRY = Retry(3, 0.5)
 TELL_BEGINNINGS = frozenset({"task"})  # kinds of runs whose watchers are told of a tool call as it begins, too
-RESULT_MOST = 50_000  # characters of a tool's result that the model is told
-NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
+CUT_OFF = (
+    "The answer ended in the middle of this call, so it was not made. Make it again, whole, with shorter arguments."
+)
 
 
 def functions(tools: list[ToolSpec]) -> dict[str, ToolSpec]:
     """The tools by names that models accept: letters, digits, _ and -, at most 64, each once."""
     named: dict[str, ToolSpec] = {}
     for tool in tools:
-        plain = NOT_A_NAME.sub("_", tool.id)[:64]
+        plain = function_name(tool.id)
         name, number = plain, 2
         while name in named:
-            name, number = f"{plain[:60]}_{number}", number + 1
+            name, number = f"{plain[: MAX_NAME - 4]}_{number}", number + 1
         named[name] = tool
     return named
 
@@ -49,79 +46,78 @@ def function(name: str, tool: ToolSpec) -> dict[str, Any]:
 async def act(ctx: "RunContext", agent_id: str, tools: dict[str, ToolSpec], call: FunctionCall, name: str) -> Any:
     """The result of a call, or {error, error_type}: a failed tool call does not fail the turn."""
     tool = tools.get(call.name)
-    if tool is None:
-        return {"error": f"There is no tool {call.name!r} among those offered.", "error_type": "TOOL_NOT_FOUND"}
-    asked = ToolCall(ctx.run.tenant_id, tool, {}, ctx.run, name, ctx.run.mode, ctx, agent_id)
-    retry = TOOL_RETRY if tool.idempotent else ONCE
+    work: Callable[..., Any] = partial(_refuse, ctx, call, name)
+    if tool:
+        made = ToolCall(ctx.run.tenant_id, tool, {}, ctx.run, name, ctx.run.mode, ctx, agent_id)
+        work = partial(_make, ctx, made, call)
+    retry = TOOL_RETRY if tool and tool.idempotent else ONCE
+    node_id = tool.id if tool else call.name
     try:
         return await ctx.step(
-            name, _use, ctx, asked, call.arguments,
-            node_id=tool.id, type="tool", input=call.arguments, retry=retry, silent=True,
-        )  # fmt: skip
+            name, work, node_id=node_id, type="tool", input=arguments_of(tool, call), retry=retry, silent=True
+        )
     except StepFailed as failed:
         return {"error": failed.error, "error_type": failed.error_type}
 
 
-async def _use(ctx: "RunContext", call: ToolCall, arguments: str) -> Any:
+async def _make(ctx: "RunContext", made: ToolCall, call: FunctionCall) -> Any:
+    """The tool's output for what the model has written."""
+    if call.is_cut:
+        return await _refuse(ctx, call, made.step, made.tool, Invalid({"input": [CUT_OFF]}))
     try:
-        given = json.loads(arguments or "{}")
-    except (ValueError, RecursionError):
-        raise Invalid({"input": ["The arguments are not valid JSON."]}) from None
+        arguments = parse_arguments(call.arguments)
+    except Invalid as unreadable:
+        return await _refuse(ctx, call, made.step, made.tool, unreadable)
     if ctx.run.kind in TELL_BEGINNINGS:
-        told = main_argument(given) if isinstance(given, dict) else ""
-        ctx.emit("tool_started", {"tool_id": call.tool.id, "argument": excerpt(told)}, call.step)
-    return await use_tool(ctx, replace(call, input=given))
+        ctx.emit("tool_started", {"tool_id": made.tool.id, "argument": excerpt(main_argument(arguments))}, made.step)
+    return await call_tool(replace(made, input=arguments))
 
 
-async def use_tool(ctx: "RunContext", call: ToolCall) -> Any:
-    """The tool's output, told as a tool_call event whether it worked or not."""
-    call, got = await permitted(call)
-    began = time.perf_counter()
-    told = {
-        "tool_id": call.tool.id,
-        "tool_name": call.tool.name,
-        "input": excerpt(call.input),
-        "risk_level": call.tool.risk_level,
-    } | ({"approval_id": got.approval_id} if got.approval_id else {})
+async def _refuse(
+    ctx: "RunContext", call: FunctionCall, step: str, tool: ToolSpec | None = None, fault: DomainError | None = None
+) -> Any:
+    """Tell that the call cannot be made, and raise why: the tool is unknown, or its arguments cannot be read."""
+    fault = fault or ToolNotFound(f"There is no tool {call.name!r} among those offered.")
+    error, error_type = describe(fault)
+    payload = {
+        "tool_id": tool.id if tool else call.name,
+        "tool_name": tool.name if tool else call.name,
+        "input": excerpt(call.arguments),
+        "risk_level": tool.risk_level if tool else "low",
+        "error": excerpt(error),
+        "error_type": error_type,
+        "duration_ms": 0,
+    }
+    ctx.emit("tool_call", payload, step)
+    raise fault
+
+
+def arguments_of(tool: ToolSpec | None, call: FunctionCall) -> Any:
+    """The arguments as the tool gets them; as far as they cannot be read, or do not fit, as the model wrote them."""
     try:
-        output = await once(ctx, call, partial(run_tool, call))
-    except (DomainError, Transient) as fault:
-        error, error_type = describe(fault)
-        failed = {"error": excerpt(error), "error_type": error_type, "duration_ms": _since(began)}
-        ctx.emit("tool_call", told | failed, call.step)
-        raise
-    ctx.emit("tool_call", told | {"output": excerpt(output), "duration_ms": _since(began)}, call.step)
-    if got.approval:
-        ctx.pen.entry().add(writes.EXECUTED, step=got.approval)
-    return output
+        arguments = parse_arguments(call.arguments)
+        return checked(tool.input_schema, arguments) if tool else arguments
+    except Invalid:
+        return call.arguments
 
 
-def _since(began: float) -> int:
-    return round((time.perf_counter() - began) * 1000)
-
-
-def observed(text: str, calls: list[FunctionCall], results: list[Any]) -> list[dict[str, Any]]:
-    """The messages that tell the model what it called and what came of it."""
-    asked = [
-        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-        for call in calls
-    ]
-    answers = [
-        {"role": "tool", "tool_call_id": call.id, "content": orjson.dumps(result).decode()[:RESULT_MOST]}
-        for call, result in zip(calls, results, strict=True)
-    ]
-    return [{"role": "assistant", "content": text or None, "tool_calls": asked}, *answers]
-
-
-def told(tools: dict[str, ToolSpec], call: FunctionCall, result: Any) -> dict[str, Any]:
+def told(ctx: "RunContext", tools: dict[str, ToolSpec], call: FunctionCall, name: str, result: Any) -> dict[str, Any]:
     """A tool call as results show it."""
     tool = tools.get(call.name)
-    return shown(tool.id if tool else call.name, tool.name if tool else call.name, call.arguments, result)
+    arguments = _edited(ctx, name) or arguments_of(tool, call)
+    return shown(tool.id if tool else call.name, tool.name if tool else call.name, arguments, result)
+
+
+def _edited(ctx: "RunContext", name: str) -> dict[str, Any] | None:
+    """The arguments that a person has approved in place of the model's."""
+    answers = [step.output for key, step in ctx.run.recorded.items() if key.startswith(f"{name}#approval-")]
+    edited = [answer["arguments"] for answer in answers if isinstance(answer, dict) and "arguments" in answer]
+    return edited[-1] if edited else None
 
 
 def shown(tool_id: str, tool_name: str, arguments: Any, result: Any) -> dict[str, Any]:
-    """{toolId, toolName, args, result}; arguments that are no JSON stay as the text that the model wrote."""
+    """{toolId, toolName, args, result}; arguments that are no JSON object stay as the text that the model wrote."""
     if isinstance(arguments, str):
-        with contextlib.suppress(ValueError, RecursionError):
-            arguments = json.loads(arguments or "{}")
+        with suppress(Invalid):
+            arguments = parse_arguments(arguments)
     return {"toolId": tool_id, "toolName": tool_name, "args": arguments, "result": result}

@@ -6,7 +6,7 @@ A run's input is {message, profile?, timeout_s?, retry?: {max_attempts, backoff_
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from agents.answering import parsed
+from agents.answer_text import answer_json
 from agents.lookup import AgentSpec
 from agents.loop import Ask, load_agent, run_agent
 from orchestration.programs import program
@@ -51,7 +51,7 @@ def overridden(agent: AgentSpec, profile: dict[str, Any]) -> AgentSpec:
 def output(text: str) -> dict[str, Any]:
     """An answer as the next agent, conditions and clients see it."""
     try:
-        data = parsed(text)
+        data = answer_json(text)
     except ValueError:
         data = None
     return {"result": text} | ({"data": data} if isinstance(data, dict) else {})

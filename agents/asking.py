@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from agents import serving
 from agents.chat import ModelReply, ModelRequest
-from agents.errors import AgentExecutionError, ModelUnavailable
+from agents.errors import AgentExecutionError, ModelUnavailable, ReserveUsedUp
 from agents.excerpts import excerpt
 from agents.llm import UNKNOWN_PRICE
+from agents.messages import sendable
 from agents.window import fitted
 from governance.budgets import MICRO_PER_CENT, Bill, BudgetExceeded
 from orchestration.retry import Retry, StepFailed, describe
@@ -45,7 +46,7 @@ async def answer_of(ctx: "RunContext", request: ModelRequest, name: str, *, alou
 async def ask_model(ctx: "RunContext", request: ModelRequest, step: str, aloud: bool = False) -> dict[str, Any]:
     """The model's reply as JSON."""
     model = await serving.model_for(ctx, request.profile)
-    request = replace(request, messages=fitted(request, await model.window()))
+    request = replace(request, messages=sendable(fitted(request, await model.window())))
     if aloud:
         request = replace(request, on_text=ctx.speaker(step))
     estimate = await model.estimate(request)
@@ -71,10 +72,6 @@ async def ask_model(ctx: "RunContext", request: ModelRequest, step: str, aloud: 
         bill.actual(_charge(bill, reply), reply.prompt_tokens, reply.completion_tokens)
     ctx.emit("llm_call", _llm_call(request.agent_id, reply), step)
     return asdict(reply)
-
-
-class ReserveUsedUp(Exception):
-    """The model says more than was reserved for."""
 
 
 def capped(request: ModelRequest, most: int) -> ModelRequest:

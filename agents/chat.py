@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from agents.function_calls import FunctionCall
+
 ANSWER_TOKENS = 4096  # reserved for an answer whose length nobody limited
 
 
@@ -32,15 +34,6 @@ class ModelRequest:
     timeout_s: float = 120.0
     answer_schema: dict[str, Any] | None = None
     on_text: Callable[[str], None] | None = None
-
-
-@dataclass(frozen=True)
-class FunctionCall:
-    """A tool call that the model makes; `arguments` is the JSON text as the model wrote it."""
-
-    id: str
-    name: str
-    arguments: str
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from agents.loop import Ask, load_agent, run_agent
+from agents.messages import assistant, user
 from agents.models import Conversation, ConversationTurn
 from config.errors import Conflict
 from orchestration.engine import start_run
@@ -41,7 +42,10 @@ async def converse(ctx: "RunContext") -> dict[str, Any]:
 
 
 def history_before(tenant_id: str, run_id: UUID) -> list[dict[str, Any]]:
-    """The messages of the conversation's earlier turns that came to an answer, the oldest first."""
+    """The messages of the conversation's earlier turns that came to an answer, the oldest first.
+
+    A question that a provider answered with nothing (it may have filtered it) is not asked again with each later one.
+    """
     turn = ConversationTurn.objects.for_tenant(tenant_id).filter(run_id=run_id).first()
     if turn is None:
         return []
@@ -53,9 +57,9 @@ def history_before(tenant_id: str, run_id: UUID) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
     for id in reversed(ids):
         run = runs.get(id)
-        if run is not None and run.status == Status.COMPLETED and run.result:
-            messages.append({"role": "user", "content": run.input["message"]})
-            messages.append({"role": "assistant", "content": run.result["text"]})
+        answer = assistant(run.result["text"]) if run and run.status == Status.COMPLETED and run.result else []
+        if run and answer:
+            messages += [user(run.input["message"]), *answer]
     return messages
 
 

@@ -40,6 +40,10 @@ class ModelUnavailable(Transient):
     """The model did not answer, but another try may succeed."""
 
 
+class ReserveUsedUp(Exception):
+    """The model's answer grows longer than what was reserved for it; whoever is called with its text says so."""
+
+
 class ToolUnavailable(Transient):
     """The tool did not answer, but another try may succeed. `context` is that of a ToolExecutionError."""
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import orjson
-
+from config.foreign_json import write_json
 from config.masking import CUT, cut, mask
 
 MAIN = ("path", "command", "pattern", "message", "root", "url", "query")  # what a call may be about
@@ -15,14 +14,14 @@ def excerpt(value: Any, most: int = EVENT_MOST) -> Any:
     shown = mask(value, length=None)
     if isinstance(shown, str):
         return cut(shown, most)
-    text = orjson.dumps(shown, default=str).decode()
+    text = write_json(shown, default=str).decode()
     return shown if len(text) <= most else cut(text, most)
 
 
 def summary(value: Any, most: int = CUT) -> str:
     """One text that shows the masked value, cut."""
     shown = excerpt(value, most)
-    return shown if isinstance(shown, str) else orjson.dumps(shown, default=str).decode()
+    return shown if isinstance(shown, str) else write_json(shown, default=str).decode()
 
 
 def main_argument(arguments: dict[str, Any]) -> str:

@@ -30,12 +30,14 @@ IN_DOUBT_TEXT = (
 BROKEN_OFF = "The worker ended while this was under way, and it was not done again: look at what has come of it first."
 
 
-async def once(ctx: "RunContext", call: ToolCall, work: Callable[[], Awaitable[Any]]) -> Any:
+async def once(call: ToolCall, work: Callable[[], Awaitable[Any]]) -> Any:
     """What `work`, which makes the call, answers; a call whose outcome is unknown is made again only if a person says
     so.
     """
     if call.tool.idempotent or call.mode == "draft" or not call.tool.acts(call.input):
         return await work()
+    ctx = call.ctx
+    assert ctx
     digest = call_digest(ctx.run.id, call.tool.id, call.input)
     for number in itertools.count(1):
         if f"{call.step}#intent-{number}" not in ctx.run.recorded:

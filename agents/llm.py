@@ -1,22 +1,22 @@
-"""Model calls through LiteLLM. Importing it takes seconds and 170 MB: only workers do, once, never at module level."""
+"""Model calls through LiteLLM, and its list of prices.
+
+Importing it takes seconds and 170 MB: only workers do, once, never at module level.
+"""
 
 import asyncio
 import logging
 import math
 import os
-import re
 import socket
 import time
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import aiohttp
-
+from agents.assembly import Answer, Assembler, Unreadable, whole_answer
 from agents.chat import ANSWER_TOKENS, ModelProfile, ModelReply, ModelRequest, rough_tokens
-from agents.errors import AgentExecutionError, ModelUnavailable
-from agents.excerpts import summary
-from agents.speech import Said, spoken, told
+from agents.errors import ModelUnavailable, ReserveUsedUp
+from agents.model_failures import failure_of
 
 ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # the price list in the package; else it is fetched while we wait
@@ -28,12 +28,7 @@ ENVIRONMENT = {
 # Retries belong to the engine. The rest spares work: call logging, and a look for MCP tools in each list of tools.
 EVERY_CALL = {"num_retries": 0, "max_retries": 0, "no-log": True, "_skip_mcp_handler": True, "drop_params": True}
 EMBEDDING_S = 60.0
-WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})
 WINDOW_TOKENS = 32_000  # of a model that is in no list
-NOISE = re.compile(r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout): (?:\w+(?:Error|Exception): )*(?:\w+Exception - )?")
-
-
-OBJECTS = re.compile(r" ssl:<[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -120,14 +115,11 @@ def price(provider: str, model: str) -> Price | None:
 
 
 @dataclass(frozen=True)
-class LiteLLMModel:
-    """One model behind LiteLLM; key and address are always given, so that none is taken from the environment."""
+class PricedModel:
+    """A model with what LiteLLM's list knows about its name: price, window, length of answers."""
 
     provider: str
     model: str
-    route: str  # LiteLLM's name of it: provider/model
-    api_key: str
-    api_base: str | None = None
 
     async def estimate(self, request: ModelRequest) -> int:
         """Prompt and longest answer at the list price, or at a dear one when there is none."""
@@ -149,102 +141,131 @@ class LiteLLMModel:
         return known.window if known else WINDOW_TOKENS
 
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """The model's answer; piece by piece to `request.on_text` when somebody listens."""
-        litellm = await _loaded()
-        import openai
+        """The model's answer; its text is passed to `request.on_text`, if there is one, as it comes.
 
+        Raises ModelUnavailable when another try may help, else AgentExecutionError; whatever went wrong.
+        """
         began = time.perf_counter()
+        await _loaded()
         try:
             async with asyncio.timeout(request.timeout_s):
-                answered = await litellm.acompletion(**self._parameters(request))
-                said = await spoken(answered, request.on_text) if request.on_text else told(answered)
+                answer = await self._answer(request)
+        except ReserveUsedUp:
+            raise
         except TimeoutError:
             raise ModelUnavailable(f"The model {self.model} did not answer within {request.timeout_s:g} s.") from None
-        except openai.OpenAIError as fault:
-            raise self.failure(fault) from None
-        except aiohttp.ClientError as fault:  # the connection broke in the middle of a stream
-            raise ModelUnavailable(f"The model {self.model} broke off: {type(fault).__name__}.") from None
-        if said is None:
-            raise ModelUnavailable(f"The model {self.model} answered without a choice.")
-        return self._reply(request, said, round((time.perf_counter() - began) * 1000))
+        except Exception as fault:
+            raise failure_of(fault, self.model, self.provider) from None
+        return self._reply(request, answer, round((time.perf_counter() - began) * 1000))
+
+    async def _answer(self, request: ModelRequest) -> Answer:
+        """What the model answers, by whatever way it is asked."""
+        raise NotImplementedError
+
+    def _reply(self, request: ModelRequest, answer: Answer, latency_ms: int) -> ModelReply:
+        prompt = answer.prompt_tokens or rough_tokens(request)
+        completion = answer.completion_tokens or len(answer.text) // 3 + sum(
+            len(call.arguments) // 3 + 8 for call in answer.calls
+        )
+        known = price(self.provider, self.model)
+        return ModelReply(
+            text=answer.text,
+            tool_calls=answer.calls,
+            finish_reason=answer.finish_reason,
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            cost_micro=known.cost(prompt, completion, answer.cached_tokens) if known else None,
+            priced=known is not None,
+            model=self.model,
+            provider=self.provider,
+            latency_ms=latency_ms,
+            estimated=not answer.prompt_tokens,
+        )
+
+
+@dataclass(frozen=True)
+class LiteLLMModel(PricedModel):
+    """One model behind LiteLLM; its key is always passed on, so that none is taken from the environment."""
+
+    route: str  # LiteLLM's name of it: provider/model
+    api_key: str
+    api_base: str | None = None
+
+    async def _answer(self, request: ModelRequest) -> Answer:
+        response = await load().acompletion(**self._parameters(request))
+        if not request.on_text:
+            return whole_answer(response.model_dump())
+        assembler = Assembler()
+        async for chunk in response:
+            if text := assembler.take(chunk.model_dump()):
+                request.on_text(text)
+        # LiteLLM ends each stream with a finish reason, of its own making when the provider sent none; what came from
+        # the provider is in this attribute. [DONE] counts as "stop".
+        if getattr(response, "received_finish_reason", "stop") is None:
+            assembler.finish_reason = ""
+        return assembler.finish()
 
     def _parameters(self, request: ModelRequest) -> dict[str, Any]:
-        profile = request.profile
-        given: dict[str, Any] = {
-            "temperature": profile.temperature,
-            "max_tokens": profile.max_tokens,
-            "tools": request.tools or None,
-            "response_format": _format(request),
-        }
-        if request.on_text:
-            given |= {"stream": True, "stream_options": {"include_usage": True}}
-        if self.api_base:
-            # A gateway speaks chat completions, whatever LiteLLM knows about the model behind it.
-            given |= {"api_base": self.api_base, "_skip_responses_api_bridge": True}
+        values = parameters(request) | ({"api_base": self.api_base} if self.api_base else {})
         return {
             "model": self.route,
             "messages": request.messages,
             "api_key": self.api_key,
             "timeout": request.timeout_s,
-            **{name: value for name, value in given.items() if value is not None},
+            **values,
             **EVERY_CALL,
         }
 
-    def failure(self, fault: Exception) -> Exception:
-        """What to raise for LiteLLM's error: worth another try, or not."""
-        from openai import APIConnectionError
 
-        status = getattr(fault, "status_code", None)
-        text = summary(OBJECTS.sub("", NOISE.sub("", str(fault))), 500)
-        if (
-            isinstance(fault, APIConnectionError)
-            or not isinstance(status, int)
-            or status >= 500
-            or status in WORTH_ANOTHER_TRY
-        ):
-            return ModelUnavailable(f"The model {self.model} is not available: {text}", _retry_after_s(fault))
-        return AgentExecutionError(
-            f"The model {self.model} refused the call with status {status}: {text}",
-            model=self.model,
-            provider=self.provider,
-            provider_status=status,
-        )
+def parameters(request: ModelRequest) -> dict[str, Any]:
+    """What the request asks for beside its messages, in the OpenAI form."""
+    profile = request.profile
+    values: dict[str, Any] = {
+        "temperature": profile.temperature,
+        "max_tokens": profile.max_tokens,
+        "tools": request.tools or None,
+        "response_format": _format(request),
+    }
+    if request.on_text:
+        values |= {"stream": True, "stream_options": {"include_usage": True}}
+    return {name: value for name, value in values.items() if value is not None}
 
-    def _reply(self, request: ModelRequest, said: Said, latency_ms: int) -> ModelReply:
-        prompt = said.prompt_tokens or rough_tokens(request)
-        completion = said.completion_tokens or len(said.text) // 3 + sum(
-            len(call.arguments) // 3 + 8 for call in said.calls
-        )
-        known = price(self.provider, self.model)
-        return ModelReply(
-            text=said.text,
-            tool_calls=said.calls,
-            finish_reason=said.finish_reason,
-            prompt_tokens=prompt,
-            completion_tokens=completion,
-            cost_micro=known.cost(prompt, completion, said.cached_tokens) if known else None,
-            priced=known is not None,
-            model=self.model,
-            provider=self.provider,
-            latency_ms=latency_ms,
-            estimated=not said.prompt_tokens,
-        )
+
+def openai_parameters(model: str, request: ModelRequest) -> dict[str, Any]:
+    """`parameters` as OpenAI's own API takes them for a model of this name, such as max_completion_tokens."""
+    values = parameters(request)
+    config, known = _openai_config(model)
+    streaming = {name: values.pop(name) for name in ("stream", "stream_options") if name in values}
+    known_values = {name: value for name, value in values.items() if name in known}
+    mapped: dict[str, Any] = config.map_openai_params(known_values, {}, model, True)
+    return mapped | streaming
+
+
+@lru_cache(maxsize=512)
+def _openai_config(model: str) -> tuple[Any, frozenset[str]]:
+    """(LiteLLM's rules for an OpenAI model of this name, the parameters that it takes)."""
+    litellm = load()
+    config = litellm.utils.ProviderConfigManager.get_provider_chat_config(
+        model=model, provider=litellm.LlmProviders.OPENAI
+    )
+    return config, frozenset(config.get_supported_openai_params(model))
 
 
 async def embeddings(route: str, texts: list[str], api_key: str, api_base: str | None) -> list[list[float]]:
     """A vector for each text, as the model gives it; ModelUnavailable when another try may help."""
     litellm = await _loaded()
-    import openai
-
-    given = {"api_base": api_base} if api_base else {}
+    base = {"api_base": api_base} if api_base else {}
     try:
         async with asyncio.timeout(EMBEDDING_S):
-            answered = await litellm.aembedding(model=route, input=texts, api_key=api_key, **given, **EVERY_CALL)
+            response = await litellm.aembedding(model=route, input=texts, api_key=api_key, **base, **EVERY_CALL)
+        vectors = [item["embedding"] for item in sorted(response.data, key=lambda item: item["index"])]
+        if len(vectors) != len(texts) or not all(isinstance(vector, list) and vector for vector in vectors):
+            raise Unreadable(f"it has {len(vectors)} vectors for {len(texts)} texts, or some that are no lists")
+        return vectors
     except TimeoutError:
         raise ModelUnavailable(f"The model {route} did not embed within {EMBEDDING_S:g} s.") from None
-    except openai.OpenAIError as fault:
-        raise LiteLLMModel("", route, route, api_key, api_base).failure(fault) from None
-    return [item["embedding"] for item in sorted(answered.data, key=lambda item: item["index"])]
+    except Exception as fault:
+        raise failure_of(fault, route, "") from None
 
 
 def _format(request: ModelRequest) -> dict[str, Any] | None:
@@ -252,15 +273,3 @@ def _format(request: ModelRequest) -> dict[str, Any] | None:
     if request.answer_schema is None:
         return None
     return {"type": "json_schema", "json_schema": {"name": "answer", "schema": request.answer_schema}}
-
-
-def _retry_after_s(fault: Exception) -> float | None:
-    """Seconds that the provider asks to wait."""
-    response = getattr(fault, "response", None)
-    for headers in (getattr(fault, "litellm_response_headers", None), getattr(response, "headers", None)):
-        asked = headers.get("retry-after") if headers else None
-        try:
-            return float(asked) if asked else None
-        except ValueError:
-            continue  # a date: the engine's own backoff will do
-    return None

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agents.acting import use_tool
-from agents.answering import parsed
+from agents.answer_text import answer_json, answer_text
 from agents.lookup import find_agent
 from agents.loop import Ask, Turn, load_agent, run_agent
 from agents.serving import close, preload
-from agents.tools.calls import find_tool
+from agents.tools.calls import call_tool
+from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall
-from agents.tools.schema import schema_problems
 from config.errors import AgentNotFound, ToolNotFound
+from config.json_schema import schema_problems
 from orchestration.programs import CLOSE, PRELOAD, NodeCall, answers_questions, node
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def as_text(value: Any) -> str:
 def result(turn: Turn) -> dict[str, Any]:
     """The answer's JSON object, also in a code fence, else {text, toolCalls, finishReason}."""
     try:
-        value = parsed(turn.text)
+        value = answer_json(turn.text)
     except ValueError:
         value = None
     if isinstance(value, dict):
@@ -88,15 +88,15 @@ async def tool_node(ctx: "RunContext", call: NodeCall) -> Any:
     """The tool's output."""
     run, tool_id = ctx.run, call.config["tool_id"]
     tool = await ctx.shared((run.tenant_id, "tool", tool_id), partial(find_tool, run.tenant_id, tool_id))
-    return await use_tool(ctx, ToolCall(run.tenant_id, tool, call.input, run, call.name, run.mode, ctx))
+    return await call_tool(ToolCall(run.tenant_id, tool, call.input, run, call.name, run.mode, ctx))
 
 
 @answers_questions
 async def ask(ctx: "RunContext", name: str, agent_id: str, message: str) -> str:
-    """An agent's plain answer to one message, recorded under this name; StepFailed when there is none."""
+    """An agent's answer to one message without its thoughts, recorded under this name; StepFailed without one."""
 
     async def answer() -> str:
         agent = await load_agent(ctx, agent_id)
-        return (await run_agent(ctx, agent, Ask(message), prefix=name)).text
+        return answer_text((await run_agent(ctx, agent, Ask(message), prefix=name)).text)
 
     return await ctx.step(name, answer, type="agent", silent=True)

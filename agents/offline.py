@@ -3,16 +3,20 @@
 It triages tickets, picks routes and conditions by the words they share with the input, calls tools that are named.
 """
 
+import asyncio
 import contextlib
 import json
 import re
 import time
 from typing import Any
 
+from django.conf import settings
+
 from agents import plain_requests, triage
-from agents.chat import FunctionCall, ModelReply, ModelRequest
+from agents.chat import ModelReply, ModelRequest
 from agents.code_tasks import offline as coder
 from agents.excerpts import summary
+from agents.function_calls import FunctionCall
 from agents.jobs import offline as jobs
 
 HONEST = (
@@ -25,6 +29,7 @@ COORDINATES = "You coordinate a team. Choose who works next"
 BEGUN = re.compile(r"^(\S+)(?: failed)?:", re.MULTILINE)  # an agent that has had its turn
 LAST_TURN = "This is your last turn: give the answer now."
 CODER = "agent.coder"
+MAX_SPEECH_S = 3.0  # what one answer takes at most, however long it is
 PIECE = re.compile(r"\S+\s*|\s+")  # a word at a time, as language models speak
 REMEMBERED = "What you remember"
 TABLE = re.compile(r"^(\w+)\((.*)\)$", re.MULTILINE)
@@ -61,9 +66,7 @@ class OfflineModel:
         began = time.perf_counter()
         call = _coders_call(request) if request.agent_id == CODER else _wanted_call(request)
         text = "" if call else _answer(request)
-        if request.on_text:
-            for piece in PIECE.findall(text):
-                request.on_text(piece)
+        await _speak(request, text)
         return ModelReply(
             text=text,
             tool_calls=[call] if call else [],
@@ -76,6 +79,16 @@ class OfflineModel:
             provider=self.provider,
             latency_ms=round((time.perf_counter() - began) * 1000),
         )
+
+
+async def _speak(request: ModelRequest, text: str) -> None:
+    """Word by word to whom it may concern, at the pace of a language model, so that there is something to watch."""
+    pieces, rate = PIECE.findall(text), settings.OFFLINE_WORDS_PER_S
+    pause = min(1 / rate, MAX_SPEECH_S / max(len(pieces), 1)) if rate else 0.0
+    for piece in pieces:
+        await asyncio.sleep(pause)
+        if request.on_text:
+            request.on_text(piece)
 
 
 def _answer(request: ModelRequest) -> str:

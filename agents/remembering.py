@@ -7,6 +7,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from agents.answer_text import answer_text
 from agents.lookup import AgentSpec
 from memory import retrieval
 from memory.embedding import embedder
@@ -65,6 +66,7 @@ async def _look(ctx: "RunContext", agent: AgentSpec, message: str) -> list[dict[
 
 async def remember(ctx: "RunContext", agent: AgentSpec, answer: str, prefix: str) -> None:
     """Keep an answer that is worth it, as the run's own memory; that this fails fails nothing."""
+    answer = answer_text(answer)
     if not agent.remembers or len(answer) <= WORTH_KEEPING:
         return
     name = f"{prefix}/remember"

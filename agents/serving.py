@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from agents import llm
+from agents import gateway, llm
 from agents.chat import ChatModel, ModelProfile
 from agents.errors import AgentExecutionError
+from agents.gateway import GatewayModel
 from agents.offline import OfflineModel
 from governance import outbound, vault
 
@@ -60,9 +61,7 @@ def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
     if settings.LLM_BASE_URL:
         if not name:
             raise AgentExecutionError("The agent names no model: set its model_profile.model, or LLM_MODEL.")
-        return llm.LiteLLMModel(
-            provider or "openai", name, f"openai/{name}", settings.LLM_API_KEY or NO_KEY, settings.LLM_BASE_URL
-        )
+        return GatewayModel(provider or "openai", name, settings.LLM_BASE_URL, settings.LLM_API_KEY or NO_KEY)
     key = settings.PROVIDER_KEYS.get(provider or "openai")
     if key and name:
         provider = provider or "openai"
@@ -102,6 +101,7 @@ def _what_to_set(provider: str, name: str) -> str:
 async def close() -> None:
     """End all connections that agents and tools keep on this event loop; the last act of a worker."""
     await llm.close()
+    await gateway.close()
     await outbound.close()
 
 

@@ -7,8 +7,8 @@ worker, never by a web process.
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agents.acting import use_tool
-from agents.tools.calls import find_tool
+from agents.tools.calls import call_tool
+from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall
 from orchestration.programs import program
 
@@ -24,4 +24,4 @@ async def run_one_tool(ctx: "RunContext") -> Any:
     run = ctx.run
     tool = await ctx.shared((run.tenant_id, "tool", run.subject_id), partial(find_tool, run.tenant_id, run.subject_id))
     call = ToolCall(run.tenant_id, tool, run.input, run, "call", run.mode, ctx)
-    return await ctx.step("call", use_tool, ctx, call, node_id=tool.id, type="tool", input=run.input)
+    return await ctx.step("call", call_tool, call, node_id=tool.id, type="tool", input=run.input)

@@ -5,16 +5,14 @@ came after it stay; a call never loses its result, for providers refuse the one 
 """
 
 from dataclasses import replace
-from typing import Any
 
 from agents.chat import ANSWER_TOKENS, ModelRequest, rough_tokens
+from agents.messages import Message, system
 
 CUT_TO = 2_000  # characters that are left of a tool's result when room is needed
 LAST_CUT = 200
 LEFT_OUT = "[{count} earlier messages of this conversation are left out for want of room.]"
 CUT = " … [cut: the result had {count} characters]"
-
-Message = dict[str, Any]
 
 
 def fitted(request: ModelRequest, window: int) -> list[Message]:
@@ -57,7 +55,7 @@ def _without_oldest(messages: list[Message]) -> list[Message] | None:
         return None
     head = [message for message in messages[: starts[0]] if not message.get("_note")]
     gone = starts[1] - starts[0] + sum(message.get("_note", 0) for message in messages[: starts[0]])
-    note = {"role": "system", "content": LEFT_OUT.format(count=gone), "_note": gone}
+    note = system(LEFT_OUT.format(count=gone)) | {"_note": gone}
     return [*head, note, *messages[starts[1] :]]
 
 

@@ -20,10 +20,9 @@ from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.models import Tenant
-from accounts.permissions import Authenticated, HasRole
-from accounts.tenancy import TenantModel, bind
-from config.errors import Forbidden, Invalid, NotFound
+from accounts.permissions import Authenticated, HasRole, OwnTenant
+from accounts.tenancy import TenantModel
+from config.errors import Invalid, NotFound
 from config.fields import DateTimeField, StatusField, StrictModelSerializer, iso
 from config.paging import ArrayPagination, PagePagination, TenPerPage
 
@@ -40,13 +39,10 @@ __all__ = [
     "body_object",
     "iso",
     "route",
-    "tenant_named",
     "valid",
 ]
 
-WRITES = frozenset({"POST", "PUT", "PATCH"})
 CHANGES = frozenset({"update", "partial_update", "destroy"})
-ON_BEHALF_MOST = 128
 
 
 def route(path: str, view: Callable[..., Any], name: str | None = None) -> URLPattern:
@@ -84,43 +80,6 @@ def valid(
     return checked
 
 
-def _named(source: Mapping[str, Any], key: str) -> str:
-    """What the caller wrote under this key; "" when nothing."""
-    value = source.get(key)
-    if value is None or value == "":
-        return ""
-    if not isinstance(value, str):
-        raise Invalid({key: ["Must be a text."]})
-    return value
-
-
-def tenant_named(request: Request, body: Mapping[str, Any] | None = None) -> None:
-    """Check the tenant that the caller names, if any; note on whose behalf the call is made (request.on_behalf_of)."""
-    http, body = request._request, body or {}
-    end_user = http.META.get("HTTP_X_USER_ID") or _named(body, "user_id")
-    if len(end_user) > ON_BEHALF_MOST:
-        raise Invalid({"user_id": [f"Must have at most {ON_BEHALF_MOST} characters."]})
-    http.on_behalf_of = end_user
-    for source in (
-        http.META.get("HTTP_X_TENANT_ID"),
-        http.GET.get("tenant_id"),
-        _named(body, "tenant_id"),
-    ):
-        if source and source != http.tenant.pk:
-            if not request.user.is_staff:
-                raise Forbidden("The tenant_id names another tenant; leave it out, or use that tenant's credentials.")
-            http.tenant = _tenant(source)
-            bind(source)
-
-
-def _tenant(name: str) -> Tenant:
-    """The tenant that an operator names."""
-    tenant = Tenant.objects.filter(pk=name).first() if "\x00" not in name else None
-    if tenant is None:
-        raise NotFound("There is no such tenant.", tenant_id=name)
-    return tenant
-
-
 class TenantViewSet(GenericViewSet):
     """Base of every viewset: its rows are those of request.tenant, and an unknown, foreign or malformed id is a 404."""
 
@@ -128,17 +87,9 @@ class TenantViewSet(GenericViewSet):
     not_found: ClassVar[type[NotFound]] = NotFound
     roles: ClassVar[Mapping[str, str]] = {}  # by action, else "read" (safe methods) and "write"; missing = any member
     free_body: ClassVar[bool | frozenset[str]] = False  # actions whose body is all the caller's own data
-    permission_classes = [Authenticated, HasRole]
+    permission_classes = [Authenticated, HasRole, OwnTenant]
     pagination_class: type[BasePagination] | None = PagePagination
     lookup_value_regex = "[^/]+"
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse those who may not, and those who name a tenant that is not theirs."""
-        super().initial(request, *args, **kwargs)
-        if request.user is not None:
-            free = self.action in self.free_body if isinstance(self.free_body, frozenset) else self.free_body
-            data = request.data if request.method in WRITES and not free else None
-            tenant_named(request, data if isinstance(data, Mapping) else None)
 
     def get_queryset(self) -> QuerySet[Any]:
         """The tenant's rows."""

@@ -27,14 +27,18 @@ from django.http import HttpResponse, HttpResponseBase  # noqa: E402
 from django.urls import set_script_prefix  # noqa: E402
 
 from accounts import tenancy  # noqa: E402
+from config.database.address import connect_by_web_address  # noqa: E402
 from config.database.threads import drop_dead_connections  # noqa: E402
 from config.later import Later  # noqa: E402
+from config.processes import start_reports  # noqa: E402
 from config.sockets import sockets  # noqa: E402
 
 log = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 GARBAGE = 20_000  # objects that may be on top of those of before until cycles among them are looked for
+# Asked by those who decide whether this process lives: answered while all other threads wait for a database.
+HEALTH = frozenset(("/healthz", "/api/v1/healthz", "/readyz", "/api/v1/system/health", "/api/v1/observability/health"))
 DISCARD_MOST = 64 * 1024 * 1024  # of a body that is too large, so that the client gets to read why
 
 
@@ -48,6 +52,7 @@ class Application(ASGIHandler):
     def __init__(self) -> None:
         self.load_middleware(is_async=False)
         self.threads = ThreadPoolExecutor(settings.WEB_THREADS, "web")
+        self.health_threads = ThreadPoolExecutor(2, "health")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -76,7 +81,8 @@ class Application(ASGIHandler):
 
     async def _answer(self, scope: dict[str, Any], body: bytes) -> HttpResponseBase:
         loop = asyncio.get_running_loop()
-        response = await loop.run_in_executor(self.threads, self._respond, scope, body)
+        threads = self.health_threads if scope["path"].rstrip("/") in HEALTH else self.threads
+        response = await loop.run_in_executor(threads, self._respond, scope, body)
         later: Later | None = getattr(response, "later", None)
         if later is not None:
             try:
@@ -131,8 +137,10 @@ async def _gone(receive: Receive) -> None:
 
 
 def work_as_web() -> None:
-    """Have this process' database connections made as the web's role."""
+    """Have this process' database connections made by the web's address and as its role, and report it."""
+    connect_by_web_address()
     tenancy.connect_as(tenancy.APP)
+    start_reports("web")
 
 
 application = Application()

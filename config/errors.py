@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
 import psycopg
 import redis
 from django import db
@@ -17,7 +16,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions as rest_errors
 
+from config.database.roles import WrongRole
 from config.facades import Problem, body_of
+from config.foreign_json import write_json
 from config.masking import cut, scrub
 
 log = logging.getLogger("regente.errors")
@@ -53,6 +54,22 @@ class ScopeDenied(Forbidden):
     """The app that this runs in has no scope for it."""
 
     code = "SCOPE_DENIED"
+
+
+class TenantSuspended(Forbidden):
+    """This tenant is suspended; its data is kept. Ask the platform's operator to resume it."""
+
+    code = "TENANT_SUSPENDED"
+
+
+class RegistrationClosed(Forbidden):
+    """Nobody registers here by themselves. Ask an admin of your tenant for an invitation and send its code as
+    `invitation`, or ask the platform's operator for an account."""
+
+    code = "REGISTRATION_CLOSED"
+
+    def __init__(self) -> None:
+        super().__init__(" ".join((self.__doc__ or "").split()))
 
 
 class NotFound(DomainError):
@@ -187,6 +204,8 @@ def problem_of(exc: BaseException | None) -> Problem:
         wait = getattr(exc, "wait", None)
         code = CODES.get(exc.status_code, "BAD_REQUEST" if exc.status_code < 500 else "INTERNAL_SERVER_ERROR")
         return Problem(exc.status_code, code, str(exc.detail), retry_after=int(wait) + 1 if wait else None)
+    if isinstance(exc, WrongRole):
+        return problem_of(Unavailable(str(exc)))
     if isinstance(exc, DATABASE_DOWN):
         return problem_of(Unavailable("The database is not reachable or too busy; try again shortly."))
     if isinstance(exc, BROKER_DOWN):
@@ -248,15 +267,15 @@ def respond(request: Any, problem: Problem, exc: BaseException | None = None, in
     """The answer that tells of a problem in the words of the path's façade; faults of ours are logged."""
     if problem.status >= 500:
         trace = getattr(request, "trace_id", "")
-        log.error("%s %s failed [trace %s]", request.method, request.path, trace, exc_info=exc)
+        about = {"trace": trace, "tenant": getattr(getattr(request, "tenant", None), "pk", None)}
+        log.error("%s %s failed [trace %s]", request.method, request.path, trace, exc_info=exc, extra=about)
         if problem.status == 500 and settings.DEBUG and exc is not None:
             stack = "".join(traceback.format_exception(exc))
             problem.context = {"error_details": {"name": type(exc).__name__, "message": str(exc), "stack": stack}}
     problem.message = scrub(problem.message, inputs)
     problem.errors = _scrub_errors(problem.errors, inputs)
     status, body = body_of(problem, request)
-    text = orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)  # places in arrays are numbers
-    response = HttpResponse(text, status=status, content_type="application/json")
+    response = HttpResponse(write_json(body, default=str), status=status, content_type="application/json")
     if problem.retry_after is not None:
         response["Retry-After"] = str(problem.retry_after)
     response._has_been_logged = True  # here, or it needs no line: Django would write one for each

@@ -8,6 +8,7 @@ double become null, and what is nested too deep becomes `{"text": <its JSON>}`. 
 import codecs
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Mapping, Set
 from datetime import date, time
 from decimal import Decimal
@@ -18,6 +19,8 @@ from uuid import UUID
 
 import orjson
 
+LARGE = re.compile(r"-?[0-9]{16,5000}(\.[0-9]{1,5000})?")
+HALF = re.compile("[\ud800-\udfff\0]")  # half a character, or NUL
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1  # the whole numbers that orjson writes and reads as such
 MAX_DEPTH = 100  # levels of an answer as it enters
 MAX_VALUE_DEPTH = 200  # of any value: answers stand in answers; orjson writes 253
@@ -38,12 +41,16 @@ def read_json(source: bytes | str) -> Any:
     """The value of a JSON text in UTF-8, or as its byte order mark says; ValueError when it is none."""
     text = source if isinstance(source, str) else decoded(source)
     try:
-        value = json.loads(
-            text.removeprefix("\ufeff"), parse_int=_whole, parse_float=_fraction, parse_constant=lambda _: None
-        )
-        return _cleaned(value, MAX_DEPTH)
+        return _cleaned(parse_json(text), MAX_DEPTH)
     except (RecursionError, _TooDeep):
         return {"text": clean_text(text)}
+
+
+def parse_json(text: str) -> Any:
+    """The text's value, each number kept, not yet cleaned; RecursionError from some 900 levels on."""
+    return json.loads(
+        text.removeprefix("\ufeff"), parse_int=_whole, parse_float=_fraction, parse_constant=lambda _: None
+    )
 
 
 def decoded(raw: bytes) -> str:
@@ -65,22 +72,30 @@ def clean_value(value: Any) -> Any:
 
 def clean_text(text: str) -> str:
     """The text with halves of characters joined where they follow each other; lone ones and NUL are U+FFFD."""
-    if "\0" in text:
-        text = text.replace("\0", "\ufffd")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return str(text)
+    if not HALF.search(text):
+        return str(text)
+    joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return joined.replace("\0", "\ufffd")
 
 
 def write_json(value: Any, sort_keys: bool = False, default: Callable[[Any], Any] | None = None) -> bytes:
     """The value's JSON; whole numbers of any size keep their digits."""
+    option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_SORT_KEYS if sort_keys else 0)
     try:
-        return orjson.dumps(value, default=default, option=orjson.OPT_SORT_KEYS if sort_keys else None)
-    except TypeError:  # also a number beyond 64 bits, half a character, a key that is no text
+        return orjson.dumps(value, default=default, option=option)
+    except TypeError:  # also a number beyond 64 bits, half a character, deep nesting
         text = json.dumps(value, default=default, sort_keys=sort_keys, ensure_ascii=False, separators=(",", ":"))
         return clean_text(text).encode()
+
+
+def read_number(text: str) -> int | float | str | None:
+    """The number that the text writes, as JSON's would be read."""
+    return _whole(text) if text.lstrip("-").isdigit() else _fraction(text)
+
+
+def large_number(text: str) -> Decimal | None:
+    """The number that the text stands for, when it is one that is kept as text for its many digits."""
+    return Decimal(text) if LARGE.fullmatch(text) and read_number(text) == text else None
 
 
 def _whole(digits: str) -> int | str:
@@ -164,6 +179,8 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, UUID):
         return str(value)
+    if isinstance(value, orjson.Fragment):
+        return orjson.loads(orjson.dumps(value))
     if isinstance(value, bytes | bytearray | memoryview):
         return _bytes(bytes(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -2,14 +2,11 @@
 
 import time
 from datetime import UTC, datetime
-from functools import cache
 
 import redis
 from django.conf import settings
-from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
-from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
@@ -18,11 +15,17 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import Operators
+from config import heartbeat, metrics, process_health, processes  # noqa: F401  (process_health registers its check)
+from config.database.probe import CONNECTED, PROBE
 from config.errors import handler404
 from config.fields import iso
-from config.readiness import DOWN, READY, PartState, readiness, readiness_check
+from config.readiness import DATABASE, DEGRADED, DOWN, READY, PartState, readiness, readiness_check
 
 STARTED = time.monotonic()
+NO_SCHEDULER = (
+    "No scheduler is alive: start one (python -m config.launch scheduler). Runs go on; alerts, seals of the audit log, "
+    "metrics and clean-up wait for it."
+)
 ABOUT = {"message": "Regente API", "version": settings.VERSION, "api": "/api/v1"}
 
 
@@ -56,17 +59,6 @@ class ApiRootView(PublicView):
         return Response(ABOUT)
 
 
-def database_state() -> str:
-    """connected, disconnected or error."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except Error as fault:
-        connection.close()  # the next request starts with a new one
-        return "disconnected" if connection.connection is None and "connect" in str(fault) else "error"
-    return "connected"
-
-
 class LiveView(PublicView):
     """`/healthz` and `/api/v1/healthz`: the process answers; says how the database is."""
 
@@ -77,10 +69,10 @@ class LiveView(PublicView):
     )
     def get(self, request: Request) -> Response:
         """status ok or degraded, database connected, disconnected or error, uptime in seconds."""
-        state = database_state()
+        state = PROBE.state().state
         return Response(
             {
-                "status": "ok" if state == "connected" else "degraded",
+                "status": "ok" if state == CONNECTED else "degraded",
                 "timestamp": iso(datetime.now(UTC)),
                 "database": state,
                 "uptime": round(time.monotonic() - STARTED, 3),
@@ -88,34 +80,32 @@ class LiveView(PublicView):
         )
 
 
-@cache
-def broker() -> redis.Redis:
-    """This process's client of the message broker."""
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=1)
-
-
-def broker_state() -> str:
-    """connected or disconnected."""
-    try:
-        return "connected" if broker().ping() else "disconnected"
-    except (redis.RedisError, OSError):
-        return "disconnected"
-
-
-@readiness_check("database")
+@readiness_check(DATABASE)
 def check_database() -> PartState:
-    """The database answers."""
-    state = database_state()
-    problem = "" if state == "connected" else "The database does not answer; look at DATABASE_URL and at its server."
-    return PartState({"database": state}, DOWN if problem else READY, problem)
+    """The database answers, and `prepare` of this release has been there."""
+    now = PROBE.state()
+    return PartState({"database": now.state}, DOWN if now.problem else READY, now.problem)
 
 
-@readiness_check("broker")
+@readiness_check("broker", asks_database=False)
 def check_broker() -> PartState:
     """Redis answers."""
-    state = broker_state()
-    problem = "" if state == "connected" else "Redis does not answer; look at REDIS_URL and at its server."
-    return PartState({"broker": state}, DOWN if problem else READY, problem)
+    try:
+        heartbeat.broker().ping()
+    except (redis.RedisError, OSError):
+        problem = "Redis does not answer; look at REDIS_URL and at its server."
+        return PartState({"broker": "disconnected"}, DOWN, problem)
+    return PartState({"broker": "connected"})
+
+
+@readiness_check("scheduler", asks_database=False)
+def check_scheduler() -> PartState:
+    """A scheduler gives signs of life."""
+    try:
+        alive = heartbeat.is_alive()
+    except (redis.RedisError, OSError):
+        return PartState({"scheduler": "unknown"}, DEGRADED, "Redis, which has its heartbeat, does not answer.")
+    return PartState({"scheduler": "alive"}) if alive else PartState({"scheduler": "missing"}, DEGRADED, NO_SCHEDULER)
 
 
 class ReadyView(PublicView):
@@ -150,8 +140,9 @@ class MetricsView(APIView):
 
     @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request) -> HttpResponse:
-        """Prometheus text."""
-        return ExportToDjangoView(request._request)
+        """Prometheus text: what all processes have counted together, and what there is at this moment."""
+        processes.report_now()
+        return HttpResponse(metrics.exposition(processes.totals()), content_type=metrics.CONTENT_TYPE)
 
 
 @csrf_exempt

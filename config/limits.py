@@ -16,10 +16,10 @@ import redis
 import redis.asyncio
 from django.conf import settings
 from django.http import HttpRequest
-from prometheus_client import Counter
 
 from config import origin, traffic
 from config.errors import BROKER_DOWN, RateLimited, Unavailable
+from config.metrics import counter
 
 WINDOW_MS = 60_000
 QUIET_S = 1.0  # after Redis has failed to answer, nobody waits for it for so long
@@ -48,8 +48,8 @@ if told ~= '' then note(told, ARGV[2]) end
 return {nearest, left - 1, ends, 0}
 """
 )
-BLOCKED = Counter("regente_rate_limit_blocked", "Requests that a rate limit refused.", ["kind"])
-UNCHECKED = Counter("regente_rate_limit_unchecked", "Requests that passed uncounted because Redis was away.")
+BLOCKED = counter("regente_rate_limit_blocked", "Requests that a rate limit refused.", ["kind"])
+UNCHECKED = counter("regente_rate_limit_unchecked", "Requests that passed uncounted because Redis was away.")
 
 
 @dataclass(frozen=True)

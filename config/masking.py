@@ -27,6 +27,7 @@ SECRET_WORDS = frozenset(
 )
 SECRET_TEXT = re.compile(
     r"llm_[\w-]{20,}|sk-[\w-]{8,}|whsec_[\w+/=-]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=[Bb]earer )[\w.~+/=-]+"
+    r"|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"  # a URL's user and password
 )
 WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 LONG_WORD = re.compile(rf"(\S{{{CUT}}})\S+")

@@ -22,13 +22,17 @@ class PartState:
 
 Check = Callable[[], PartState]
 CHECKS: dict[str, Check] = {}
+DATABASE = "database"
+OF_DATABASE: set[str] = set()  # checks that ask the database: without it they would wait for it, each in turn
 
 
-def readiness_check(name: str) -> Callable[[Check], Check]:
+def readiness_check(name: str, asks_database: bool = True) -> Callable[[Check], Check]:
     """Register the decorated function as the check of the part of this name."""
 
     def register(check: Check) -> Check:
         CHECKS[name] = check
+        if asks_database:
+            OF_DATABASE.add(name)
         return check
 
     return register
@@ -44,8 +48,10 @@ class Readiness:
 
 
 def readiness() -> Readiness:
-    """The state of all parts at this moment."""
-    parts = {name: check() for name, check in CHECKS.items()}
+    """The state of all parts at this moment; while the database is away nothing is asked of it."""
+    database = CHECKS[DATABASE]()
+    left_out = {DATABASE} | (OF_DATABASE if database.state == DOWN else set())
+    parts = {DATABASE: database} | {name: check() for name, check in CHECKS.items() if name not in left_out}
     values = {key: value for part in parts.values() for key, value in part.values.items()}
     problems = {name: part.problem for name, part in parts.items() if part.problem}
     return Readiness(max((part.state for part in parts.values()), key=STATES.index), values, problems)

@@ -6,7 +6,6 @@ sealed entries breaks the chain at that place; verify() names it.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from django.db.models import Exists, OuterRef
 from accounts.models import Membership
 from config import origin
 from config.fields import iso
+from config.foreign_json import write_json
 from config.masking import mask
 from governance.models import AuditEntry, AuditSeal
 
@@ -75,10 +75,7 @@ def _state(state: Any) -> str | None:
     if state is None:
         return None
     masked = mask(state, length=None)
-    try:
-        text = orjson.dumps(masked, default=str)
-    except TypeError:  # integers beyond 64 bit
-        text = json.dumps(masked, default=str).encode()
+    text = write_json(masked, default=str)
     if len(text) > STATE_MOST:
         text = orjson.dumps({"truncated": True, "begins": text[:STATE_MOST].decode(errors="ignore")})
     parts = text.split(b"\\\\")  # a backslash of a text: what follows it is no escape
@@ -124,7 +121,7 @@ def seal_all() -> int:
 def digest(before: str, entry: AuditEntry) -> str:
     """SHA-256 over the hash before and all that the entry says."""
     told = {name: getattr(entry, name) for name in ("pk", *COLUMNS)} | {"created_at": iso(entry.created_at)}
-    return hashlib.sha256(before.encode() + orjson.dumps(told, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
+    return hashlib.sha256(before.encode() + write_json(told, sort_keys=True, default=str)).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from config.foreign_json import large_number
+
 MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda self: "MISSING", "__bool__": lambda self: False})()
 _PART = re.compile(r"\[(-?\d+)\]|([^.\[\]]+)")
 
@@ -61,8 +63,19 @@ def contains(whole: Any, part: Any) -> bool:
     return isinstance(whole, dict) and isinstance(part, str) and part in whole
 
 
+def _number(value: Any) -> Any:
+    """The number, also one that is kept as text because it has too many digits; None for what is none."""
+    if type(value) in NUMERIC:
+        return value if value == value else None  # NaN is none
+    return large_number(value) if type(value) is str else None
+
+
 def _numbers(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    return lambda left, right: type(left) in NUMERIC and type(right) in NUMERIC and compare(left, right)
+    def test(left: Any, right: Any) -> bool:
+        one, other = _number(left), _number(right)
+        return one is not None and other is not None and compare(one, other)
+
+    return test
 
 
 def _texts(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
@@ -85,6 +98,23 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "exists": lambda left, right: True,
     "not_exists": lambda left, right: False,
 }
+
+
+LISTS = ("in", "not_in")
+NUMBERS = ("greater_than", "less_than", "gte", "lte")
+TEXTS = ("starts_with", "ends_with")
+PRESENCE = ("exists", "not_exists")
+
+
+def value_fault(operator: str, value: Any) -> str:
+    """What is wrong with the value that a condition compares with, as `needs a number`; "" when nothing is."""
+    if operator in LISTS and not isinstance(value, list | str | dict):
+        return "needs an array of values"
+    if operator in NUMBERS and type(value) not in NUMERIC:
+        return "needs a number"
+    if operator in TEXTS and not isinstance(value, str):
+        return "needs a text"
+    return ""
 
 
 def compare(name: str, left: Any, right: Any = None) -> bool:

@@ -5,7 +5,6 @@ checked address is the one that is connected to, so an answer of the DNS that ch
 """
 
 import asyncio
-import json as jsonlib
 import re
 import socket
 import zlib
@@ -16,13 +15,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import aiohttp
-import orjson
 from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
 from yarl import URL
 
 from config.errors import DomainError
+from config.foreign_json import read_json, write_json
 from governance.addresses import AllowList, OddHost, allow_list, literal
+from governance.charsets import text_of
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 MAX_BYTES = 1024 * 1024
@@ -69,12 +69,12 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The body as text."""
-        return self.body.decode("utf-8", "replace")
+        """The body as text, in the charset that it is in."""
+        return text_of(self.body, self.headers.get("content-type", ""))
 
     def json(self) -> Any:
-        """The body's JSON; ValueError when it is none."""
-        return jsonlib.loads(self.body)
+        """The body's JSON, cleaned; ValueError when it is none."""
+        return read_json(self.text)
 
     def retry_after_s(self) -> float | None:
         """Seconds that the peer asks to wait, when it says so as a number."""
@@ -218,7 +218,7 @@ class OutboundClient:
         async with self._session().request(
             call.method, call.url, headers=call.headers, data=call.body, allow_redirects=False
         ) as response:
-            headers = {name.lower(): value for name, value in response.headers.items()}
+            headers = {name.lower(): _header_text(value) for name, value in response.headers.items()}
             if call.method != "HEAD" and (response.content_length or 0) > max_bytes:
                 raise _too_large(call, max_bytes)
             raw = bytearray()
@@ -252,6 +252,15 @@ class OutboundClient:
             await session.close()
 
 
+def _header_text(value: str) -> str:
+    """A header's value. What is no UTF-8, whose bytes aiohttp gives as half characters, is Latin-1, as HTTP had it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape").decode("latin-1")
+    return value
+
+
 def _method(method: str) -> str:
     if method.upper() not in METHODS:
         raise OutboundRefused(f"The method must be one of {', '.join(sorted(METHODS))}.")
@@ -277,7 +286,7 @@ def checked_headers(headers: dict[str, str]) -> dict[str, str]:
 def _payload(headers: dict[str, str], json: Any, data: bytes | str | None) -> tuple[dict[str, str], bytes | None]:
     """Headers and body of the request."""
     if json is not None:
-        return {"content-type": "application/json"} | headers, orjson.dumps(json)
+        return {"content-type": "application/json"} | headers, write_json(json)
     return headers, data.encode() if isinstance(data, str) else data
 
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from config.database import prepared
 from config.errors import DomainError
+from config.foreign_json import write_json
 from config.masking import mask
 from governance.models import Policy, Scope
 from governance.rules import BadRule, Facts, Rule, explained, read_rule
@@ -208,11 +207,7 @@ def kept(context: dict[str, Any]) -> dict[str, Any]:
     told = {name: value for name, value in context.items() if name != "input"}
     if "input" not in context:
         return told
-    try:
-        size = len(orjson.dumps(context["input"]))
-    except TypeError:
-        size = CONTEXT_MOST + 1
-    if size > CONTEXT_MOST:
+    if len(write_json(context["input"], default=str)) > CONTEXT_MOST:
         return told | {"truncated": True}
     return told | {"input": mask(context["input"], length=None)}
 

@@ -9,17 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from config.masking import mask
-from governance.conditions import OPERATORS, compare, lookup, path_parts
+from governance.conditions import OPERATORS, PRESENCE, compare, lookup, path_parts, value_fault
 
 EFFECTS = ("allow", "deny", "require_approval", "modify")
 MODES = ("draft", "auto")
 ROLES = ("user", "developer", "admin")
 LIMITS = ("cost_limit_cents", "llm_calls_limit", "latency_slo_ms")
 MOST_TESTS, LONGEST_FIELD, LONGEST_EXPIRY_S = 100, 200, 366 * 24 * 3600
-LISTS = ("in", "not_in")
-NUMBERS = ("greater_than", "less_than", "gte", "lte")
-TEXTS = ("starts_with", "ends_with")
-PRESENCE = ("exists", "not_exists")
 
 
 class BadRule(ValueError):
@@ -128,13 +124,8 @@ def _test(name: Any, operator: Any, value: Any, at: str) -> Comparison:
         raise BadRule(f"{at[:220]}: The field must be a dot path such as input.amount, of at most {LONGEST_FIELD}.")
     if not isinstance(operator, str) or operator not in OPERATORS:
         raise BadRule(f"{at}: There is no operator {str(operator)[:50]!r}; use one of {', '.join(OPERATORS)}.")
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if operator in LISTS and not isinstance(value, list | str | Mapping):
-        raise BadRule(f"{at}: {operator} needs an array of values.")
-    if operator in NUMBERS and not number:
-        raise BadRule(f"{at}: {operator} needs a number.")
-    if operator in TEXTS and not isinstance(value, str):
-        raise BadRule(f"{at}: {operator} needs a text.")
+    if fault := value_fault(operator, value):
+        raise BadRule(f"{at}: {operator} {fault}.")
     if operator in PRESENCE and value is False:  # "exists: false" says the opposite
         operator, value = ("not_exists" if operator == "exists" else "exists"), True
     return Comparison(name, operator, True if operator in PRESENCE else value, path_parts(name))

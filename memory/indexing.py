@@ -12,6 +12,8 @@ from typing import Any
 from django.db import connection
 
 from accounts.tenancy import owner_session
+from config.database.address import direct_parameters
+from config.database.session import require_own_session
 
 INDEXED_FROM = 30_000  # chunks; fewer are compared one by one as quickly
 PUBLIC = "\x00public"  # no tenant's id
@@ -59,6 +61,7 @@ def missing(least: int = INDEXED_FROM) -> list[tuple[str, str, int]]:
 def alone() -> Iterator[bool]:
     """Whether nobody else builds indexes just now."""
     with connection.cursor() as cursor:
+        require_own_session(cursor.connection, direct_parameters())  # which holds the lock
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [INDEX_LOCK])
         mine = cursor.fetchone()[0]
         try:

@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 import stat
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from errno import EINVAL
@@ -17,6 +18,8 @@ LONGEST_PART = 255
 ODD = re.compile(r"[\x00-\x1f\x7f]")
 DRIVE_OR_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 UNQUOTES = 3  # %252e is a dot too
+# What shows nothing although Unicode counts it as letters or symbols: fillers of Hangul and Khmer, the Braille blank.
+FILLERS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 def checked_path(path: str, field: str = "path") -> str:
@@ -25,6 +28,14 @@ def checked_path(path: str, field: str = "path") -> str:
     if wrong:
         raise Invalid({field: [f"{wrong} Use a relative path such as documents/report.pdf."]})
     return "/".join(part for part in path.replace("\\", "/").split("/") if part not in ("", "."))
+
+
+def is_blank(part: str) -> bool:
+    """True for a name that shows nothing: white space, format and control characters, fillers, or no character."""
+    return all(
+        character.isspace() or character in FILLERS or unicodedata.category(character) in ("Cf", "Cc")
+        for character in part
+    )
 
 
 def _wrong(path: str) -> str:
@@ -44,6 +55,8 @@ def _wrong(path: str) -> str:
             return "Must be relative, without a drive or a scheme."
         if ".." in (part.strip() for part in parts):
             return "Must not go up with “..”."
+        if any(part and is_blank(part) for part in parts):
+            return "No name in it may be blank."
         if any(len(part.encode("utf-8", "replace")) > LONGEST_PART for part in parts):
             return f"Each part must have at most {LONGEST_PART} bytes."
     return ""

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from io import BytesIO
 
 from config.errors import DomainError
+from config.foreign_json import clean_text
 
 TEXT_MOST = 400_000  # characters
 PAGES_MOST = 500
@@ -30,7 +31,7 @@ def extracted(content: bytes, mime_type: str) -> str:
         text = of_html(_decoded(content, kind))
     else:
         text = _decoded(content, kind)
-    return text.replace("\x00", "")[:TEXT_MOST]
+    return clean_text(text.replace("\x00", ""))[:TEXT_MOST]  # fonts of PDF files may make half characters
 
 
 def _decoded(content: bytes, kind: str) -> str:

@@ -11,7 +11,7 @@ from config.fields import iso
 from config.traffic import TrafficUnknown
 from observability.measures import MEASURES, Minute, denials_between, events_between, runs_between
 from observability.models import Alert
-from orchestration.models import Status
+from orchestration.models import NEWEST_FIRST, Status
 
 EXAMPLES_MOST = 8  # of each kind of event
 KINDS_MOST = 10  # of reasons that are counted
@@ -97,7 +97,7 @@ def events(tenant_id: str, since: datetime, until: datetime) -> list[str]:
     alike = failed.values("kind", "subject_id", "failure_reason").annotate(count=Count("tenant_id"))
     for one in alike.order_by("-count", "subject_id")[:KINDS_MOST]:
         lines.append(f"{one['count']} × {one['kind']} {one['subject_id']} failed, {one['failure_reason']}")
-    for run in failed.filter(~Q(kind="conversation")).order_by("-id")[:EXAMPLES_MOST]:
+    for run in failed.filter(~Q(kind="conversation")).order_by(*NEWEST_FIRST)[:EXAMPLES_MOST]:
         error = run.result.get("error", "") if isinstance(run.result, dict) else ""
         lines.append(f"run {run.id} ({run.kind} {run.subject_id}) at {iso(run.created_at)}: {_short(error)}")
     for event in events_between(tenant_id, since, until).order_by("-ts")[:EXAMPLES_MOST]:

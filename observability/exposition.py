@@ -1,5 +1,5 @@
-"""A tenant's metrics in Prometheus' text format (seed 000 §10): totals, and beside some of them the same total in
-parts, by one more label. Who sums up chooses either.
+"""A tenant's metrics in Prometheus' text format (seed 000 §10). A total and its parts never share a name: who sums up
+the samples of one name counts nothing twice.
 """
 
 from typing import Any
@@ -14,10 +14,10 @@ ALL = "all"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Told = dict[str, Any]
 
-# name, what it is, the enhanced form's section and key, and (label, key) of its parts
+# name, what it is, the enhanced form's section and key, and label → key of its parts, each a series of its own
 SERIES: tuple[tuple[str, str, str, str, dict[str, str]], ...] = (
-    ("runs_total", "Total number of runs", "runs", "total", {"status": "ended"}),
-    ("runs_now", "Runs that are not over", "runs", "now", {"status": "going_on"}),
+    ("runs_total", "Total number of runs", "runs", "total", {"status": "ended_by_status"}),
+    ("runs_now", "Runs that are not over", "runs", "now", {"status": "now_by_status"}),
     ("runs_throughput_per_hour", "Runs per hour in the last 24 hours", "runs", "throughput_per_hour", {}),
     ("runs_success_rate", "Completed runs among those completed or failed", "runs", "success_rate", {}),
     ("llm_calls_total", "Model calls", "llm", "calls_total", {"provider": "by_provider", "model": "by_model"}),
@@ -58,21 +58,24 @@ class _Collected:
         # A counter must not fall, as the number of those does that are running.
         ended = {status: n for status, n in told["runs"]["by_status"].items() if status in FINAL}
         going_on = {status: n for status, n in told["runs"]["by_status"].items() if status not in FINAL}
-        runs = told["runs"] | {"ended": ended, "going_on": going_on, "now": sum(going_on.values())}
+        runs = told["runs"] | {"ended_by_status": ended, "now_by_status": going_on, "now": sum(going_on.values())}
         self.told, self.own = told | {"runs": runs}, {"tenant": tenant}
 
     def collect(self) -> list[Metric]:
         """The families."""
-        return [self._series(*one) for one in SERIES] + [self._duration(*one) for one in DURATIONS]
+        series = [family for one in SERIES for family in self._series(*one)]
+        return series + [self._duration(*one) for one in DURATIONS]
 
-    def _series(self, name: str, what: str, section: str, key: str, parts: dict[str, str]) -> Metric:
-        kind = "counter" if name.endswith("_total") and name not in SHRINK else "gauge"
-        family = Metric(name.removesuffix("_total") if kind == "counter" else name, what, kind)
-        family.add_sample(name, self.own, self.told[section][key])
+    def _series(self, name: str, what: str, section: str, key: str, parts: dict[str, str]) -> list[Metric]:
+        """The total, and each way in which it falls into parts."""
+        grows = name.endswith("_total") and name not in SHRINK
+        base = name.removesuffix("_total")
+        families = [_family(name, what, grows, [(self.own, self.told[section][key])])]
         for label, breakdown in parts.items():
-            for value, n in self.told[section][breakdown].items():
-                family.add_sample(name, self.own | {label: value}, n)
-        return family
+            samples = [(self.own | {label: value}, n) for value, n in self.told[section][breakdown].items()]
+            part_name = f"{base}_by_{label}_total" if grows else f"{base}_by_{label}"
+            families.append(_family(part_name, f"{what}, by {label.replace('_', ' ')}", grows, samples))
+        return families
 
     def _duration(self, name: str, what: str, section: str, key: str) -> Metric:
         family, told = Metric(name, what, "gauge"), self.told[section]
@@ -80,3 +83,11 @@ class _Collected:
         for p, value in values.items():
             family.add_sample(name, self.own | {"percentile": p}, value)
         return family
+
+
+def _family(name: str, what: str, grows: bool, samples: list[tuple[dict[str, str], float]]) -> Metric:
+    kind = "counter" if grows else "gauge"
+    family = Metric(name.removesuffix("_total") if grows else name, what, kind)
+    for labels, value in samples:
+        family.add_sample(name, labels, value)
+    return family

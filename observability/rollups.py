@@ -92,7 +92,7 @@ def count_requests(tenants: Iterable[str] | None = None, hours: int = HOURS_OPEN
         for tenant_id, hour, kept in traffic.by_hour(named, traffic.hours_back(timezone.now(), hours))
         for name, n in kept.items()
     ]
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(REQUESTS, sorted(rows))
     return len(rows)
 

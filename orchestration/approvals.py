@@ -12,8 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import orjson
-
+from config.foreign_json import write_json
 from orchestration import writes
 from orchestration.fragments import fragment, recordable
 from orchestration.waits import Wait, clocks_stopped, now
@@ -57,7 +56,7 @@ def call_digest(run_id: UUID, tool_id: str, arguments: Any, rule: str = "") -> s
     Arguments are canonical: sorted keys, no blanks (RFC 8785 for what JSON of ours can hold).
     """
     parts = {"run": str(run_id), "tool": tool_id, "arguments": arguments, "rule": rule}
-    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
+    return hashlib.sha256(write_json(parts, sort_keys=True, default=str)).hexdigest()
 
 
 async def answer_to(ctx: "RunContext", name: str, question: Question) -> dict[str, Any]:

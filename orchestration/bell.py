@@ -13,6 +13,7 @@ import orjson
 import redis.asyncio as redis
 from django.conf import settings
 
+from config.supervision import start_task
 from orchestration.queue import DOORBELL, RUNS
 from orchestration.speech import Piece, Speaker, spoken
 from orchestration.writes import Entry
@@ -43,7 +44,7 @@ class Listener:
 
     def start(self) -> None:
         """Begin to listen and to tell."""
-        self.tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._speak())]
+        self.tasks = [start_task("wake_listener", self._listen), start_task("change_publisher", self._speak)]
 
     async def _listen(self) -> None:
         tries = 0
@@ -95,6 +96,10 @@ class Listener:
                 await line.execute()
         except (redis.RedisError, OSError) as fault:
             log.warning("followers were not told (%s); they poll", type(fault).__name__)
+        except Exception:  # whatever it was, it came with the pieces: of the changes followers are told all the same
+            self.changed, self.poke = changed | self.changed, poke or self.poke
+            self.something.set()
+            raise
 
     async def close(self) -> None:
         """Say the last things, and that there is work to take over."""

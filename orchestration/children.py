@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-import orjson
 from psycopg import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from orchestration.claims import RunInfo
+from orchestration.fragments import recordable
 from orchestration.retry import LeaseLost, StepFailed
 
 DEEPEST = 10
@@ -47,8 +47,8 @@ async def insert(
         "subject": subject_id,
         "version": subject_version,
         "mode": mode,
-        "policy": None if policy is None else orjson.dumps(policy).decode(),
-        "input": orjson.dumps(input).decode(),
+        "policy": None if policy is None else recordable(policy).decode(),
+        "input": recordable(input).decode(),
         "step": step,
         "parent": parent.id,
         "owner": owner,
@@ -61,3 +61,9 @@ async def insert(
         raise LeaseLost(parent.id)
     earlier: UUID = found[0]
     return earlier
+
+
+def child_error(what: str, ended: dict[str, Any]) -> tuple[str, str]:
+    """(error, its type) of a child run, `what`, that did not complete."""
+    told = ended["result"] if isinstance(ended["result"], dict) else {}
+    return told.get("error") or f"{what} ended {ended['status']}.", told.get("error_type") or "ChildFailed"

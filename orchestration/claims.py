@@ -19,10 +19,12 @@ from orchestration.postgres import replan
 
 LOCK_CLASS = 0x52454745  # "REGE": the first half of every lock key of ours
 CLAIM_LOCK = 1
-QUARANTINE_DEATHS = 2  # a run that has so many held against it is not put beside another such run
-# A death is held against a run only if the run was there at half of all deaths of late. Workers that die one after the
-# other, now with these runs and now with those, are not killed by their runs.
-LATELY_S = 30
+# A run that has seen so many engines die beside others that lived on is a suspect: it is claimed only by an engine of a
+# process of its own (solitary.py), where it hurts nobody else, and where a death is its own doing.
+SUSPECT_DEATHS = 2
+# When all engines die at once it tells nothing about a run: a machine was switched off, a worker killed. Only one that
+# was there so often without finishing a step is taken for a suspect all the same.
+MAX_SHARED_DEATHS = 10
 REMEMBERED_DAYS = 30
 
 # One claim at a time, so that caps are exact; it takes about a millisecond. Runs are looked up by their keys in forms
@@ -31,10 +33,15 @@ REMEMBERED_DAYS = 30
 SERIALISE = f"SELECT pg_advisory_xact_lock({LOCK_CLASS}, {CLAIM_LOCK})"
 BY_USER = "task"  # the kind of which each user may have only so many under way; the rest wait (RULINGS §10)
 _RANK = "(r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds'"
-_COLUMNS = f"""r.id, r.tenant_id, r.kind,
-            r.held_against >= %(quarantine)s AND r.cancel_requested = false AS suspect, {_RANK} AS rank"""
+_COLUMNS = f"r.id, r.tenant_id, r.kind, {_RANK} AS rank"
+# Of a run that was cancelled, or is given up, only the end is left to write.
+_SUSPECT = f"r.suspect_deaths >= {SUSPECT_DEATHS} AND r.held_against < %(max_deaths)s AND NOT r.cancel_requested"
 _WAITING_TASK = f"r.owner IS NULL AND r.due_at IS NOT NULL AND r.tenant_id = t.id AND r.kind = '{BY_USER}'"
-_CLAIMABLE = "r.owner IS NULL AND r.due_at <= now() AND r.tenant_id = t.id"
+_CLAIMABLE = f"r.owner IS NULL AND r.due_at <= now() AND r.tenant_id = t.id AND NOT ({_SUSPECT})"
+_TAKE = """UPDATE orchestration_run r
+SET owner = %(owner)s, attempt = r.attempt + 1, status = 'running', poked = false, updated_at = now(),
+    started_at = coalesce(r.started_at, now()),
+    deadline_at = coalesce(r.deadline_at, now() + r.latency_limit_ms * interval '1 millisecond')"""
 CLAIM = f"""
 WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by jumping along the index
     (SELECT tenant_id FROM orchestration_run WHERE owner IS NULL AND due_at IS NOT NULL ORDER BY tenant_id LIMIT 1)
@@ -47,13 +54,12 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
 ), tenants AS (
     SELECT t.id, greatest(t.weight, 1) AS weight, coalesce(t.max_running, nullif(%(tenant_cap)s, 0)) AS cap,
            coalesce((SELECT sum(n) FROM live l WHERE l.tenant_id = t.id), 0) AS running
-    FROM waiting w JOIN accounts_tenant t ON t.id = w.tenant_id
+    FROM waiting w JOIN accounts_tenant t ON t.id = w.tenant_id AND NOT t.suspended
 ), candidates AS (
     SELECT c.*, t.weight, t.cap, t.running,
            coalesce((SELECT n FROM live l WHERE l.tenant_id = t.id AND l.kind = c.kind), 0) AS running_of_kind,
            row_number() OVER (PARTITION BY t.id ORDER BY c.rank) AS nth,
-           row_number() OVER (PARTITION BY t.id, c.kind ORDER BY c.rank) AS nth_of_kind,
-           row_number() OVER (PARTITION BY c.suspect ORDER BY c.rank) AS nth_suspect
+           row_number() OVER (PARTITION BY t.id, c.kind ORDER BY c.rank) AS nth_of_kind
     FROM tenants t CROSS JOIN LATERAL (
         (SELECT {_COLUMNS} FROM orchestration_run r
         WHERE {_CLAIMABLE} AND r.kind <> '{BY_USER}' ORDER BY {_RANK} LIMIT %(most)s)
@@ -70,7 +76,8 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
         )
         SELECT q.* FROM askers a LEFT JOIN begun b USING (created_by) CROSS JOIN LATERAL (
             (SELECT {_COLUMNS} FROM orchestration_run r
-            WHERE {_WAITING_TASK} AND r.due_at <= now() AND r.created_by = a.created_by AND r.status <> 'pending')
+            WHERE {_WAITING_TASK} AND r.due_at <= now() AND r.created_by = a.created_by AND r.status <> 'pending'
+            AND NOT ({_SUSPECT}))
             UNION ALL
             (SELECT {_COLUMNS} FROM orchestration_run r
             WHERE {_WAITING_TASK} AND r.due_at <= now() AND r.created_by = a.created_by AND r.status = 'pending'
@@ -80,7 +87,6 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
 ), fair AS (  -- each tenant's next run is weighed by what the tenant already has running
     SELECT c.id FROM candidates c
     WHERE (c.cap IS NULL OR c.running + c.nth <= c.cap)
-      AND (NOT c.suspect OR (%(suspect_free)s AND c.nth_suspect = 1))
       AND coalesce(c.running_of_kind + c.nth_of_kind <= (%(kind_caps)s::jsonb ->> c.kind)::int, true)
     ORDER BY (c.running + c.nth)::float / c.weight, c.rank LIMIT %(most)s
 ), picked AS (
@@ -93,12 +99,29 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
 ), taken AS (
     SELECT array_agg(id) AS ids, array_agg(id) FILTER (WHERE known) AS known FROM picked
 )
-UPDATE orchestration_run r
-SET owner = %(owner)s, attempt = r.attempt + 1, status = 'running', poked = false, updated_at = now(),
-    started_at = coalesce(r.started_at, now()),
-    deadline_at = coalesce(r.deadline_at, now() + r.latency_limit_ms * interval '1 millisecond')
+{_TAKE}
 WHERE r.id = ANY ((SELECT ids FROM taken)::uuid[])
 RETURNING r.id, r.attempt > 1 OR r.id = ANY (coalesce((SELECT known FROM taken), '{{}}')) AS known
+"""
+# The suspect that has died alone least often, within its tenant's caps as CLAIM has them.
+CLAIM_SUSPECT = f"""
+WITH picked AS (
+    SELECT r.id FROM orchestration_run r JOIN accounts_tenant t ON t.id = r.tenant_id
+    WHERE r.owner IS NULL AND r.due_at <= now() AND {_SUSPECT}
+      AND (SELECT count(*) FROM orchestration_run l WHERE l.owner IS NOT NULL AND l.tenant_id = r.tenant_id)
+        < coalesce(t.max_running, nullif(%(tenant_cap)s, 0), 2147483647)
+      AND (SELECT count(*) FROM orchestration_run l
+           WHERE l.owner IS NOT NULL AND l.tenant_id = r.tenant_id AND l.kind = r.kind)
+        < coalesce((%(kind_caps)s::jsonb ->> r.kind)::int, 2147483647)
+    ORDER BY r.held_against, r.due_at LIMIT 1 FOR NO KEY UPDATE OF r SKIP LOCKED
+)
+{_TAKE}
+WHERE r.id = (SELECT id FROM picked) RETURNING r.id, true AS known
+"""
+# Whether a suspect waits that no solitary engine is there for.
+SUSPECTS_WAIT = f"""
+SELECT (SELECT count(*) FROM orchestration_run r WHERE r.owner IS NULL AND r.due_at <= now() AND {_SUSPECT})
+    > (SELECT count(*) FROM orchestration_engine WHERE solitary AND lease_until > now()) AS wait
 """
 # Read once the lock is free again: inputs may be large, and take as long as we take to read them.
 CLAIMED = """
@@ -131,8 +154,9 @@ UPDATE orchestration_run SET poked = false WHERE owner = %s AND poked RETURNING 
 """
 
 REGISTER = """
-INSERT INTO orchestration_engine (owner, lock_key, host, pid, slots, running, draining, lease_until)
-VALUES (%(owner)s, %(key)s, %(host)s, %(pid)s, %(slots)s, 0, false, now() + %(lease)s * interval '1 second')
+INSERT INTO orchestration_engine (owner, lock_key, host, pid, worker, solitary, slots, running, draining, lease_until)
+VALUES (%(owner)s, %(key)s, %(host)s, %(pid)s, %(worker)s, %(solitary)s, %(slots)s, 0, false,
+    now() + %(lease)s * interval '1 second')
 ON CONFLICT (owner) DO UPDATE SET locked_at = now(), lock_key = excluded.lock_key, lease_until = excluded.lease_until
 """
 BEAT = """
@@ -150,24 +174,39 @@ WITH dead AS (
             SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
             AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
             AND l.classid = {LOCK_CLASS}::oid AND l.objid = e.lock_key::oid))
-    RETURNING e.owner, e.host, e.pid
+    RETURNING e.owner, e.host, e.pid, e.worker, e.solitary, e.lease_until
 ), noted AS (
     INSERT INTO orchestration_enginedeath (owner, host, pid, at) SELECT owner, host, pid, now() FROM dead
 ), forgotten AS (
     DELETE FROM orchestration_enginedeath
     WHERE EXISTS (SELECT FROM dead) AND at < now() - {REMEMBERED_DAYS} * interval '1 day'
-), lately AS (  -- what died at one moment, a whole worker or machine, is one death
-    SELECT 1 + count(DISTINCT at) AS deaths FROM orchestration_enginedeath
-    WHERE at > now() - {LATELY_S} * interval '1 second'
+), held AS (  -- how many runs each of them had, and whether others lived on: of its worker, or from before its last
+    SELECT d.owner, d.solitary, count(r.id) AS n, sum(count(r.id)) OVER () AS n_all, EXISTS ( -- heartbeat
+        SELECT FROM orchestration_engine l WHERE NOT l.solitary AND l.owner NOT IN (SELECT owner FROM dead)
+        AND (l.worker = nullif(d.worker, '') OR l.started_at <= d.lease_until - %(lease)s * interval '1 second')
+    ) AS others_live
+    FROM dead d LEFT JOIN orchestration_run r ON r.owner = d.owner
+    GROUP BY d.owner, d.solitary, d.worker, d.lease_until
 ), left_behind AS (
-    SELECT r.id FROM orchestration_run r
+    SELECT r.id, r.owner FROM orchestration_run r
     WHERE r.owner IS NOT NULL AND (r.owner IN (SELECT owner FROM dead)
         OR NOT EXISTS (SELECT FROM orchestration_engine e WHERE e.owner = r.owner))
     FOR NO KEY UPDATE OF r SKIP LOCKED
 )
 UPDATE orchestration_run r SET owner = NULL, deaths = r.deaths + 1, updated_at = now(), due_at = now(),
-    held_against = r.held_against + (2 * (r.deaths + 1) >= lately.deaths)::int
-FROM left_behind, lately WHERE r.id = left_behind.id RETURNING r.id
+    suspect_deaths = greatest(r.suspect_deaths + coalesce(held.others_live, false)::int,
+        CASE WHEN r.deaths + 1 >= {MAX_SHARED_DEATHS} THEN {SUSPECT_DEATHS} ELSE 0 END),
+    -- It ran alone: in a process of its own, or as the only run of all that died at this moment.
+    held_against = r.held_against
+        + coalesce(held.solitary OR held.n_all = 1 OR (held.others_live AND held.n = 1), false)::int
+FROM left_behind LEFT JOIN held ON held.owner = left_behind.owner WHERE r.id = left_behind.id RETURNING r.id
+"""
+# Engines whose lock is gone have died, whatever their rows say.
+ORPHANED = f"""
+SELECT EXISTS (SELECT FROM orchestration_run WHERE owner IS NOT NULL) AND NOT EXISTS (
+    SELECT FROM orchestration_engine e JOIN pg_locks l ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND l.classid = {LOCK_CLASS}::oid AND l.objid = e.lock_key::oid)
 """
 GIVE_BACK = "UPDATE orchestration_run SET owner = NULL, due_at = now() WHERE owner = %s RETURNING id"
 # An answer that was lost may have been a claim's: what we own without knowing it goes back to the queue; asked at each
@@ -180,7 +219,8 @@ WHERE r.owner = %(owner)s AND r.id <> ALL(%(broken)s) AND NOT EXISTS (
 """
 # We are alive: whoever took our runs because our connection had broken counted a death that was none.
 ALIVE = """
-UPDATE orchestration_run r SET deaths = r.deaths - 1, held_against = greatest(r.held_against - 1, 0)
+UPDATE orchestration_run r SET deaths = r.deaths - 1, held_against = greatest(r.held_against - 1, 0),
+    suspect_deaths = greatest(r.suspect_deaths - 1, 0)
 FROM json_to_recordset(%(held)s::json) AS x(id uuid, attempt int)
 WHERE r.id = x.id AND r.owner IS DISTINCT FROM %(owner)s AND r.deaths > 0
 """
@@ -256,8 +296,9 @@ class ClaimLimits:
     most: int
     tenant_cap: int
     kind_caps: dict[str, int]
-    suspect_free: bool
+    max_deaths: int  # alone, after which a run is given up
     user_cap: int = 5  # of the kind BY_USER
+    solitary: bool = False  # one suspect, and nothing else
 
 
 async def claim(connection: EngineConnection, owner: str, limits: ClaimLimits) -> list[RunInfo]:
@@ -267,11 +308,11 @@ async def claim(connection: EngineConnection, owner: str, limits: ClaimLimits) -
         "most": limits.most,
         "tenant_cap": limits.tenant_cap,
         "kind_caps": json.dumps(limits.kind_caps),
-        "suspect_free": limits.suspect_free,
+        "max_deaths": limits.max_deaths,
         "user_cap": limits.user_cap,
-        "quarantine": QUARANTINE_DEATHS,
     }
-    chosen = (await connection.at_once([*replan(connection), (SERIALISE, []), (CLAIM, values)]))[-1]
+    statement = CLAIM_SUSPECT if limits.solitary else CLAIM
+    chosen = (await connection.at_once([*replan(connection), (SERIALISE, []), (statement, values)]))[-1]
     taken = {row["id"]: row["known"] for row in chosen}
     if not taken:
         return []

@@ -1,7 +1,7 @@
-"""WebSocket monitors: who may watch, and how frames get to them. RunMonitor tells any run's events as they are.
+"""WebSocket monitors: who may watch, and how frames get to them. RunMonitor sends what a run's SSE stream does.
 
-The first message says how the run stands (`after`: which frames that covers); then each frame comes once, in order.
-A client that was cut off connects again with `?after=` the last seq that it has seen.
+The first message greets; then each frame comes once, in order. A client that was cut off connects again with `?after=`
+the last seq that it has seen.
 """
 
 import asyncio
@@ -10,22 +10,24 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, ClassVar
-from urllib.parse import parse_qs
 from uuid import UUID
 
 import orjson
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from accounts import tenancy
-from accounts.authentication import Identity, authenticate_token, credential
+from accounts.authentication import Identity, authenticate_token, credential, establish
+from accounts.tenant_choice import choose_tenant
 from config import limits, origin
 from config.database.threads import drop_dead_connections
 from config.errors import DomainError, RateLimited, Unauthorized
-from orchestration.feeds import Feed, Story, Told, feeds, frame
+from config.renderers import dumps
+from orchestration.feeds import Feed, Story, feeds, frame
 from orchestration.models import Run
-from orchestration.serializers.runs import event_json, run_json
+from orchestration.serializers.runs import event_json
+from orchestration.updates import MAX_EVENTS, MAX_UPDATE_BYTES, MAX_WINDOW, Pacer, fitting, update
 
 log = logging.getLogger(__name__)
 POLICY_VIOLATION, TRY_LATER, INTERNAL = 1008, 1013, 1011  # RFC 6455 §7.4.1 and its registry
@@ -33,35 +35,23 @@ HEARTBEAT_S = 15.0
 LOOK_AGAIN_S = 60.0  # whether the watcher still may
 COMMANDS_MOST = 4_096  # bytes of a client's message
 THREADS = 2
-STATUS_OF = {"run_started": "running", "run_resumed": "running", "run_paused": "paused"}
 
 threads = ThreadPoolExecutor(THREADS, "monitor")
 
 
 class RunStory:
-    """A run of any kind: its events as GET /runs/{id}/events gives them, and its status."""
+    """A run of any kind: its events as GET /runs/{id}/events gives them."""
 
     def __init__(self, run: Run) -> None:
-        self.run = {name: value for name, value in run_json(run).items() if name in SHOWN}
-        self.run["status"] = "pending"
+        self.run_id = run.id
 
-    def tell(self, event: dict[str, Any]) -> list[Told]:
-        """The event; and the status, when it is another one by that."""
-        kind = event["kind"]
-        frames: list[Told] = [("event", event_json(event))]
-        status = STATUS_OF.get(kind) or (kind.removeprefix("run_") if kind in FINAL_EVENTS else None)
-        if status:
-            self.run["status"] = status
-            frames.append(("status_update", dict(self.run)))
-        return frames
+    def frames(self, event: dict[str, Any], seq: int) -> list[bytes]:
+        """The event."""
+        return [dumps(event_json(event))]
 
-    def snapshot(self) -> Told:
-        """The run's status."""
-        return "status_update", dict(self.run)
-
-
-SHOWN = frozenset({"id", "kind", "workflow_id", "mode", "status", "parent_run_id", "created_at"})
-FINAL_EVENTS = frozenset({"run_completed", "run_failed", "run_cancelled"})
+    def greeting(self, after: int) -> bytes:
+        """That the client is connected."""
+        return dumps({"type": "connected", "runId": self.run_id, "seq": after})
 
 
 class Refused(Exception):
@@ -72,14 +62,22 @@ class Refused(Exception):
         self.code, self.reason = code, reason
 
 
-class RunMonitor(AsyncWebsocketConsumer):
-    """/ws/runs/{id}/monitor."""
+class Monitor(AsyncWebsocketConsumer):
+    """A WebSocket that follows one run to its end."""
 
     kind: ClassVar[str | None] = None  # the one kind of runs that this monitor knows
+    whole: ClassVar[bool] = False  # whether a client that names no frame gets all of them, or only what comes
 
     def story(self, run: Run) -> Story:
         """How a run is told; called in a thread, where the ORM is fine."""
-        return RunStory(run)
+        raise NotImplementedError
+
+    async def catch_up(self, feed: Feed, at: int) -> int:
+        """Send the frames after this one; the number of the last one that there is."""
+        raise NotImplementedError
+
+    async def farewell(self, feed: Feed, at: int) -> None:
+        """Send what comes after the last frame of a run that has ended; as a rule nothing."""
 
     async def connect(self) -> None:
         """Accept first: a client reads why it is refused only from a socket that was open."""
@@ -99,13 +97,13 @@ class RunMonitor(AsyncWebsocketConsumer):
         except orjson.JSONDecodeError:
             return
         if isinstance(said, dict) and said.get("type") == "ping":
-            await self.send(frame(("pong", {}), None))
+            await self.send(frame(("pong", {}), None).decode())
 
     async def _serve(self) -> None:
         try:
             story, run_id = await self._admitted()
             async with feeds.watch(run_id, story) as feed:
-                await self._tell(feed)
+                await self._watch(feed)
         except Refused as refusal:
             await self.close(refusal.code, refusal.reason)
         except TimeoutError:
@@ -115,44 +113,45 @@ class RunMonitor(AsyncWebsocketConsumer):
             log.exception("a monitor of %s broke off", self.scope["path"])
             await self.close(INTERNAL, "Connect again with ?after= the last seq you have seen.")
 
-    async def _tell(self, feed: Feed) -> None:
+    async def _watch(self, feed: Feed) -> None:
         """Everything from where the client is, to the end of the run."""
-        after = self._after()
+        after = self.number("after")
         if after is not None and after > len(feed.frames):
             await feed.look_again()
-        at = len(feed.frames) if after is None else min(after, len(feed.frames))
-        await self._send(feed.snapshot(at))
+        at = min(after, len(feed.frames)) if after is not None else 0 if self.whole else len(feed.frames)
+        await self.send_in_time(feed.story.greeting(at))
         loop = asyncio.get_running_loop()
         look_again = loop.time() + LOOK_AGAIN_S
         while True:
-            while at < len(feed.frames):
-                at += 1
-                await self._send(feed.frames[at - 1])
-            if feed.over:
-                await self.close(1000)
-                return
             if feed.broken:
                 raise Refused(TRY_LATER, "The database is away; connect again with ?after= the last seq you have seen.")
+            at = await self.catch_up(feed, at)
+            if feed.over:
+                await self.farewell(feed, at)
+                await self.close(1000)
+                return
             if not await feed.wait(HEARTBEAT_S) and at == len(feed.frames):
-                await self._send(frame(("heartbeat", {"after": at}), None))
+                await self.send_in_time(frame(("heartbeat", {"after": at}), None))
             if loop.time() > look_again:
                 await self._admitted(again=True)
                 look_again = loop.time() + LOOK_AGAIN_S
 
-    async def _send(self, text: str) -> None:
+    async def send_in_time(self, text: bytes) -> None:
+        """Send this; TimeoutError when the client takes nothing in."""
         async with asyncio.timeout(settings.MONITOR_SEND_S):
-            await self.send(text)
+            await self.send(text.decode())
 
-    def _after(self) -> int | None:
-        given = self._query("after")
-        if not given:
+    def number(self, name: str) -> int | None:
+        """A whole number of the query; None when there is none."""
+        text = self._query(name)
+        if not text:
             return None
-        if not (given.isascii() and given.isdigit()):
-            raise Refused(POLICY_VIOLATION, "after must be the seq of a frame: 0 or more.")
-        return int(given[:12])
+        if not (text.isascii() and text.isdigit()):
+            raise Refused(POLICY_VIOLATION, f"{name} must be a whole number: 0 or more.")
+        return int(text[:12])
 
     def _query(self, name: str) -> str:
-        return parse_qs(self.scope["query_string"].decode("latin-1")).get(name, [""])[-1]
+        return QueryDict(self.scope["query_string"]).get(name, "")
 
     async def _admitted(self, again: bool = False) -> tuple[Story, UUID]:
         return await asyncio.get_running_loop().run_in_executor(threads, self._admit, again)
@@ -167,8 +166,9 @@ class RunMonitor(AsyncWebsocketConsumer):
         origin.enter(origin.of(request))
         try:
             with tenancy.request_scope():
-                identity = _identity(request, self._query("token"))
-                return self._found(identity)
+                establish(request, _identity(request, self._query("token")))
+                choose_tenant(request)
+                return self._found(request)
         except RateLimited as refusal:
             raise Refused(TRY_LATER, refusal.message[:120]) from None
         except DomainError as refusal:
@@ -176,16 +176,59 @@ class RunMonitor(AsyncWebsocketConsumer):
         finally:
             origin.enter(None)
 
-    def _found(self, identity: Identity) -> tuple[Story, UUID]:
+    def _found(self, request: HttpRequest) -> tuple[Story, UUID]:
         try:
             id = UUID(self.scope["url_route"]["kwargs"]["id"])
         except ValueError:
             raise Refused(POLICY_VIOLATION, "There is no such run.") from None
-        rows = Run.objects.for_tenant(identity.tenant).filter(pk=id)
+        rows = Run.objects.for_tenant(request.tenant).filter(pk=id)
         run = (rows.filter(kind=self.kind) if self.kind else rows).first()
-        if run is None or (run.kind == "conversation" and run.created_by != identity.user.pk):
+        if run is None or (run.kind == "conversation" and run.created_by != request.user.pk):
             raise Refused(POLICY_VIOLATION, "There is no such run.")
         return self.story(run), run.id
+
+
+class RunMonitor(Monitor):
+    """/ws/runs/{id}/monitor: the bodies of the run's SSE stream, each with its `seq`."""
+
+    whole = True
+
+    async def connect(self) -> None:
+        """Begin with nothing sent."""
+        self.pacer, self.status = Pacer(), ""
+        await super().connect()
+
+    def story(self, run: Run) -> Story:
+        """The run's events."""
+        return RunStory(run)
+
+    async def catch_up(self, feed: Feed, at: int) -> int:
+        """Send updates of the events after this one."""
+        window = min(self.number("window") or 0, MAX_WINDOW)
+        loop = asyncio.get_running_loop()
+        self.status = self.status or feed.run["status"]
+        while at < len(feed.frames) or feed.run["status"] != self.status:
+            await asyncio.sleep(self.pacer.delay(loop.time()))
+            self.status = feed.run["status"]
+            first = max(min(at, len(feed.frames) - window), 0)
+            events = feed.frames[first : first + MAX_EVENTS]
+            at = first + fitting(events, at - first)
+            is_last = at == len(feed.frames)
+            body = update(_cut(feed.run) if is_last else feed.run, events[: at - first], is_last)
+            await self.send_in_time(b'%b,"seq":%d}' % (body[:-1], at))
+            self.pacer.count(loop.time())
+        return at
+
+    async def farewell(self, feed: Feed, at: int) -> None:
+        """Say how the run ended."""
+        await self.send_in_time(dumps({"type": "complete", "status": feed.run["status"], "seq": at}))
+
+
+def _cut(run: dict[str, Any]) -> dict[str, Any]:
+    """The run without a result that is too large for a message."""
+    if len(dumps(run["result"])) <= MAX_UPDATE_BYTES:
+        return run
+    return run | {"result": {"truncated": True, "message": f"The whole result is in GET /api/v1/runs/{run['id']}."}}
 
 
 def _identity(request: HttpRequest, token: str) -> Identity:
@@ -208,8 +251,11 @@ def _request(scope: dict[str, Any]) -> HttpRequest:
     """
     request = HttpRequest()
     request.method = "POST"
+    request.GET = QueryDict(scope["query_string"])
     for name, value in scope["headers"]:
-        request.META["HTTP_" + name.decode("latin-1").upper().replace("-", "_")] = value.decode("latin-1")
+        if b"_" not in name:  # it would pass for the one with a dash
+            key, text = "HTTP_" + name.decode("latin-1").upper().replace("-", "_"), value.decode("latin-1")
+            request.META[key] = f"{request.META[key]},{text}" if key in request.META else text
     client = scope.get("client") or ("", 0)
     request.META |= {"REMOTE_ADDR": client[0], "SERVER_NAME": "localhost", "SERVER_PORT": "80"}
     with contextlib.suppress(CookieError):

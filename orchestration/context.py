@@ -18,11 +18,12 @@ from governance.budgets import Bill, BudgetExceeded, Wanted
 from governance.standing import concerning, limits_of
 from orchestration import writes
 from orchestration.approvals import Question, answer_to
+from orchestration.children import child_error
 from orchestration.claims import Inbox, Recorded, RunInfo
-from orchestration.fragments import fragment, recordable
+from orchestration.fragments import fragment, recordable, recorded
 from orchestration.governing import child_start
 from orchestration.pen import EVENT_OUTPUT_MOST, Pen, shortened
-from orchestration.retry import ONCE, Retry, StepFailed, describe, is_final
+from orchestration.retry import ONCE, Retry, StepFailed, describe, failure, is_final
 from orchestration.waits import CHILD_NET_S, Branches, Wait, clocked, now
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class RunContext:
         self._position = max((step.position for step in run.recorded.values()), default=0)
         self.pen = Pen(engine, run)
         self.taken: set[int] = set()  # signals that our waits have
+        self.rows: dict[str, dict[str, Any]] = {}  # those of steps under way
         self.database = engine.database  # await it with a sync function that uses the ORM
         self.speaker = partial(engine.bell.speaker, run.id)  # (step) → what tells followers the pieces of an answer
 
@@ -62,23 +64,26 @@ class RunContext:
         timeout_s: float | None = None,
         pure: bool = False,
         silent: bool = False,
+        notes: dict[str, Any] | None = None,
     ) -> Any:
         """The recorded result of this step, else that of `fn(*args)` (async, or sync in a thread), recorded.
 
         `pure`: the function only computes, so the caller need not wait for the record. `silent`: no step events.
-        Raises StepFailed when it fails for good; BudgetExceeded passes through.
+        `notes`: what else its start says. Raises StepFailed when it fails for good; BudgetExceeded passes through.
         """
         before = self.run.recorded.get(name)
         if before and before.status in ("completed", "skipped"):
             return before.output
         if before and before.status == "failed":
             if not trying_again.get():
-                raise _failure(name, before)
+                raise failure(name, before.error)
             before.tries = 0
-        row = self.row(name, before, node_id, type, input)
+        if self.engine.hands_over(self.run):
+            await self.branches.hand_over(name)
+        row = self.rows[name] = self.row(name, before, node_id, type, input)
         told = None if silent else {"node_id": row["node_id"], "node_type": type}
         if told and name not in self.run.told:
-            self.emit("step_started", told, name)
+            self.emit("step_started", told | (notes or {}), name)
         policy = retry or ONCE
         if before and before.retry_at:
             await self._nap(name, before.retry_at)
@@ -89,16 +94,22 @@ class RunContext:
             try:
                 await self.engine.known_alive()
                 async with clocked(timeout_s):
-                    output = await self._call(fn, args, pure)
-                written = recordable(output)
+                    answer = await self._call(fn, args, pure)
+                written, output = recorded(answer)
             except Exception as fault:
                 await self._failed_try(row, told, fault, policy, timeout_s)
                 continue
             finally:
                 trying_again.reset(inside)
             self.run.recorded[name] = Recorded("completed", output)
+            self.rows.pop(name, None)
             await self.record(row, told, began, written, wait=not pure)
             return output
+
+    def show_input(self, name: str, input: Any) -> None:
+        """Record this as the input of the step under way: what its work is really done with."""
+        if row := self.rows.get(name):
+            row["input"] = fragment(input)
 
     def row(self, name: str, before: Recorded | None, node_id: str | None, type: str, input: Any) -> dict[str, Any]:
         """A step's row as it begins."""
@@ -241,7 +252,7 @@ class RunContext:
         if before and before.status == "completed":
             return before.output
         if before and before.status == "failed":
-            raise _failure(name, before)
+            raise failure(name, before.error)
         until = before.retry_at if before else (now() + timedelta(seconds=timeout_s) if timeout_s else None)
         row = self.row(name, before, None, "event", {"event": event})
         if before is None:
@@ -295,7 +306,7 @@ class RunContext:
         if before and before.status == "completed":
             return before.output
         if before and before.status == "failed":
-            raise _failure(name, before)
+            raise failure(name, before.error)
         row = self.row(name, before, None, "child", input)
         if before is None:
             own, policy = await child_start(self, name, kind, subject_id, input, mode or self.run.mode)
@@ -306,9 +317,7 @@ class RunContext:
             await self.write_wait(row, None)
         ended = await self.child_end(name)
         if ended["status"] != "completed":
-            told = ended["result"] if isinstance(ended["result"], dict) else {}
-            error = told.get("error") or f"The {kind} {subject_id} ended {ended['status']}."
-            error_type = told.get("error_type") or "ChildFailed"
+            error, error_type = child_error(f"The {kind} {subject_id}", ended)
             if tell:
                 self.emit(*tell("failed", ended | {"error": error, "error_type": error_type}), name)
             await self._write_try(row | {"tries": 1}, "failed", error, error_type, None)
@@ -372,27 +381,20 @@ class RunContext:
         finally:
             entry = self.pen.entry()
             if bill.hold_id:
-                entry.settled.append(
-                    {
-                        "hold_id": bill.hold_id,
-                        "budget_ids": bill.budget_ids,
-                        "micro": bill.cost_micro,
-                        "calls": bill.calls,
-                    }
-                )
+                used = {"micro": bill.cost_micro, "calls": bill.calls}
+                entry.settled.append({"hold_id": bill.hold_id, "budget_ids": bill.budget_ids, **used})
             if bill.calls or bill.cost_micro:
                 usage = {"prompt": bill.prompt_tokens, "completion": bill.completion_tokens}
                 entry.add(writes.USAGE, micro=bill.cost_micro, calls=bill.calls, **usage)
+
+    async def within_budget(self, agent_id: str = "") -> None:
+        """Return when no limit that the run comes under is overspent; else BudgetExceeded, told as an event."""
+        if self.run.budget_ids or self.run.limited:
+            async with self.spend(calls=0, agent_id=agent_id):
+                return
 
     async def shared(self, key: tuple[Any, ...], loader: Callable[[], Any]) -> Any:
         """The value of the sync `loader`, run in a thread (the ORM is fine there), shared by all who ask at the
         time.
         """
         return await self.engine.reads.get(key, loader)
-
-
-def _failure(name: str, recorded: Recorded) -> Exception:
-    """What a replay raises for a step that is recorded as failed: the same as the first time."""
-    told = recorded.error or {}
-    error, error_type = told.get("error", "It failed."), told.get("error_type", "Error")
-    return BudgetExceeded(error) if error_type == BudgetExceeded.code else StepFailed(name, error, error_type)

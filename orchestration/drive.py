@@ -11,6 +11,7 @@ from config.errors import DomainError
 from governance.budgets import BudgetExceeded
 from governance.policies import PolicyDenied
 from orchestration.approvals import Rejected
+from orchestration.claims import RunInfo
 from orchestration.context import RunContext
 from orchestration.governing import note_start, start_approved
 from orchestration.pen import shortened
@@ -19,10 +20,9 @@ from orchestration.retry import LeaseLost, StepFailed, describe
 from orchestration.waits import now
 
 if TYPE_CHECKING:
-    from orchestration.worker import Held
+    from orchestration.lease import Held
 
 log = logging.getLogger(__name__)
-PATIENCE = 4  # a run that was there at so many times more deaths than may be held against it is given up all the same
 FINAL_EVENT = {"completed": "run_completed", "failed": "run_failed", "cancelled": "run_cancelled"}
 
 
@@ -42,9 +42,9 @@ async def drive(held: "Held") -> None:
                 raise
             await _stopped(held)
     except LeaseLost:
-        log.info("run %s went to another engine", run.id)
+        log.info("run %s went to another engine", run.id, extra=_about(run))
     except Exception:
-        log.exception("run %s could not be closed; it goes back to the queue", run.id)
+        log.exception("run %s could not be closed; it goes back to the queue", run.id, extra=_about(run))
         ctx.engine.lose(run.id, broken=True)
 
 
@@ -53,8 +53,8 @@ async def _refused(held: "Held") -> bool:
     ctx, run = held.ctx, held.run
     if run.cancel_requested:
         await _end(ctx, "cancelled", {"cancelled": True})
-    elif run.held_against >= settings.ENGINE_MAX_DEATHS or run.deaths >= PATIENCE * settings.ENGINE_MAX_DEATHS:
-        error = f"The worker died {run.deaths} times while it held this run."
+    elif run.held_against >= settings.ENGINE_MAX_DEATHS:
+        error = f"The worker died {run.deaths} times while it held this run, {run.held_against} times with no other."
         await _end(ctx, "failed", {"error": error, "error_type": "WorkerLost"}, "worker_lost")
     elif run.kind not in PROGRAMS:
         await _end(ctx, "failed", {"error": f"No program runs {run.kind!r}.", "error_type": "UnknownKind"}, "error")
@@ -93,7 +93,7 @@ REASONS = {"TimeoutError": "timeout", "EventTimeout": "timeout", PolicyDenied.co
 
 
 async def _fail(held: "Held", fault: Exception, out_of_time: bool) -> None:
-    ctx = held.ctx
+    ctx, unforeseen = held.ctx, None
     if out_of_time:
         text = "BUDGET_EXCEEDED: the run took longer than its latency_slo_ms."
         ctx.emit("budget_exceeded", {"type": "latency_exceeded", "message": text})
@@ -105,10 +105,9 @@ async def _fail(held: "Held", fault: Exception, out_of_time: bool) -> None:
     elif isinstance(fault, DomainError):
         reason = REASONS.get(fault.code, "error")
     else:
-        reason = "error"
-        log.error("run %s failed outside its steps", held.run.id, exc_info=fault)
+        reason, unforeseen = "error", fault
     error, error_type = describe(fault)
-    await _end(ctx, "failed", {"error": error, "error_type": error_type}, reason)
+    await _end(ctx, "failed", {"error": error, "error_type": error_type}, reason, unforeseen)
 
 
 async def _stopped(held: "Held") -> None:
@@ -133,7 +132,24 @@ async def _put_down(ctx: RunContext, status: str, due: datetime | None) -> None:
     )
 
 
-async def _end(ctx: RunContext, status: str, result: Any, reason: str = "") -> None:
+async def _end(
+    ctx: RunContext, status: str, result: Any, reason: str = "", unforeseen: Exception | None = None
+) -> None:
+    """Write the run's end; a failure leaves a line in the log, without the error's text, which may repeat inputs."""
     payload = {"result": shortened(result)} if status == "completed" else dict(result)
     ctx.emit(FINAL_EVENT[status], payload | ({"failure_reason": reason} if reason else {}))
     await ctx.pen.close(status=status, result=result, failure_reason=reason, final=True, due_at=None)
+    if status == "failed":
+        _log_failure(ctx.run, reason, result["error_type"], unforeseen)
+
+
+def _about(run: RunInfo) -> dict[str, str | None]:
+    return {"run": str(run.id), "tenant": run.tenant_id, "trace": run.trace_id or None}
+
+
+def _log_failure(run: RunInfo, reason: str, error_type: str, unforeseen: Exception | None) -> None:
+    """One line; with the traceback of what no step of the program has foreseen, as an error."""
+    about = _about(run) | {"kind": run.kind, "reason": reason, "error_type": error_type}
+    text = " ".join(f"{name}={value}" for name, value in about.items() if value and name != "run")
+    level = logging.ERROR if unforeseen else logging.INFO
+    log.log(level, "run %s failed: %s", run.id, text, exc_info=unforeseen, extra=about)

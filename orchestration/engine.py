@@ -5,16 +5,15 @@ A run that an engine holds is only poked: its owner does the rest. A run that no
 row's lock.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import Error, IntegrityError, connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 from uuid_utils.compat import uuid7
@@ -27,6 +26,7 @@ from governance import audit
 from governance.budgets import open_run_budget
 from governance.policies import Decision, PolicyDenied
 from orchestration import claims, governing, writes
+from orchestration.fragments import recordable
 from orchestration.models import FINAL, Run, RunEvent, Signal, Status
 from orchestration.queue import wake
 
@@ -73,16 +73,19 @@ def start_run(
     calls_limit: int | None = None,
     role: str = "",
     rules_stamp: str | None = None,
+    fit: Callable[[Any], Any] | None = None,
     **more: Any,
 ) -> tuple[Run, bool]:
     """(run, True), or (the run that this idempotency key has started before, False); rings the engines.
 
-    `role`: the caller's, for conditions of policies. `rules_stamp`: see rules_of(). `more`: mode, created_by,
+    `fit` coerces the input, before policies judge it, and raises Invalid for one that cannot be taken. `role`: the
+    caller's, for conditions of policies. `rules_stamp`: see rules_of(). `more`: mode, created_by,
     on_behalf_of, app_id, app_action_id, trigger, trace_id, latency_limit_ms, priority. Raises IdempotencyConflict when
     the key came with another request, PolicyDenied when a policy forbids the run.
     """
     if key is not None and (earlier := _started_before(tenant_id, kind, key, request_hash)):
         return earlier, False
+    input = fit(input) if fit else input
     came, now = origin.current(), timezone.now()
     run = Run(
         id=uuid7(), tenant_id=tenant_id, kind=kind, input=input, subject_id=subject_id, subject_version=subject_version,
@@ -125,7 +128,7 @@ def _insert(run: Run, decision: Decision) -> None:
         values = [getattr(run, name) for name in INSERTED]
         for name in ("input", "trigger", "origin", "policy"):
             given = getattr(run, name)
-            values[INSERTED.index(name)] = None if given is None else orjson.dumps(given, default=str).decode()
+            values[INSERTED.index(name)] = None if given is None else recordable(given).decode()
         if decision.noteworthy:
             decided = governing.decision_values(run.tenant_id, run.id, decision)
             prepared.execute(DECIDED_AND_INSERT, [*decided, *values])
@@ -198,6 +201,20 @@ def sweep() -> int:
     with connection.cursor() as cursor:
         cursor.execute(claims.SWEEP, {"lease": settings.ENGINE_LEASE_S})
         return len(cursor.fetchall())
+
+
+def runs_are_orphaned() -> bool:
+    """Whether runs were left behind by engines of which none lives, so that each second counts; False while PostgreSQL
+    does not tell. The connection is closed: who asks is about to fork.
+    """
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(claims.ORPHANED)
+            return bool(cursor.fetchone()[0])
+    except Error:
+        return False
+    finally:
+        connection.close()
 
 
 def locked(run_id: UUID, tenant_id: str) -> Run:

@@ -1,42 +1,41 @@
-"""What monitors show of a run: its events told as frames, read once for all who watch it in this process.
+"""What monitors show of a run: its events as frames, read once for all who watch it in this process.
 
-The event table is the truth. A frame's `seq` is its place among all frames of the run, counted from 1: the same for
-everybody and for ever, since the same events always make the same frames.
+The event table is the truth. A frame's place among all frames of the run, counted from 1, is the same for everybody
+and for ever, since the same events always make the same frames.
 """
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+import psycopg
+
 from config.renderers import dumps
 from orchestration.serializers.runs import stamp
 from orchestration.streaming import POLL_S, followers
+from orchestration.updates import END_EVENTS, MAX_EVENTS, read_changes
 
-AT_ONCE = 1_000
-EVENTS = f"""
-SELECT run_id, seq, kind, step, payload, ts FROM orchestration_runevent
-WHERE run_id = %s AND seq > %s ORDER BY seq LIMIT {AT_ONCE}
-"""
-ENDS = frozenset({"run_completed", "run_failed", "run_cancelled"})
+log = logging.getLogger(__name__)
 Told = tuple[str, dict[str, Any]]  # a frame's type and data
 
 
 class Story(Protocol):
     """How a kind of run is told: its events one by one, and how it stands after them."""
 
-    def tell(self, event: dict[str, Any]) -> list[Told]:
-        """The frames that the event makes."""
+    def frames(self, event: dict[str, Any], seq: int) -> list[bytes]:
+        """The frames that the event makes, as JSON; this seq is the first one's."""
 
-    def snapshot(self) -> Told:
-        """How the run stands."""
+    def greeting(self, after: int) -> bytes:
+        """A monitor's first message; the frames that follow go on after this seq."""
 
 
-def frame(told: Told, at: datetime | None, **more: Any) -> str:
-    """A frame's text: {type, data, timestamp, …}."""
-    return dumps({"type": told[0], "data": told[1], "timestamp": stamp(at or datetime.now(UTC)), **more}).decode()
+def frame(told: Told, at: datetime | None, **more: Any) -> bytes:
+    """A frame's JSON: {type, data, timestamp, …}."""
+    return dumps({"type": told[0], "data": told[1], "timestamp": stamp(at or datetime.now(UTC)), **more})
 
 
 class Feed:
@@ -44,7 +43,8 @@ class Feed:
 
     def __init__(self, run_id: UUID, story: Story) -> None:
         self.run_id, self.story = run_id, story
-        self.frames: list[str] = []
+        self.frames: list[bytes] = []
+        self.run: dict[str, Any] = {}  # its row as the last reading had it
         self.seen, self.over, self.watchers = 0, False, 0
         self.caught_up = asyncio.Event()
         self.grown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -57,26 +57,31 @@ class Feed:
             with followers.follow(self.run_id) as bell:
                 self.bell = bell
                 while not self.over:
-                    events = await followers.read(EVENTS, [self.run_id, self.seen])
-                    self._take(events)
+                    run, events = await read_changes(self.run_id, self.seen)
+                    self._take(run, events)
                     self._done()
-                    if len(events) == AT_ONCE:
+                    if len(events) == MAX_EVENTS:
                         continue
                     self.caught_up.set()
                     if not self.over:
                         await followers.wait(bell, POLL_S)
+        except psycopg.Error as fault:
+            log.warning("run %s is not read for its monitors: %s", self.run_id, str(fault).strip().split("\n")[0])
+        except Exception:
+            log.exception("run %s is not read for its monitors, who are asked to connect again", self.run_id)
         finally:
             self.caught_up.set()
             self._done()
             self._ring()
 
-    def _take(self, events: list[dict[str, Any]]) -> None:
+    def _take(self, run: dict[str, Any], events: list[dict[str, Any]]) -> None:
+        changed = bool(events) or run["status"] != self.run.get("status")
+        self.run = run
         for event in events:
             self.seen = event["seq"]
-            for told in self.story.tell(event):
-                self.frames.append(frame(told, event["ts"], seq=len(self.frames) + 1))
-            self.over = self.over or event["kind"] in ENDS
-        if events:
+            self.frames += self.story.frames(event, len(self.frames) + 1)
+            self.over = self.over or event["kind"] in END_EVENTS
+        if changed:
             self._ring()
 
     def _ring(self) -> None:
@@ -98,10 +103,6 @@ class Feed:
             if self.bell is not None:
                 self.bell.set()
             await asyncio.wait([done], timeout=POLL_S)
-
-    def snapshot(self, after: int) -> str:
-        """How the run stands now; the frames that follow go on after this seq."""
-        return frame(self.story.snapshot(), None, after=after)
 
     async def wait(self, seconds: float) -> bool:
         """Whether there is more within so long."""

@@ -1,11 +1,15 @@
 """Values on their way into jsonb: serialised once, and never such that PostgreSQL refuses them."""
 
-import json
 from typing import Any
 
 import orjson
 
+from config.foreign_json import NotJson, clean_value, write_json
+
 LARGEST = 16 * 1024 * 1024
+# How doubles are written that the record would give back otherwise: with an exponent, or as the negative zero. Where it
+# is but part of a text it does no harm, and costs time.
+CHANGES = (b"e+", b"-0.0")
 
 
 class NotRecordable(ValueError):
@@ -17,31 +21,29 @@ def fragment(value: Any) -> orjson.Fragment:
     return orjson.Fragment(recordable(value))
 
 
+def recorded(value: Any) -> tuple[bytes, Any]:
+    """(the value's JSON for the record, the value as a replay reads it): who goes on now uses what a replay would."""
+    text = recordable(value)
+    if any(part in text for part in CHANGES):
+        text = _cleaned(value)
+    return text, orjson.loads(text)
+
+
 def recordable(value: Any) -> bytes:
-    """The value as JSON. NUL and lone surrogates, which jsonb does not take, become U+FFFD."""
+    """The value as JSON that jsonb takes (config/foreign_json.py says what becomes of the rest)."""
     try:
         text = orjson.dumps(value)
         if b"\\u0000" in text:
-            text = orjson.dumps(_cleaned(value))
-    except TypeError:  # also orjson's own error: odd keys, surrogates, integers beyond 64 bit
-        text = _slowly(value)
+            text = _cleaned(value)
+    except TypeError:  # also orjson's own error: odd keys, half characters, numbers beyond 64 bits, deep nesting
+        text = _cleaned(value)
     if len(text) > LARGEST:
         raise NotRecordable(f"The value has {len(text):,} bytes of JSON; at most {LARGEST:,} can be recorded.")
     return text
 
 
-def _slowly(value: Any) -> bytes:
+def _cleaned(value: Any) -> bytes:
     try:
-        return json.dumps(_cleaned(value), allow_nan=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError, RecursionError) as fault:
-        raise NotRecordable(f"The value cannot be recorded as JSON: {fault}") from None
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_cleaned(str(key)): _cleaned(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_cleaned(inner) for inner in value]
-    return value
+        return write_json(clean_value(value))
+    except (NotJson, TypeError, RecursionError) as fault:
+        raise NotRecordable(f"The value cannot be recorded as JSON: {fault}.") from None

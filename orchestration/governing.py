@@ -4,12 +4,12 @@ Every decision is kept as a PolicyDecision; what a policy had to say is told as 
 person must give is asked for here, bound to the exact call.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import orjson
 from django.conf import settings
 
 from accounts.models import Membership
@@ -18,7 +18,7 @@ from governance.budgets import MICRO_PER_CENT
 from governance.policies import Decision, Ruleset, decide, kept, rules_of
 from orchestration import writes
 from orchestration.approvals import Question, call_digest
-from orchestration.fragments import fragment
+from orchestration.fragments import fragment, recordable
 
 if TYPE_CHECKING:
     from orchestration.claims import RunInfo
@@ -93,7 +93,7 @@ def _modify(run: "Run", modified: dict[str, Any]) -> None:
 def decision_values(tenant_id: str, run_id: UUID | None, decision: Decision) -> list[Any]:
     """The values of DECIDED."""
     row = decision.row() | {"tenant_id": tenant_id, "run_id": run_id, "step": ""}
-    return [orjson.dumps(row[name], default=str).decode() if name in JSON_COLUMNS else row[name] for name in COLUMNS]
+    return [recordable(row[name]).decode() if name in JSON_COLUMNS else row[name] for name in COLUMNS]
 
 
 def note_start(ctx: "RunContext") -> None:
@@ -124,6 +124,7 @@ class Act:
     input: Any
     about: dict[str, Any]
     tool_id: str = ""
+    fit: Callable[[Any], Any] | None = None  # coerces arguments that an approver has edited; raises Invalid
 
 
 @dataclass(frozen=True)
@@ -140,37 +141,46 @@ class Permit:
 async def permit(ctx: "RunContext", act: Act) -> Permit:
     """The act's permit, after a person's yes where one is wanted.
 
-    Raises PolicyDenied; Rejected ends the run when the person says no.
+    Arguments that the person has edited are coerced and judged again; a rule that nobody has answered yet, which they
+    come under, asks in its turn. Raises PolicyDenied; Rejected ends the run when the person says no.
     """
     rules, role = await _rules(ctx)
-    decision = _decide(ctx, rules, role, act, act.input)
-    if decision.effect != "require_approval":
-        _keep(ctx, act.step, decision)
-        if decision.effect == "deny":
-            raise decision.refusal()
-        return Permit(act.input, decision.modified.get("mode") == "draft", modified=decision.modified)
+    answered: set[str] = set()  # rules, in the version that a person has said yes under
+    step, approval_id = "", None
+    while True:
+        decision = _decide(ctx, rules, role, act)
+        rule = _rule_of(decision)
+        if decision.effect != "require_approval" or rule in answered:
+            _keep(ctx, act.step, decision)
+            if decision.effect == "deny":
+                raise decision.refusal()
+            return _permit(act, decision, step, approval_id)
+        digest = call_digest(ctx.run.id, act.tool_id or act.node_id, act.input, rule)
+        step = f"{act.step}#approval-{digest[:16]}"
+        if step not in ctx.run.recorded:  # a replay has told of it before
+            _keep(ctx, act.step, decision)
+        question = _question(act.action, act.node_id, decision.event(), decision.approval, digest, act)
+        answer = await ctx.approval(step, question)
+        approval_id = answer["approval_id"]
+        if "arguments" not in answer:
+            return _permit(act, decision, step, approval_id)
+        answered.add(rule)
+        edited = answer["arguments"]
+        act = replace(act, input=act.fit(edited) if act.fit else edited)
+
+
+def _permit(act: Act, decision: Decision, step: str, approval_id: str | None) -> Permit:
+    return Permit(act.input, decision.modified.get("mode") == "draft", step, approval_id, decision.modified)
+
+
+def _rule_of(decision: Decision) -> str:
+    """The policy that decides, in its version."""
     winner = decision.winner or {}
-    rule = f"{winner.get('policy_id')}:{winner.get('version')}"
-    digest = call_digest(ctx.run.id, act.tool_id or act.node_id, act.input, rule)
-    name = f"{act.step}#approval-{digest[:16]}"
-    if name not in ctx.run.recorded:  # a replay has told of it before
-        _keep(ctx, act.step, decision)
-    answer = await ctx.approval(
-        name, _question(act.action, act.node_id, decision.event(), decision.approval, digest, act)
-    )
-    given = act.input
-    if "arguments" in answer:
-        given = answer["arguments"]
-        again = _decide(ctx, rules, role, act, given)
-        _keep(ctx, act.step, again)
-        if again.effect == "deny":
-            raise again.refusal()
-    draft = decision.modified.get("mode") == "draft"
-    return Permit(given, draft, name, answer["approval_id"], decision.modified)
+    return f"{winner.get('policy_id')}:{winner.get('version')}"
 
 
-def _decide(ctx: "RunContext", rules: Ruleset, role: str, act: Act, given: Any) -> Decision:
-    return decide(rules, act.action, context_of(ctx.run, role, input=given, **act.about))
+def _decide(ctx: "RunContext", rules: Ruleset, role: str, act: Act) -> Decision:
+    return decide(rules, act.action, context_of(ctx.run, role, input=act.input, **act.about))
 
 
 def _question(

@@ -12,6 +12,7 @@ from uuid import UUID
 import orjson
 import redis.asyncio as redis
 
+from config.supervision import start_task
 from orchestration.bell import client
 from orchestration.speech import SAID, SPEAKING, TEXT
 from orchestration.streaming import POLL_DEAF_S, POLL_S, followers
@@ -75,7 +76,7 @@ class Voices:
     async def follow(self, run_id: UUID) -> AsyncIterator[Ear]:
         """An ear for this run."""
         if self.task is None or self.task.done():
-            self.task = asyncio.create_task(self._listen())
+            self.task = start_task("text_listener", self._listen)
         ear, channel = Ear(), f"{TEXT}{run_id}"
         self.ears.setdefault(channel, set()).add(ear)
         try:
@@ -95,12 +96,9 @@ class Voices:
                 await getattr(self.line, what)(channel)
 
     async def _listen(self) -> None:
-        try:
-            while True:
-                await self._hear()
-                await asyncio.sleep(POLL_DEAF_S)
-        finally:
-            self.line, self.hearing = None, False
+        while True:
+            await self._hear()
+            await asyncio.sleep(POLL_DEAF_S)
 
     async def _hear(self) -> None:
         """Listen until Redis goes away."""
@@ -120,7 +118,8 @@ class Voices:
                         ear.hear(heard)
         except (redis.RedisError, OSError) as fault:
             log.warning("what runs say is not heard (%s); their records are read instead", type(fault).__name__)
-        self.line, self.hearing = None, False
+        finally:
+            self.line, self.hearing = None, False
 
     async def said(self, voice: str) -> str:
         """What this voice has said so far; "" when that is kept no more."""

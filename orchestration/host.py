@@ -11,41 +11,49 @@ import logging
 import os
 import threading
 from typing import Any
+from uuid import uuid4
 
 import uvloop
 from celery import signals
 
 from accounts.tenancy import WORKER, connect_as
 from config.launch.orphans import die_with_parent
+from config.processes import end_reports, start_reports
+from config.supervision import start_thread
+from orchestration.postgres import require_engine_database
+from orchestration.solitary import SolitaryProcess
 from orchestration.worker import Engine
 
 log = logging.getLogger(__name__)
 STANDSTILL_S = 60
+WORKER_LIFE = uuid4().hex  # made before the fork: the processes of one worker share it, and no other worker ever has it
 
 
 class Host:
     """The thread that runs this process' engine."""
 
-    def __init__(self, drain_pipe: int | None) -> None:
+    def __init__(self, drain_pipe: int | None, solitary: bool = False) -> None:
         self.pid = os.getpid()
-        self.drain_pipe = drain_pipe
+        self.drain_pipe, self.solitary = drain_pipe, solitary
         self.loop: asyncio.AbstractEventLoop | None = None
         self.engine: Engine | None = None
+        start_reports("solitary engine" if solitary else "engine")
         self.thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.thread.start()
-        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+        start_thread("engine_watchdog", self._watch)
 
     def _run(self) -> None:
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._main())
-        except Exception:  # the worker without its engine is useless: end it, the supervisor starts a new one
+        except BaseException:  # the process without its engine is useless: end it, Celery starts a new one
             log.exception("the engine has failed; this worker process ends")
             os._exit(70)
 
     async def _main(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.engine = Engine()
+        isolation = None if self.solitary else SolitaryProcess()
+        self.engine = Engine("" if self.solitary else WORKER_LIFE, isolation, self.solitary)
         if self.drain_pipe is not None:
             self.loop.add_reader(self.drain_pipe, self._told_to_drain)
         await self.engine.run()
@@ -91,7 +99,12 @@ class Host:
     def join(self) -> None:
         """Return when the engine has drained."""
         self.drain()
+        self.wait()
+
+    def wait(self) -> None:
+        """Return when the engine has ended."""
         self.thread.join()
+        end_reports()
 
 
 _host: Host | None = None
@@ -115,11 +128,14 @@ def _start(drain_pipe: int | None = None) -> None:
 def prepare(sender: Any = None, **_: Any) -> None:
     """In the parent, before it forks: load what children can share, and make the pipe that tells them to drain."""
     global _pipe, _parent
+    from orchestration.engine import runs_are_orphaned
     from orchestration.programs import PRELOAD
 
     connect_as(WORKER)
-    for load in PRELOAD:
-        load()
+    require_engine_database()
+    if not runs_are_orphaned():  # else first things first: what is not loaded here is loaded when it is needed
+        for load in PRELOAD:
+            load()
     gc.freeze()
     _pipe, _parent = os.pipe(), os.getpid()
 

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import psycopg
 
+from config.supervision import start_task
 from orchestration.connection import EngineConnection
 from orchestration.postgres import replan
 from orchestration.retry import LeaseLost
@@ -43,7 +44,7 @@ class Journal:
         self.connection: EngineConnection | None = None
         self.closing = False
         self.committed_at = 0.0
-        self.task = asyncio.create_task(self._run())
+        self.task = start_task("journal", self._run)
 
     def write(self, entry: Entry) -> "asyncio.Future[None]":
         """Queue the entry; the future ends with its commit."""
@@ -61,16 +62,19 @@ class Journal:
 
     async def _run(self) -> None:
         while True:
-            await self.bell.wait()
-            self.bell.clear()
             while self.waiting:
                 if self.busy() and not self.closing:
                     await asyncio.sleep(max(COMMITS_APART_S - (time.monotonic() - self.committed_at), 0))
                 self.committed_at = time.monotonic()
                 batch = [self.waiting.popleft() for _ in range(min(len(self.waiting), BATCH_MOST))]
-                await self._commit(batch)
+                try:
+                    await self._commit(batch)
+                finally:
+                    _let_go(batch)
             if self.closing:
                 return
+            await self.bell.wait()
+            self.bell.clear()
 
     async def _commit(self, batch: list[Entry]) -> None:
         try:
@@ -137,3 +141,12 @@ class Journal:
         anew = replan(connection)
         rows = await connection.at_once([*anew, *statements(batch, self.owner, again)])
         return {row["id"] for row in rows[len(anew)]}
+
+
+def _let_go(batch: list[Entry]) -> None:
+    """Nobody waits for ever: where it is not known what became of an entry, its run is taken up again from what is on
+    record. Mostly nothing is left to do.
+    """
+    for entry in batch:
+        if not entry.done.done():
+            entry.done.set_exception(LeaseLost(entry.run_id))

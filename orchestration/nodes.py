@@ -15,6 +15,7 @@ from orchestration.approvals import Question
 from orchestration.context import RunContext
 from orchestration.definition import templates
 from orchestration.definition.graph import Node
+from orchestration.definition.inputs import Schema, fitted_input
 from orchestration.models import Workflow
 from orchestration.programs import NODES, NodeCall, NodeKind, node
 from orchestration.retry import ONCE, Retry, StepFailed
@@ -85,6 +86,11 @@ async def run_child(ctx: RunContext, call: NodeCall) -> Any:
     if revision is None:
         raise NodeFailed(f"The workflow {workflow_id} does not exist any more.")
     given = call.input if isinstance(call.input, dict) else {"input": call.input}
+    if f"{call.name}#child" not in ctx.run.recorded:
+        schema = await ctx.shared(
+            (tenant_id, "input schema", workflow_id), partial(input_schema_of, tenant_id, workflow_id)
+        )
+        given = fitted_input(schema, given, "input.")
     return await ctx.child(
         f"{call.name}#child",
         kind="workflow",
@@ -93,6 +99,12 @@ async def run_child(ctx: RunContext, call: NodeCall) -> Any:
         input=given,
         mode=ctx.run.mode,
     )
+
+
+def input_schema_of(tenant_id: str, workflow_id: str) -> Schema | None:
+    """The schema that the workflow's input must fit, if it has one."""
+    rows = Workflow.objects.for_tenant(tenant_id).filter(id=workflow_id)
+    return rows.values_list("input_schema", flat=True).first()
 
 
 async def run_node(ctx: RunContext, node: Node, call: NodeCall) -> Any:
@@ -106,8 +118,13 @@ async def run_node(ctx: RunContext, node: Node, call: NodeCall) -> Any:
     return await ctx.step(
         call.name, work, ctx, call,
         node_id=call.node_id, type=node.type, input=call.input,
-        retry=node.retry, timeout_s=node.timeout_s, pure=kind.pure,
+        retry=node.retry, timeout_s=node.timeout_s, pure=kind.pure, notes=notes(call.empty),
     )  # fmt: skip
+
+
+def notes(empty: list[str]) -> dict[str, Any] | None:
+    """What the step's start says of references that led nowhere."""
+    return {"empty_references": empty} if empty else None
 
 
 async def _with_prompt(kind: NodeKind, ctx: RunContext, call: NodeCall) -> Any:
@@ -130,7 +147,9 @@ async def _run_waiting(ctx: RunContext, node: Node, kind: NodeKind, call: NodeCa
                     raise
                 await _pause(ctx, own, retry, attempt, fault)
 
-    return await ctx.step(call.name, tries, node_id=call.node_id, type=node.type, input=call.input)
+    return await ctx.step(
+        call.name, tries, node_id=call.node_id, type=node.type, input=call.input, notes=notes(call.empty)
+    )
 
 
 async def _in_time(ctx: RunContext, node: Node, kind: NodeKind, call: NodeCall) -> Any:
@@ -169,7 +188,8 @@ async def run_map(ctx: RunContext, node: Node, name: str, config: dict[str, Any]
             raise NodeFailed(f"The map's items must be a list of at most {MOST_ITEMS:,}, not {what}.")
         return await _for_each(ctx, node, name, items, scope)
 
-    return await ctx.step(name, each, node_id=node.id, type="map", timeout_s=node.timeout_s)
+    empty = notes(node.empty_references(scope))
+    return await ctx.step(name, each, node_id=node.id, type="map", timeout_s=node.timeout_s, notes=empty)
 
 
 async def _for_each(ctx: RunContext, node: Node, name: str, items: list[Any], scope: dict[str, Any]) -> list[Any]:
@@ -184,9 +204,8 @@ async def _for_each(ctx: RunContext, node: Node, name: str, items: list[Any], sc
             config = inner.resolve(own) if inner.resolve else inner.config
             given = config.get("input", item) if inner.takes_input else None
             place = f"{name}[{at}]"
-            answers[at] = await run_node(
-                ctx, inner, NodeCall(place, f"{node.id}[{at}]", inner.type, config, given, own)
-            )
+            call = NodeCall(place, f"{node.id}[{at}]", inner.type, config, given, own, inner.empty_references(own))
+            answers[at] = await run_node(ctx, inner, call)
 
     most = node.config.get("max_parallel") or MAP_PARALLEL
     await ctx.gather(*(work() for _ in range(min(most, len(items)))))

@@ -1,5 +1,6 @@
 """The engine's own connections to PostgreSQL (the ORM's stay with the web and with loader threads)."""
 
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,15 +9,19 @@ from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import orjson
+import psycopg
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections
-from psycopg.conninfo import make_conninfo
+from psycopg import AsyncConnection
 from psycopg.types.json import set_json_loads
 
 from accounts.tenancy import WORKER
+from config.database import roles
+from config.database.address import direct_parameters
+from config.database.session import SharedSession, require_own_session_async, require_own_sessions
 from orchestration.connection import EngineConnection
 
-CONNECT_S = 5
+log = logging.getLogger(__name__)
 # An engine that is frozen inside a transaction must not keep its locks, above all the claim's, from the others.
 # Its statements all go by index; a plan that was made while the tables were small, and is kept, must not say otherwise.
 # They are planned once for all values: to plan a claim takes twice as long as to make it.
@@ -34,7 +39,6 @@ SERVER = {
     "tcp_keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-OPTIONS = " ".join(f"-c {name}={value}" for name, value in SERVER.items())
 # A transaction that was cut off while it was sent counts as active: that bound does not hold for it, this one does.
 # Only what is larger than libpq's buffer (some 64 kB) is sent in several pieces.
 BOUNDS_TRANSACTIONS = 170000  # the version of PostgreSQL that came with transaction_timeout
@@ -42,34 +46,45 @@ CLOSE_S = 1.0
 PLANS_S = 2.0
 
 
-def parameters() -> dict[str, Any]:
-    """libpq's connection parameters of the default database."""
-    wanted = connections["default"].settings_dict
-    named = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
-    given = {key: wanted[setting] for key, setting in named.items() if wanted.get(setting)}
-    options = {key: value for key, value in wanted["OPTIONS"].items() if key not in DJANGOS}
-    return {"connect_timeout": CONNECT_S, **options, **given, "options": OPTIONS}
-
-
-def seeing_all() -> dict[str, Any]:
-    """The same for who works for all tenants: engines, and those who follow runs that a view has let them follow."""
-    return parameters() | {"options": f"{OPTIONS} -c role={WORKER}"}
-
-
-def connection_url() -> str:
-    """That as libpq's connection string."""
-    return make_conninfo(**seeing_all())
-
-
 async def connect() -> EngineConnection:
-    """A new connection in autocommit mode; JSON is read by orjson."""
+    """A new connection in autocommit mode, on a session of its own that sees all tenants; JSON is read by orjson."""
     made = await EngineConnection.connect(
-        **seeing_all(), autocommit=True, application_name="regente-engine", prepare_threshold=2
+        **direct_parameters(), autocommit=True, application_name="regente-engine", prepare_threshold=2
     )
+    try:
+        await set_up(made)
+    except BaseException:
+        await made.close()
+        raise
     set_json_loads(orjson.loads, made)
-    if made.info.server_version >= BOUNDS_TRANSACTIONS:
-        await made.execute(f"SET transaction_timeout = {int(settings.ENGINE_LEASE_S * 2000)}")
     return made
+
+
+async def set_up(connection: AsyncConnection[Any]) -> None:
+    """Make the session what engines and followers of runs work with; SharedSession when it is not the connection's own.
+
+    By statements, which a pooler in session mode passes on, where it drops start-up options.
+    """
+    await require_own_session_async(connection, direct_parameters())
+    values = dict(SERVER)
+    if connection.info.server_version >= BOUNDS_TRANSACTIONS:
+        values["transaction_timeout"] = int(settings.ENGINE_LEASE_S * 2000)
+    statements = "; ".join(f"SET {name} = '{value}'" for name, value in values.items())
+    try:
+        await connection.execute(f"{statements}; SET ROLE {WORKER}".encode(), prepare=False)
+    except psycopg.DatabaseError as fault:
+        refusal = roles.refusal(WORKER, connection.info.user, fault.sqlstate)
+        raise psycopg.OperationalError(str(refusal)) if refusal else fault from None
+
+
+def require_engine_database() -> None:
+    """End this process when ENGINE_DATABASE_URL gives no sessions of one's own; a database that is away may come."""
+    try:
+        require_own_sessions(direct_parameters())
+    except SharedSession as fault:
+        raise SystemExit(f"The engine refuses to start: {fault}") from None
+    except psycopg.OperationalError as fault:
+        log.warning("the database is not reachable yet: %s", str(fault).splitlines()[0])
 
 
 def replan(connection: EngineConnection) -> list[tuple[str, list[Any]]]:
@@ -96,10 +111,6 @@ def close_connections(pool: ThreadPoolExecutor, threads: int) -> None:
     for _ in range(threads):
         pool.submit(close)
     pool.shutdown(wait=False)
-
-
-# Options of Django's connections that are not libpq's.
-DJANGOS = {"prepare_threshold", "pool", "server_side_binding", "isolation_level", "assume_role", "cursor_factory"}
 
 
 class DatabaseLost(Exception):

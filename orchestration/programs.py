@@ -24,6 +24,7 @@ class NodeCall:
     config: dict[str, Any]
     input: Any
     scope: dict[str, Any] = field(default_factory=dict)  # input, steps, context, event, item: what templates may name
+    empty: list[str] = field(default_factory=list)  # references of its config that lead nowhere, as they are written
 
 
 NodeFunction = Callable[["RunContext", NodeCall], Awaitable[Any]]

@@ -11,6 +11,9 @@ import orjson
 import redis
 from celery import current_app
 from django.conf import settings
+from kombu.exceptions import OperationalError
+
+from config.supervision import start_thread
 
 log = logging.getLogger(__name__)
 DOORBELL = "regente:engines"  # Redis channel that the engines of all hosts listen on
@@ -43,8 +46,7 @@ class Doorbell:
         if self.thread is None or not self.thread.is_alive():
             with self.lock:
                 if self.thread is None or not self.thread.is_alive():
-                    self.thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
-                    self.thread.start()
+                    self.thread = start_thread("waker", self._run)
 
     def _run(self) -> None:
         client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
@@ -62,7 +64,7 @@ class Doorbell:
                     client.publish(RUNS, orjson.dumps(dict.fromkeys(changed, 0)))
                 client.publish(DOORBELL, b"poke" if poke else b"wake")
                 self._ring_celery()
-            except Exception as fault:  # the thread must outlive whatever the broker's client raises
+            except (redis.RedisError, OSError, OperationalError) as fault:
                 log.warning("the doorbell does not ring (%s); engines find work by polling", type(fault).__name__)
                 time.sleep(BROKEN_S)
 

@@ -2,8 +2,12 @@
 
 import random
 from dataclasses import dataclass
+from typing import Any
 
 from config.errors import DomainError
+from config.foreign_json import clean_text
+from governance.budgets import BudgetExceeded
+from orchestration.fragments import NotRecordable
 
 LONGEST_BACKOFF_S = 300.0
 
@@ -51,8 +55,10 @@ ONCE = Retry(1)
 
 
 def is_final(fault: Exception) -> bool:
-    """The same call would fail in the same way again: refused input, a policy, a budget."""
-    return isinstance(fault, DomainError) and fault.status < 500
+    """The same call would fail in the same way again: refused input, a policy, a budget. So would one whose answer
+    cannot be recorded, and what it did was done.
+    """
+    return isinstance(fault, NotRecordable) or (isinstance(fault, DomainError) and fault.status < 500)
 
 
 def describe(fault: BaseException) -> tuple[str, str]:
@@ -60,7 +66,14 @@ def describe(fault: BaseException) -> tuple[str, str]:
     if isinstance(fault, StepFailed):
         return fault.error, fault.error_type
     if isinstance(fault, DomainError):
-        return fault.message, fault.code
+        return clean_text(fault.message), fault.code
     if isinstance(fault, TimeoutError):
         return str(fault) or "It took too long.", "TimeoutError"
-    return str(fault) or type(fault).__name__, type(fault).__name__
+    return clean_text(str(fault)) or type(fault).__name__, type(fault).__name__
+
+
+def failure(name: str, recorded: dict[str, Any] | None) -> Exception:
+    """What a replay raises for a step that is recorded with this error: the same as the first time."""
+    told = recorded or {}
+    error, error_type = told.get("error", "It failed."), told.get("error_type", "Error")
+    return BudgetExceeded(error) if error_type == BudgetExceeded.code else StepFailed(name, error, error_type)

@@ -4,8 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
+from config.foreign_json import write_json
 from orchestration import programs
 from orchestration.context import RunContext
 from orchestration.definition.graph import Edge, Node, Route
@@ -117,5 +116,5 @@ def match_route(reply: str, routes: Sequence[Route]) -> Route | None:
 
 def told(output: Any) -> str:
     """An output as an agent reads it: a text verbatim, anything else as JSON; cut when it is very long."""
-    text = output if isinstance(output, str) else orjson.dumps(output, default=str).decode()
+    text = output if isinstance(output, str) else write_json(output).decode()
     return text if len(text) <= LONGEST_CONTEXT else text[:LONGEST_CONTEXT] + " …"

@@ -65,6 +65,9 @@ class StepShape(serializers.Serializer):
     input = serializers.JSONField(allow_null=True)
     output = serializers.JSONField(allow_null=True)
     error = serializers.DictField(allow_null=True)
+    empty_references = serializers.ListField(
+        child=serializers.CharField(), help_text="References of its config that led nowhere, such as $input.nmae."
+    )
     tries = serializers.IntegerField()
     started_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -81,6 +84,7 @@ class SentShape(serializers.Serializer):
 
 _prefer = OpenApiParameter("Prefer", str, OpenApiParameter.HEADER, description="wait=N (RFC 7240): N up to 30 s.")
 _seen = OpenApiParameter("Last-Event-ID", int, OpenApiParameter.HEADER, description="The last seq that was seen.")
+_window = OpenApiParameter("window", int, description="Repeat the last so many events in each update (0 to 100).")
 _after = OpenApiParameter("after", int, description="Only events after this seq.")
 
 run_list = extend_schema(operation_id="runs_list", parameters=[RunQuery], responses=RunShape(many=True))
@@ -90,7 +94,7 @@ run_resume = extend_schema(request=ResumeRequest, responses=RunShape)
 run_cancel = extend_schema(operation_id="runs_cancel", request=None, responses=RunShape)
 _stream = OpenApiResponse(OpenApiTypes.STR, description="text/event-stream: connected, update…, complete, or error")
 run_stream = extend_schema(
-    operation_id="runs_stream", parameters=[_seen, _after], responses={(200, "text/event-stream"): _stream}
+    operation_id="runs_stream", parameters=[_seen, _after, _window], responses={(200, "text/event-stream"): _stream}
 )
 _events_get = extend_schema(
     operation_id="runs_events", methods=["GET"], parameters=[_after], responses=EventShape(many=True)

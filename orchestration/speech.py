@@ -12,6 +12,8 @@ from uuid import UUID
 import orjson
 from uuid_utils.compat import uuid7
 
+from config.foreign_json import clean_text
+
 TEXT = "regente:text:"  # + run id: the Redis channel of its pieces
 SAID = "regente:said:"  # + voice: what this voice has said so far
 SPEAKING = "regente:speaking:"  # + run id: {step, voice} of the latest
@@ -38,7 +40,8 @@ class Speaker:
         self.at = 0
 
     def __call__(self, text: str) -> None:
-        """Say it."""
+        """Say it, in characters that Redis and clients can be sent."""
+        text = clean_text(text)
         self.say(Piece(self.run_id, self.step, self.voice, self.at, text))
         self.at += len(text)
 

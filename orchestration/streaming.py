@@ -7,7 +7,7 @@ No thread and no database connection is held while nothing happens.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -16,27 +16,20 @@ import redis.asyncio as redis
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from config.database.address import direct_parameters
 from config.renderers import dumps
+from config.supervision import start_task
 from orchestration.bell import client
 from orchestration.models import FINAL
-from orchestration.postgres import connection_url
+from orchestration.postgres import set_up
 from orchestration.queue import RUNS
-from orchestration.serializers.runs import event_json
 
 log = logging.getLogger(__name__)
-LAST_EVENTS = 10  # an update carries at least so many of the latest events (seed 000 §14)
-APART_S = 0.05
 COMMENT_S = 15.0
 POLL_DEAF_S, POLL_S = 0.5, 5.0  # how often a follower looks by itself while Redis is away, and while it is there
 READ_CONNECTIONS = 4
 
 STATE = "SELECT id, status, mode, result, failure_reason FROM orchestration_run WHERE id = %s"
-EVENTS = """
-SELECT run_id, seq, kind, step, payload, ts FROM orchestration_runevent
-WHERE run_id = %(run)s AND seq > least(
-    %(after)s, (SELECT max(seq) FROM orchestration_runevent WHERE run_id = %(run)s) - %(least)s)
-ORDER BY seq LIMIT 1000
-"""
 
 
 class Bell(Protocol):
@@ -59,7 +52,7 @@ class Followers:
     def follow(self, run_id: UUID, bell: Any = None) -> Iterator[Any]:
         """An event (the given one, when there is one) that is set whenever the run has changed."""
         if self.listener is None or self.listener.done():
-            self.listener = asyncio.create_task(self._listen())
+            self.listener = start_task("run_change_listener", self._listen)
         bell, key = bell or asyncio.Event(), str(run_id)
         self.following.setdefault(key, set()).add(bell)
         try:
@@ -80,7 +73,8 @@ class Followers:
                         self._ring(orjson.loads(message["data"]))
             except (redis.RedisError, OSError) as fault:
                 log.warning("changes of runs are not heard (%s); polling", type(fault).__name__)
-            self.hearing = False
+            finally:
+                self.hearing = False
             await asyncio.sleep(POLL_DEAF_S)
 
     def _ring(self, run_ids: Any) -> None:
@@ -99,7 +93,11 @@ class Followers:
         """The query's rows, over a connection that is held for just that long."""
         if self.pool is None:
             self.pool = AsyncConnectionPool(
-                connection_url(), min_size=1, max_size=READ_CONNECTIONS, open=False, kwargs={"autocommit": True}
+                kwargs=direct_parameters() | {"autocommit": True},
+                configure=set_up,
+                min_size=1,
+                max_size=READ_CONNECTIONS,
+                open=False,
             )
             await self.pool.open()
         async with self.pool.connection(timeout=5) as connection, connection.cursor(row_factory=dict_row) as cursor:
@@ -130,37 +128,6 @@ async def ended(run_id: UUID, seconds: float) -> UUID:
                 break
             await followers.wait(bell, left)
     return run_id
-
-
-async def run_stream(run_id: UUID, after: int | None) -> AsyncIterator[bytes]:
-    """The SSE frames of seed 000 §14: connected, update…, complete; `id:` is the last seq that a frame tells of."""
-    yield frame({"type": "connected", "runId": run_id})
-    seen, status, quiet_since = after or 0, None, asyncio.get_running_loop().time()
-    loop = asyncio.get_running_loop()
-    with followers.follow(run_id) as bell:
-        while True:
-            run = (await followers.read(STATE, [run_id]))[0]
-            events = await followers.read(EVENTS, {"run": run_id, "after": seen, "least": LAST_EVENTS})
-            last = max((event["seq"] for event in events), default=seen)
-            if last > seen or (status is not None and run["status"] != status):
-                yield frame(_update(run, events), last)
-                quiet_since = loop.time()
-            elif loop.time() - quiet_since >= COMMENT_S:
-                yield b": still here\n\n"
-                quiet_since = loop.time()
-            caught_up = last == seen
-            seen, status = last, run["status"]
-            if status in FINAL and caught_up:
-                yield frame({"type": "complete", "status": status})
-                return
-            if status not in FINAL:
-                await asyncio.sleep(APART_S if last > 0 and not caught_up else 0)
-                await followers.wait(bell, COMMENT_S - (loop.time() - quiet_since))
-
-
-def _update(run: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
-    shown = {"id": run["id"], "status": run["status"], "mode": run["mode"], "result": run["result"]}
-    return {"type": "update", "run": shown, "events": [event_json(event) for event in events]}
 
 
 def frame(body: dict[str, Any], event_id: int | None = None) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-Kind = Literal["timer", "event", "approval", "child"]
+Kind = Literal["timer", "event", "approval", "child", "handover"]
 LINGER_S = 1.0  # how long a run that only waits stays in memory: shorter waits end without a new claim
 CHILD_NET_S = 30.0  # a parent looks at its children at least this often, whatever becomes of the poke
 
@@ -80,12 +80,19 @@ class Branches:
     @property
     def due(self) -> datetime | None:
         """When the first of the waits looks again by itself; None when all wait to be poked."""
+        if self.handed_over:
+            return now()
         return min((wait.until for wait in self.waits if wait.until), default=None)
 
     @property
     def paused(self) -> bool:
         """A person is asked for."""
         return any(wait.kind == "approval" for wait in self.waits)
+
+    @property
+    def handed_over(self) -> bool:
+        """Another engine is to go on with the run."""
+        return any(wait.kind == "handover" for wait in self.waits)
 
     @property
     def idle(self) -> bool:
@@ -111,12 +118,16 @@ class Branches:
             self.handle.cancel()
             self.handle = None
         if self.idle:
-            delay = 0.0 if self.paused else LINGER_S
+            delay = 0.0 if self.paused or self.handed_over else LINGER_S
             self.handle = asyncio.get_running_loop().call_later(delay, self._fire)
 
     def _fire(self) -> None:
         if self.idle:
             self.when_idle()
+
+    async def hand_over(self, step: str) -> None:
+        """Wait for the other branches to come to a wait or the end of a step; then the run is put down."""
+        await self.park(Wait(step, "handover", None, asyncio.get_running_loop().create_future()))
 
     async def park(self, wait: Wait) -> Any:
         """What the wait is given; TimeoutError when its time comes first (for a timer that is its end)."""

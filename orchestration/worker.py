@@ -16,8 +16,6 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -25,6 +23,7 @@ import psycopg
 from django.conf import settings
 
 from config.limits import Pace
+from config.supervision import keep_running
 from governance import budgets
 from governance.budgets import Bill, Wanted
 from orchestration import bell, children, claims
@@ -33,9 +32,12 @@ from orchestration.connection import EngineConnection
 from orchestration.context import RunContext
 from orchestration.drive import drive
 from orchestration.journal import RECONNECT_S, Journal
+from orchestration.lease import Held
+from orchestration.pacer import Pacer, is_busy
 from orchestration.postgres import DatabaseLost, close_connections, connect, in_loader
 from orchestration.programs import CLOSE
 from orchestration.reads import SharedReads
+from orchestration.solitary import IDLE_S, Isolation
 from orchestration.writes import Entry
 
 log = logging.getLogger(__name__)
@@ -43,50 +45,28 @@ STEP_THREADS = 8
 LOADER_THREADS = 2
 CUT_OFF = (psycopg.errors.TransactionTimeout, psycopg.errors.IdleInTransactionSessionTimeout)  # it ended the session
 LOST = (psycopg.OperationalError, psycopg.InterfaceError, *CUT_OFF)
-FEW_RUNS, BUSY_RUNS = 2, 8
-CLAIMS_APART_S, QUIET_CLAIMS_APART_S = 0.015, 0.006  # a claim costs as much for one run as for fifty
-# Short runs are over before the next claim, so it shows in what claims bring that many are started: the more each has
-# brought of late beyond FEW_RUNS, the longer the next one gathers.
-MANY_RUNS, GATHER_S, GATHER_MOST_S = 16, 0.004, 0.05
-
-
-@dataclass(slots=True)
-class Held:
-    """A run that this engine holds."""
-
-    run: RunInfo
-    ctx: RunContext
-    task: "asyncio.Task[None] | None" = None
-    why: str = ""  # why its task was cancelled: put_down, cancel, drain, lost
-    due: datetime | None = None  # put down: when it is to be claimed again
-    paused: bool = False  # put down: it waits for a person
-
-    def stop(self, why: str) -> None:
-        """Cancel the program; drive.py writes what `why` asks for. A lost lease overrules everything.
-
-        Once the lease's last write is on its way it is too late for anything else: a run ends once.
-        """
-        if why != "lost" and (self.why or self.ctx.pen.closed):
-            return
-        self.why = why
-        if self.task and not self.task.done():
-            self.task.cancel()
 
 
 class Engine:
     """Claims and drives runs until it is told to drain."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: str = "", isolation: Isolation | None = None, solitary: bool = False) -> None:
+        """`worker`: the life of the worker that this process belongs to. `isolation`: where suspects are run.
+        `solitary`: here, one at a time.
+        """
         self.name = f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.worker, self.isolation, self.solitary = worker, isolation, solitary
+        self.slots = 1 if solitary else settings.ENGINE_SLOTS
+        self.busy_at = time.monotonic()  # a solitary engine: when it last had a run
         self.held: dict[uuid.UUID, Held] = {}
         self.wake = asyncio.Event()
         self.draining = False
         self.poked = False
         self.broken: list[uuid.UUID] = []
         self.taken: list[dict[str, Any]] = []  # runs that others took from us since we last registered
-        self.turns = 0  # how often the loop has gone round: the host's watchdog looks whether it still does
-        self.claimed_at = self.looked_at = 0.0
-        self.bring = 0.0  # runs that a claim has brought of late, on average; at most MANY_RUNS
+        self.turns = 0  # that went well: the host's watchdog looks whether there are more
+        self.looked_at = 0.0
+        self.pacer = Pacer()
         self.registered_with: EngineConnection | None = None
         self.beat_at = 0.0
         self.beaten = asyncio.Event()
@@ -98,7 +78,7 @@ class Engine:
         self.reads = SharedReads(self._load)
         self.bell = bell.Listener(self.ring)
         self.pace = Pace(self.bell.client)
-        self.journal = Journal(connect, self.name, self._publish, lambda: self.busy)
+        self.journal = Journal(connect, self.name, self._publish, lambda: is_busy(len(self.held)))
 
     # ---- the loop
 
@@ -106,39 +86,44 @@ class Engine:
         """Claim and drive until drained."""
         self.bell.start()
         try:
-            while not self.draining:
-                self.turns += 1
-                self.wake.clear()
-                try:
-                    more = await self._turn()
-                except psycopg.Error as fault:
-                    log.warning("engine %s lost PostgreSQL: %s", self.name, str(fault).strip().split("\n")[0])
-                    await self._drop_main()
-                    more = False
-                if not more:
-                    await self._rest()
+            await keep_running("engine", self._work)
             await self._drain()
         finally:
             await self._close()
+
+    async def _work(self) -> None:
+        while not self.draining:
+            self.wake.clear()
+            try:
+                more = await self._turn()
+            except psycopg.Error as fault:
+                log.warning("engine %s lost PostgreSQL: %s", self.name, str(fault).strip().split("\n")[0])
+                await self._drop_main()
+                more = False
+            except Exception:  # what was claimed without our knowing is given back as we register again
+                await self._drop_main()
+                raise
+            self.turns += 1
+            if not more:
+                await self._rest()
 
     async def _turn(self) -> bool:
         """One look at everything; True when there may be more to claim at once."""
         connection = await self._main()
         await self._look_after(connection)
-        free = settings.ENGINE_SLOTS - len(self.held)
+        free = self.slots - len(self.held)
         if free <= 0 or self.draining:
             return False
         most = min(free, settings.ENGINE_CLAIM_BATCH)
-        suspect = any(held.run.held_against >= claims.QUARANTINE_DEATHS for held in self.held.values())
-        caps = settings.ENGINE_TENANT_CAP, settings.ENGINE_KIND_CAPS
-        limits = ClaimLimits(most, *caps, suspect_free=not suspect, user_cap=settings.TASKS_PER_USER)
-        self.claimed_at = time.monotonic()
+        caps = settings.ENGINE_TENANT_CAP, settings.ENGINE_KIND_CAPS, settings.ENGINE_MAX_DEATHS
+        limits = ClaimLimits(most, *caps, user_cap=settings.TASKS_PER_USER, solitary=self.solitary)
+        self.pacer.claim()
         runs = await claims.claim(connection, self.name, limits)
         if runs:
-            self.bring += (min(len(runs), MANY_RUNS) - self.bring) / 4
+            self.pacer.bring(len(runs))
         for run in runs:
             self._start(run)
-        return len(runs) == most
+        return len(runs) == most and not self.solitary
 
     async def _look_after(self, connection: EngineConnection) -> None:
         """What is due besides claiming: the heartbeat, pokes, dead engines, runs to give back."""
@@ -151,22 +136,30 @@ class Engine:
         if polls:
             self.looked_at = time.monotonic()
             await connection.execute(claims.SWEEP, {"lease": settings.ENGINE_LEASE_S})
+            await self._look_for_suspects(connection)
         if self.broken:
             broken = list(self.broken)
             await connection.execute(claims.BROKEN, [self.name, broken])
             del self.broken[: len(broken)]
 
-    @property
-    def busy(self) -> bool:
-        """There is enough going on that waiting a moment for more saves transactions."""
-        return len(self.held) > BUSY_RUNS
+    async def _look_for_suspects(self, connection: EngineConnection) -> None:
+        """Have those that wait run alone; a solitary engine ends when there are none for a while."""
+        if self.solitary:
+            self.busy_at = time.monotonic() if self.held else self.busy_at
+            self.draining = self.draining or time.monotonic() - self.busy_at > IDLE_S
+        elif self.isolation is not None:
+            limit = {"max_deaths": settings.ENGINE_MAX_DEATHS}
+            (found,) = await (await connection.execute(claims.SUSPECTS_WAIT, limit)).fetchall()
+            if found[0]:
+                self.isolation.start()
+
+    def hands_over(self, run: RunInfo) -> bool:
+        """Whether the run goes on elsewhere: it has finished a step here, and is no suspect any more."""
+        return self.solitary and not run.deaths
 
     async def _rest(self) -> None:
-        """Until a ring, or the poll: the net under lost rings. An engine that has runs to drive claims in bursts."""
-        apart = min((self.bring - FEW_RUNS) * GATHER_S, GATHER_MOST_S)
-        if len(self.held) > FEW_RUNS:
-            apart = max(apart, CLAIMS_APART_S if self.busy else QUIET_CLAIMS_APART_S)
-        if (left := apart - (time.monotonic() - self.claimed_at)) > 0:
+        """Until a ring, or the poll: the net under lost rings."""
+        if (left := self.pacer.pause(len(self.held))) > 0:
             await asyncio.sleep(left)
         poll = settings.ENGINE_POLL_S * random.uniform(0.75, 1.25)  # noqa: S311
         with contextlib.suppress(TimeoutError):
@@ -187,7 +180,7 @@ class Engine:
         held = self.held.get(run.id)
         if held and held.run is run:
             del self.held[run.id]
-        if len(self.held) >= settings.ENGINE_SLOTS - settings.ENGINE_CLAIM_BATCH or self.draining:
+        if len(self.held) >= self.slots - settings.ENGINE_CLAIM_BATCH or self.draining:
             self.wake.set()
 
     def _put_down(self, run_id: uuid.UUID) -> None:
@@ -221,7 +214,8 @@ class Engine:
         key = random.getrandbits(31)  # noqa: S311
         await connection.execute("SELECT pg_advisory_lock(%s, %s)", [claims.LOCK_CLASS, key])
         who = {"owner": self.name, "key": key, "host": socket.gethostname(), "pid": os.getpid()}
-        more = {"slots": settings.ENGINE_SLOTS, "lease": settings.ENGINE_LEASE_S}
+        who |= {"worker": self.worker, "solitary": self.solitary}
+        more = {"slots": self.slots, "lease": settings.ENGINE_LEASE_S}
         sent_at = time.monotonic()
         await connection.execute(claims.REGISTER, who | more)
         taken, self.taken = self.taken, []
@@ -357,6 +351,8 @@ class Engine:
     async def _drain(self) -> None:
         """Let the runs finish for a while, then put down the rest: another engine goes on with them."""
         log.info("engine %s drains %d runs", self.name, len(self.held))
+        if self.isolation is not None:
+            ended = asyncio.get_running_loop().run_in_executor(None, self.isolation.stop)
         end = time.monotonic() + settings.ENGINE_DRAIN_S
         while self.held and time.monotonic() < end:
             with contextlib.suppress(psycopg.Error):
@@ -369,6 +365,8 @@ class Engine:
             held.stop("drain")
         if tasks:
             await asyncio.wait(tasks, timeout=5)
+        if self.isolation is not None:
+            await ended
 
     async def _close(self) -> None:
         await self.journal.close()

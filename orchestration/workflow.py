@@ -129,7 +129,8 @@ class Walk:
         if node.type == "map":
             return await run_map(self.ctx, node, name, config, scope)
         given = config.get("input", scope["input"]) if node.takes_input else None
-        return await run_node(self.ctx, node, NodeCall(name, node.id, node.type, config, given, scope))
+        empty = node.empty_references(scope)
+        return await run_node(self.ctx, node, NodeCall(name, node.id, node.type, config, given, scope, empty))
 
     async def _split(
         self, node: Node, targets: tuple[str, ...], scope: Scope, stops: frozenset[str], levels: Levels

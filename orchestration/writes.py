@@ -11,6 +11,7 @@ from uuid import UUID
 
 import orjson
 
+from config.foreign_json import clean_text
 from governance import budgets
 
 # IS TRUE keeps the planner from the index of owners: it would walk all that this engine holds, once for each row.
@@ -31,8 +32,8 @@ FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, name text,
 {_HELD}
 """
 STEPS = f"""{NEW_STEPS}
-ON CONFLICT (run_id, name) DO UPDATE SET status = excluded.status, output = excluded.output, error = excluded.error,
-    tries = excluded.tries, retry_at = excluded.retry_at, finished_at = excluded.finished_at
+ON CONFLICT (run_id, name) DO UPDATE SET status = excluded.status, input = excluded.input, output = excluded.output,
+    error = excluded.error, tries = excluded.tries, retry_at = excluded.retry_at, finished_at = excluded.finished_at
 WHERE orchestration_step.status NOT IN ('completed', 'skipped')
 """
 NEW_EVENTS = f"""
@@ -45,7 +46,7 @@ FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int, seq int, k
 EVENTS = f"{NEW_EVENTS} ON CONFLICT (run_id, seq) DO NOTHING"
 # A finished step is progress: the workers that died with the run before it no longer count against it.
 PROGRESS = f"""
-UPDATE orchestration_run t SET deaths = 0, held_against = 0
+UPDATE orchestration_run t SET deaths = 0, held_against = 0, suspect_deaths = 0
 FROM json_to_recordset(%(rows)s::json) AS x(run_id uuid, attempt int) {_HELD}
 WHERE t.id = r.id AND t.deaths > 0
 """
@@ -235,4 +236,16 @@ def _last_of_each(rows: list[Row]) -> list[Row]:
 
 
 def _json(rows: list[Row]) -> str:
-    return orjson.dumps(rows, default=str).decode()
+    """The rows' JSON. Their JSON columns are clean (fragments.py); texts beside them are cleaned where need be, for
+    what PostgreSQL refuses would end the run, and what it has done would be done again.
+    """
+    try:
+        text = orjson.dumps(rows, default=str)
+        if b"\\u0000" not in text:
+            return text.decode()
+    except TypeError:  # half a character
+        pass
+    clean = [
+        {key: clean_text(value) if isinstance(value, str) else value for key, value in row.items()} for row in rows
+    ]
+    return orjson.dumps(clean, default=str).decode()

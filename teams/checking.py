@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from config.errors import Invalid
-from teams.conditions import OPERATORS
+from governance.conditions import OPERATORS, value_fault
 from teams.plan import ROLES, SOURCES, TYPES, conditions_of
 
 RETRIES_MOST, TIMEOUT_MOST_S, TURNS_MOST = 10, 24 * 3600, 100
@@ -104,6 +104,8 @@ def _of_conditions(given: Any, ids: list[str]) -> Iterator[Fault]:
         operator = condition.get("operator")
         if not isinstance(operator, str) or operator not in OPERATORS:
             yield f"{here}.operator", f"Must be one of {', '.join(OPERATORS)}."
+        elif fault := value_fault(operator, condition.get("value")):
+            yield f"{here}.value", f"{operator} {fault}."
         agent_id = condition.get("agent_id")
         if agent_id is not None and agent_id not in ids:
             yield f"{here}.agent_id", f"Must be the id of an agent of the team, not {agent_id!r}."

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from orchestration.consumers import RunMonitor
-from orchestration.feeds import Story, Told
+from orchestration.consumers import Monitor
+from orchestration.feeds import Feed, Story, Told, frame
 from orchestration.models import Run
 from orchestration.serializers.runs import stamp
 from teams.models import KIND
@@ -16,18 +16,21 @@ class ExecutionStory:
     def __init__(self, run: Run) -> None:
         self.state = State.of(run, usual_seconds(run))
 
-    def tell(self, event: dict[str, Any]) -> list[Told]:
+    def frames(self, event: dict[str, Any], seq: int) -> list[bytes]:
         """The frames of the event; none for what is no affair of the team's."""
+        return [frame(told, event["ts"], seq=number) for number, told in enumerate(self._messages(event), start=seq)]
+
+    def _messages(self, event: dict[str, Any]) -> list[Told]:
         kind, told = event["kind"], event["payload"]
         if not kind.startswith("agent_") and kind not in STATUS_EVENTS:
             return []
         left = [(step, id) for step, (id, doing) in self.state.agents.items() if doing == "running"]
         self.state.fold(event)
         if kind == "run_started":
-            return [self.snapshot()]
+            return [self._status()]
         if kind in STATUS_EVENTS:
             stopped = [_agent(id, step, "cancelled", event) for step, id in left]
-            return [*stopped, self.snapshot()]
+            return [*stopped, self._status()]
         agent_id, step = told["agent_id"], told["step_order"]
         status = "running" if kind == "agent_started" else kind.removeprefix("agent_")
         frames = [_agent(agent_id, step, status, event)]
@@ -41,8 +44,11 @@ class ExecutionStory:
             frames.append(("error_update", about | {"error_message": told["error"], "error_details": details}))
         return [*frames, self._progress()]
 
-    def snapshot(self) -> Told:
+    def greeting(self, after: int) -> bytes:
         """The execution's status."""
+        return frame(self._status(), None, after=after)
+
+    def _status(self) -> Told:
         return "status_update", self.state.status_json()
 
     def _progress(self) -> Told:
@@ -62,11 +68,18 @@ def _agent(agent_id: str, step: int, status: str, event: dict[str, Any]) -> Told
     return "agent_status_update", data | more
 
 
-class ExecutionMonitor(RunMonitor):
-    """The monitor of an execution of a team."""
+class ExecutionMonitor(Monitor):
+    """/ws/executions/{id}/monitor: how the execution stands, then each frame."""
 
     kind = KIND
 
     def story(self, run: Run) -> Story:
         """The execution, told in the contract's messages."""
         return ExecutionStory(run)
+
+    async def catch_up(self, feed: Feed, at: int) -> int:
+        """Send each frame by itself."""
+        while at < len(feed.frames):
+            at += 1
+            await self.send_in_time(feed.frames[at - 1])
+        return at

@@ -13,7 +13,6 @@ from governance.budgets import BudgetExceeded
 from orchestration.programs import program
 from orchestration.retry import StepFailed, describe
 from teams import outcome
-from teams.conditions import all_hold
 from teams.inputs import Shared
 from teams.models import KIND
 from teams.plan import Member, Plan, plan_of
@@ -155,7 +154,7 @@ async def as_it_comes(work: Work) -> dict[str, Any]:
     first, *others = work.plan.members
     await work.do(first)
     for member in others:
-        if all_hold(member.conditions, work.shared.context(), work.shared.results):
+        if work.shared.fulfils(member.conditions):
             await _fault(work, member)
         else:
             await work.skip(member)

@@ -1,17 +1,22 @@
-"""What an agent of a team is told: the prompt, the results of others, or a variable of the execution."""
+"""What an agent of a team works on: the prompt, results of others, a variable; and whether its turn comes at all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agents.nodes import as_text
 from config.errors import DomainError
-from teams.conditions import fields_of
+from governance.conditions import MISSING, compare, lookup, path_parts
 
 
 class InputMissing(DomainError):
     """An agent cannot begin: what it should work on is not there."""
 
     status, code = 400, "INPUT_MISSING"
+
+
+def fields_of(output: Mapping[str, Any]) -> dict[str, Any]:
+    """What conditions may name of an agent's output: `result`, and the fields of its JSON answer."""
+    return {"result": output.get("result")} | (output.get("data") or {})
 
 
 class Shared:
@@ -25,6 +30,22 @@ class Shared:
         """{initial_prompt, agent_<id>_result…, variables…}: what conditions name by path."""
         told = {f"agent_{agent_id}_result": fields_of(output) for agent_id, output in self.results.items()}
         return {**self.variables, "initial_prompt": self.prompt, **told}
+
+    def fulfils(self, conditions: Iterable[Mapping[str, Any]]) -> bool:
+        """True when every condition holds for what is known now; of what is missing only `not_exists` does."""
+        return all(compare(one["operator"], self._value(one), one.get("value")) for one in conditions)
+
+    def _value(self, condition: Mapping[str, Any]) -> Any:
+        """What the condition is about: a field of an agent's output, or of the context; MISSING without one."""
+        path = condition.get("field") or "result"
+        if agent_id := condition.get("agent_id"):
+            output = self.results.get(agent_id)
+            return MISSING if output is None else lookup(fields_of(output), path_parts(path))
+        context = self.context()
+        for name in sorted(context, key=len, reverse=True):  # ids of agents, and so such names, may have dots
+            if path == name or path.startswith(f"{name}."):
+                return lookup(context[name], path_parts(path[len(name) + 1 :]))
+        return MISSING
 
     def message(self, source: dict[str, Any]) -> str:
         """The text that a source names; InputMissing when there is none."""

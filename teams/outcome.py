@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from agents.answer_text import answer_text
+
 KINDS = {phase: f"agent_{phase}" for phase in ("started", "completed", "failed", "skipped")}
 DETAILS_MOST = 32_000  # characters of an answer that its event repeats; the agent's run has it whole
 SUMMARY_MOST = 280
@@ -50,6 +52,6 @@ def told_together(results: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def shortened(text: str) -> str:
-    """The first paragraph, of which no more than some lines."""
-    first = text.strip().split("\n\n", 1)[0]
+    """The answer's first paragraph, of which no more than some lines."""
+    first = answer_text(text).split("\n\n", 1)[0]
     return first if len(first) <= SUMMARY_MOST else f"{first[: SUMMARY_MOST - 1].rstrip()}…"

@@ -16,12 +16,14 @@ class TeamPages(PagePagination):
 
     def get_paginated_response(self, data: Any) -> Response:
         """The page as the contract writes it."""
-        counts = {"total": self.total, "page": self.page, "limit": self.limit, "pages": self.pages}
+        counts = {"total": self.total.value, "page": self.page, "limit": self.limit, "pages": self.pages}
+        counts["total_is_exact"] = self.total.is_exact
         return Response({"items": data, **counts})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """The OpenAPI schema of a page."""
         counts = {name: {"type": "integer"} for name in ("total", "page", "limit", "pages")}
+        counts["total_is_exact"] = {"type": "boolean"}
         return {"type": "object", "required": ["items", *counts], "properties": {"items": schema} | counts}
 
 

@@ -9,6 +9,7 @@ from agents.lookup import BUILT_IN
 from agents.models import Agent
 from config.errors import Invalid
 from config.fields import BooleanField, CharField, ChoiceField, ObjectField, StrictModelSerializer
+from config.query import FlagField
 from orchestration.models import Mode, Run
 from orchestration.serializers.runs import stamp
 from teams.checking import check_definition, config_faults
@@ -81,6 +82,13 @@ class TeamSerializer(StrictModelSerializer):
             raise Invalid({"agent_ids": [f"There is no agent {id!r}; create it first." for id in sorted(missing)]})
 
 
+class TeamQuery(serializers.Serializer):
+    """The filters of GET /teams."""
+
+    name_filter = CharField(required=False, allow_blank=True, default="", max_length=255, help_text="A part of it.")
+    active_only = FlagField(default=True)
+
+
 class ExecuteRequest(serializers.Serializer):
     """POST /teams/{id}/execute."""
 
@@ -99,6 +107,12 @@ class ExecuteRequest(serializers.Serializer):
         for place, sentence in config_faults(config, ""):
             raise serializers.ValidationError({place.removeprefix(".") or "execution_config": [sentence]})
         return config
+
+
+class ExecutionQuery(serializers.Serializer):
+    """The filters of GET /executions."""
+
+    team_id = CharField(required=False, allow_blank=True, default="", max_length=64)
 
 
 class ExecutionShape(serializers.Serializer):

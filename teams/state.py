@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Avg, F, QuerySet
 
-from orchestration.models import FINAL, Run, RunEvent, Status
+from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent, Status
 from orchestration.serializers.runs import stamp
 from teams.models import KIND
 from teams.plan import Plan, plan_of
@@ -128,7 +128,7 @@ def usual_seconds(run: Run) -> float:
     done = Run.objects.for_tenant(run.tenant_id).filter(
         kind=KIND, subject_id=run.subject_id, status=Status.COMPLETED, started_at__isnull=False
     )
-    latest = done.order_by("-id").annotate(took=F("finished_at") - F("started_at"))[:LATEST]
+    latest = done.order_by(*NEWEST_FIRST).annotate(took=F("finished_at") - F("started_at"))[:LATEST]
     past = latest.aggregate(mean=Avg("took"))["mean"]
     if past is not None:
         return float(past.total_seconds())

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agents.answer_text import answer_text
 from orchestration.retry import StepFailed
 from teams.inputs import Shared
 from teams.plan import Member
@@ -36,10 +37,11 @@ def choice(output: Mapping[str, Any], others: Mapping[str, Member]) -> Choice:
     """The choice that the coordinator's answer makes; StepFailed when it names nobody of the team."""
     data = output.get("data") or {}
     agent_id, text = data.get("next"), data.get("message")
+    answer = answer_text(str(output.get("result") or ""))
     if not data:  # a plain answer is the answer
-        return Choice(None, str(output.get("result") or ""))
+        return Choice(None, answer)
     if agent_id in (None, "", "null"):
-        return Choice(None, text if isinstance(text, str) else str(output.get("result") or ""))
+        return Choice(None, text if isinstance(text, str) else answer)
     if agent_id not in others:
         known = ", ".join(others)
         raise StepFailed(

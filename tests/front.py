@@ -3,12 +3,14 @@
 import asyncio
 import json
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, Self
 
 import httpx
+from asgiref.testing import ApplicationCommunicator
 
 PATIENCE_S = 60.0
+Headers = Iterable[tuple[bytes, bytes]]
 
 
 class Front:
@@ -35,14 +37,18 @@ class Front:
         from orchestration.hearing import voices
         from orchestration.streaming import followers
 
-        for task in (followers.listener, voices.task):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
         if followers.pool is not None:
             await followers.pool.close()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         followers.pool = followers.listener = voices.task = voices.line = None
         followers.hearing = voices.hearing = False
+
+    def call(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """What the coroutine returns, run on the application's loop."""
+        return self._run(work)
 
     def request(self, method: str, path: str, token: str, **options: Any) -> httpx.Response:
         """The answer."""
@@ -55,6 +61,22 @@ class Front:
         transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=PATIENCE_S) as client:
             return await client.request(method, path, headers=headers, **options)
+
+    def first_message(self, path: str, query: str = "", headers: Headers = ()) -> dict[str, Any]:
+        """What the server sends first to a WebSocket that is open: a message, or its close."""
+        return self._run(self._first_message(path, query, headers))
+
+    async def _first_message(self, path: str, query: str, headers: Headers) -> dict[str, Any]:
+        from config.asgi import application
+
+        scope = {"type": "websocket", "path": path, "query_string": query.encode(), "headers": list(headers)}
+        socket = ApplicationCommunicator(application, scope)
+        await socket.send_input({"type": "websocket.connect"})
+        assert (await socket.receive_output(PATIENCE_S))["type"] == "websocket.accept"
+        message: dict[str, Any] = await socket.receive_output(PATIENCE_S)
+        await socket.send_input({"type": "websocket.disconnect", "code": 1000})
+        await socket.wait(PATIENCE_S)
+        return message
 
     def post(self, path: str, token: str, body: Any, **options: Any) -> httpx.Response:
         """The answer to a POST."""

@@ -17,6 +17,7 @@ in the messages' texts script an answer; of several marks of one kind the last o
     <<delay: 250>>           answer after 250 ms
     <<status: 429>>          answer with this HTTP status
     <<fail: key 2>>          the first two calls of that key get HTTP 500
+    <<play: key>>            answer with the replies that a test gave to ModelServer.play, one after the other
 
 It costs about 0.1 ms of CPU per call, so that a thousand calls may wait at once.
 """
@@ -33,7 +34,10 @@ from typing import Any, Self
 
 import orjson
 
+from tests.model_replies import Reply
+
 MARK = re.compile(r"<<(say|then|words|clock|pace|break|call(?:\*\d+)?|step|delay|status|fail):\s*(.*?)>>", re.DOTALL)
+PLAY = re.compile(r"<<play: (\w+)>>")
 HEAD_END = b"\r\n\r\n"
 LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
 DIMENSIONS = 26  # of its embeddings
@@ -190,6 +194,9 @@ class Connection(asyncio.Protocol):
         self.server.requests.append(request)
         self.server.arrivals.append(time.time())
         script = self.server.scripter.read(request, text)
+        if played := PLAY.findall(text):
+            stats.calls += 1
+            return self._raw(self.server.next_reply(played[-1]))
         stats.calls += 1
         stats.prompt_chars += len(text)
         stats.waiting += 1
@@ -263,6 +270,17 @@ class Connection(asyncio.Protocol):
             "function": {"name": call[0], "arguments": call[1]},
         }
 
+    def _raw(self, reply: Reply) -> None:
+        """The reply to the letter. Its body ends as HTTP has it, whatever it holds; or with the connection's end."""
+        head = f"HTTP/1.1 {reply.status} Scripted\r\ncontent-type: {reply.kind}\r\n"
+        if reply.breaks:
+            self.transport.write(f"{head}transfer-encoding: chunked\r\n\r\n".encode())
+            self._part(reply.body)
+            return self.transport.close()
+        self.transport.write(f"{head}content-length: {len(reply.body)}\r\n\r\n".encode() + reply.body)
+        self.busy = False
+        return self._next()
+
     def _send(self, body: dict[str, Any], status: int = 200) -> None:
         self._write(status, b"application/json", orjson.dumps(body))
 
@@ -290,6 +308,18 @@ class ModelServer:
         self.requests: list[dict[str, Any]] = []
         self.arrivals: list[float] = []  # when each came
         self.answers = 0
+        self.plays: dict[str, list[Reply]] = {}
+
+    def play(self, *replies: Reply) -> str:
+        """The mark of a message that is answered with these replies, one after the other, the last one for ever."""
+        key = f"play{len(self.plays)}"
+        self.plays[key] = list(replies)
+        return f"<<play: {key}>>"
+
+    def next_reply(self, key: str) -> Reply:
+        """The reply whose turn it is."""
+        replies = self.plays[key]
+        return replies.pop(0) if len(replies) > 1 else replies[0]
 
     @property
     def url(self) -> str:

@@ -21,6 +21,7 @@ from config import embedded
 MARK = "REGENTE_TEST_MARK"  # every process of one product carries it, orphans too
 NOT_INHERITED = ("MAKE", "REGENTE_", "DATABASE_URL", "REDIS_URL", "SECRET_KEY")  # it makes its own
 GENEROUS = {f"RATE_LIMIT_{what}": "100000" for what in ("IP", "USER", "API_KEY", "TENANT", "TASKS", "LOGIN", "LLM")}
+GENEROUS["OFFLINE_WORDS_PER_S"] = "0"
 
 
 def free_port() -> int:

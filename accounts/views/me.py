@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 from accounts import members, tokens
 from accounts.models import User
 from accounts.serializers import PasswordSerializer, ProfileSerializer, SessionSerializer, UserSerializer
+from accounts.tenancy import bind
 from accounts.views.sessions import session_response
 from config.api import valid
 from config.errors import Invalid
@@ -55,4 +56,5 @@ class PasswordView(APIView):
         if not user.check_password(given["current_password"]):
             raise Invalid({"current_password": ["Is not the password in use."]})
         members.change_password(user, given["new_password"])
+        bind(request.identity.tenant_id)  # an operator who names another tenant stays in their own
         return session_response(request, tokens.open_session(members.find_member(request.identity.tenant, user.pk)))

@@ -1,6 +1,7 @@
 """Register, log in, refresh, log out."""
 
 from django.conf import settings
+from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -8,7 +9,15 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt.settings import api_settings
 
 from accounts import members, tokens
-from accounts.authentication import COOKIE, Anybody, Identity, establish
+from accounts.authentication import (
+    COOKIE,
+    Anybody,
+    Identity,
+    authenticate_token,
+    credential,
+    establish,
+    refuse_suspended,
+)
 from accounts.serializers import (
     CodeSerializer,
     LoginSerializer,
@@ -21,6 +30,7 @@ from accounts.serializers import (
 from accounts.tenancy import bind, open_scope
 from config import origin
 from config.api import valid
+from config.errors import RegistrationClosed
 
 
 def session_response(request: Request, session: tokens.Session, status: int = 200) -> Response:
@@ -44,6 +54,12 @@ def set_cookie(response: Response, token: str) -> Response:
     return response
 
 
+def _is_operator(request: HttpRequest) -> bool:
+    """Whether the credentials that come along are those of an operator, who may make accounts for others."""
+    shown = credential(request)
+    return shown is not None and authenticate_token(shown).user.is_staff
+
+
 class RegisterView(APIView):
     """A new user, in a new tenant or in one that lets them in."""
 
@@ -56,6 +72,8 @@ class RegisterView(APIView):
         """Create a user, and the tenant when it is new."""
         given = valid(RegisterSerializer, request).validated_data
         open_scope(request._request)
+        if not settings.OPEN_REGISTRATION and not given.get("invitation") and not _is_operator(request._request):
+            raise RegistrationClosed
         member = members.register(
             given["email"],
             given["password"],
@@ -113,6 +131,7 @@ class RefreshView(APIView):
         given = valid(RefreshSerializer, request).validated_data["refresh_token"]
         open_scope(request._request)
         session = tokens.refresh(given)
+        refuse_suspended(session.member.user, session.member.tenant)
         return set_cookie(Response(TokensSerializer(session).data), session.access_token)
 
 

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from agents.answer_text import answer_text
 from agents.code_tasks import GAVE_UP, filling, reporting
 from agents.code_tasks.agent import coder, message
 from agents.code_tasks.workspace import Workspace
@@ -35,7 +36,7 @@ async def work(ctx: "RunContext") -> dict[str, Any]:
     except (StepFailed, DomainError):
         await _report(ctx, space, base)
         raise
-    said = turn.text.strip()
+    said = answer_text(turn.text)
     await _report(ctx, space, base, said.removeprefix(GAVE_UP).strip())
     if said.startswith(GAVE_UP):
         raise NotReached(said.removeprefix(GAVE_UP).strip())

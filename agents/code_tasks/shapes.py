@@ -1,18 +1,19 @@
 """A task as seed 003 writes it, read from its run, its events and its steps."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.db.models import Count, Q, QuerySet
 
 from agents.code_tasks.program import KIND, PREFIX, REPORT
+from agents.function_calls import parse_arguments
+from config.errors import Invalid
 from config.fields import iso
-from orchestration.models import FINAL, Run, RunEvent, Status, Step
+from config.foreign_json import write_json
+from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent, Status, Step
 
 STATES = ("pending", "running", "completed", "failed", "cancelled")
 TOLD = ("run_started", "tool_started", "tool_call", "run_completed", "run_failed", "run_cancelled")
@@ -47,7 +48,7 @@ def counts(rows: QuerySet[Run]) -> dict[str, int]:
 
 def tasks_of(tenant_id: str) -> QuerySet[Run]:
     """The tenant's tasks, newest first."""
-    return Run.objects.for_tenant(tenant_id).filter(kind=KIND).order_by("-id")
+    return Run.objects.for_tenant(tenant_id).filter(kind=KIND).order_by(*NEWEST_FIRST)
 
 
 def told(runs: list[Run], most: int | None = None) -> list[dict[str, Any]]:
@@ -136,19 +137,25 @@ def _result(run: Run, steps: list[dict[str, Any]], most: int | None) -> dict[str
     }
 
 
+def _params(input: Any) -> dict[str, Any]:
+    """The arguments that the tool got; {} for a text that could not be read as such."""
+    if not isinstance(input, str):
+        return input or {}
+    try:
+        return parse_arguments(input)
+    except Invalid:
+        return {}
+
+
 def _action(step: dict[str, Any], most: int | None) -> dict[str, Any]:
     """A tool call as the contract writes it: its result is a text, anything else as JSON."""
-    try:
-        params = json.loads(step["input"] or "{}")
-    except (ValueError, TypeError):
-        params = None
     failed = step["error"] is not None
     output = f"Error: {step['error']['error']}" if failed else step["output"]
-    text = output if isinstance(output, str) else orjson.dumps(output).decode()
+    text = output if isinstance(output, str) else write_json(output).decode()
     took = step["finished_at"] and round((step["finished_at"] - step["started_at"]).total_seconds() * 1000)
     return {
         "tool": step["node_id"],
-        "params": params if isinstance(params, dict) else {},
+        "params": _params(step["input"]),
         "result": text if most is None else text[:most],
         "success": not failed,
         "duration_ms": took,

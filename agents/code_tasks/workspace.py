@@ -18,7 +18,7 @@ from django.conf import settings
 from agents import sandbox
 from agents.errors import WorkspaceError
 from config.errors import Invalid
-from memory.paths import Folder
+from memory.paths import Folder, is_blank
 from memory.trees import TooDeep, walk
 
 GIT = ".git"
@@ -96,6 +96,8 @@ class Workspace(Folder):
 def inside(path: str, field: str = "path") -> str:
     """The path as it is within the workspace, whose own name commands know; "" for the workspace itself."""
     plain = path.strip().replace("\\", "/")
+    if plain and any(part and is_blank(part) for part in path.replace("\\", "/").split("/")):
+        raise Invalid({field: ["No name in it may be blank."]})
     if plain == sandbox.ROOM or plain.startswith(f"{sandbox.ROOM}/"):
         plain = plain[len(sandbox.ROOM) :].lstrip("/")
     elif plain.startswith("/"):

@@ -14,10 +14,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.acting import TOOL_RETRY
-from agents.ledger import once
-from agents.tools.calls import find_tool, handled, permitted
+from agents.errors import ToolExecutionError
+from agents.tools.calls import call_context, call_tool, handle
+from agents.tools.faults import with_tool_errors
+from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall, ToolSpec
 from config.errors import Conflict, Invalid
+from config.json_schema import checked
 from governance.policies import decide, rules_of
 from orchestration.effects import give_back, reclaim, settle_applied
 from orchestration.engine import Actor, denied, locked, start_run
@@ -118,11 +121,12 @@ def _refuse_moved(chosen: list[Change]) -> None:
 
 
 def _refused(run: Run, chosen: Iterable[Change], actor: Actor) -> Any:
-    """The decision of a policy that forbids one of these calls, in the mode auto."""
+    """The decision of a policy that forbids one of these calls, in the mode auto; Conflict when one no longer fits."""
     rules = rules_of(run.tenant_id)
     for change in chosen:
         tool = find_tool(run.tenant_id, change.tool_id)
-        context = context_of(run, actor.role, input=change.arguments, **_about(tool, change))
+        about = call_context(tool, change.agent_id) | _of_draft(run)
+        context = context_of(run, actor.role, input=_arguments(tool, change), **about)
         context |= {"mode": Mode.AUTO.value}
         decision = decide(rules, "apply", context)
         if decision.effect == "deny":
@@ -130,13 +134,21 @@ def _refused(run: Run, chosen: Iterable[Change], actor: Actor) -> Any:
     return None
 
 
-def _about(tool: ToolSpec, change: Change) -> dict[str, Any]:
-    about: dict[str, Any] = {
-        "tool_id": tool.id,
-        "risk_level": tool.risk_level,
-        "tool": {"id": tool.id, "name": tool.name, "risk_level": tool.risk_level},
-    }
-    return about | ({"agent_id": change.agent_id, "agent": {"id": change.agent_id}} if change.agent_id else {})
+def _arguments(tool: ToolSpec, change: Change) -> dict[str, Any]:
+    """The change's arguments as its tool takes them now; Conflict when it has come to take others since."""
+    try:
+        return checked(tool.input_schema, change.arguments)
+    except Invalid as unfit:
+        reason = f"The tool {tool.id} no longer takes these arguments: {unfit.message}"
+        moved = [{"id": str(change.pk), "target": change.target, "reason": reason}]
+        raise Conflict(f"Nothing was applied: {reason}", changes=moved) from None
+
+
+def _of_draft(draft: Run) -> dict[str, Any]:
+    """What conditions may name of the run that has staged the call."""
+    if draft.kind != "workflow":
+        return {}
+    return {"workflow_id": draft.subject_id, "workflow": {"id": draft.subject_id}}
 
 
 # ---- the program
@@ -167,19 +179,22 @@ async def _land(ctx: "RunContext", change: Change, draft: Run, tool: ToolSpec) -
     """The tool's answer. The call is the draft's own, under its key; the policies are asked as of the mode auto."""
     if change.status == ChangeStatus.APPLIED:  # before a crash
         return change.outcome
-    asked = ToolCall(
-        change.tenant_id, tool, change.arguments, ctx.run, f"apply {change.position}", "auto", ctx, change.agent_id
-    )
-    of_draft = (
-        {"workflow_id": draft.subject_id, "workflow": {"id": draft.subject_id}} if draft.kind == "workflow" else {}
-    )
-    allowed, _ = await permitted(asked, "apply", **of_draft)
-    own = ToolCall(change.tenant_id, tool, allowed.input, draft, change.step, "auto", ctx, change.agent_id)  # type: ignore[arg-type]
-    if tool.staging and tool.staging.apply:
-        output = await tool.staging.apply(own, change)
-    else:
-        at = replace(own, run=ctx.run, step=asked.step)
-        output = await once(ctx, at, partial(handled, own))
+    step = f"apply {change.position}"
+    call = ToolCall(change.tenant_id, tool, change.arguments, ctx.run, step, Mode.AUTO.value, ctx, change.agent_id)
+    output = await call_tool(call, "apply", partial(_apply, change, draft), **_of_draft(draft))
     actor = ctx.run.created_by
     await ctx.database(partial(settle_applied, change.pk, change.tenant_id, draft.pk, output, actor))
     return output
+
+
+async def _apply(change: Change, draft: Run, call: ToolCall) -> Any:
+    """What the call answers, made as the draft's step."""
+    staging = call.tool.staging
+    own = replace(call, run=draft, step=change.step)  # type: ignore[arg-type]
+    if not (staging and staging.apply):
+        return await with_tool_errors(own, handle(own))
+    if call.input != change.arguments:
+        raise ToolExecutionError(
+            "This change is applied as it was reviewed: its arguments cannot be edited. Discard it."
+        )
+    return await with_tool_errors(own, staging.apply(own, change))

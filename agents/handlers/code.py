@@ -2,22 +2,32 @@
 
 from typing import Any
 
-import orjson
-
 from agents import sandbox
 from agents.errors import ToolExecutionError
 from agents.excerpts import summary
+from agents.handlers.http import as_output
 from agents.tools.registry import ToolCall
+from config.foreign_json import decoded, write_json
 
 CODE_MOST = 100_000
-# Prints of the tool go to stderr, so that its answer alone is on stdout.
+# Prints of the tool go to stderr, so that its answer alone is on stdout. What JSON lacks is written as near as may be.
 RUNNER = """
-import json, sys
+import datetime, decimal, json, sys, uuid
+def plain(value):
+    if isinstance(value, (set, frozenset)):
+        return list(value)
+    if isinstance(value, (bytes, bytearray)):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, (decimal.Decimal, uuid.UUID)):
+        return str(value)
+    raise TypeError("run() answered a value of the type " + type(value).__name__ + ", which JSON does not have")
 answer, sys.stdout = sys.stdout, sys.stderr
 given = json.load(sys.stdin)
 space = {"__name__": "tool"}
 exec(compile(given["code"], "tool.py", "exec"), space)
-json.dump({"output": space["run"](given["input"])}, answer)
+answer.write(json.dumps(space["run"](given["input"]), default=plain))
 """
 
 
@@ -25,17 +35,16 @@ async def run_code(call: ToolCall) -> Any:
     """What the function answers; its exceptions, limits and odd answers are the tool's errors."""
     if why := sandbox.unavailable():
         raise ToolExecutionError(f"Tools that are code cannot run on this machine: {why}.")
-    given = orjson.dumps({"code": call.tool.handler_config["code"], "input": call.input})
+    given = write_json({"code": call.tool.handler_config["code"], "input": call.input})
     ended = await sandbox.run([sandbox.python(), "-I", "-S", "-c", RUNNER], given)
     if ended.returncode is None:
         raise ToolExecutionError(f"The code took longer than {sandbox.Limits().wall_s:g} s.")
     if ended.returncode != 0:
         raise ToolExecutionError(f"The code failed: {summary(_last_line(ended.stderr), 500)}")
     try:
-        output = orjson.loads(ended.stdout)["output"]
-    except (ValueError, KeyError):
+        return as_output("" if ended.cut else decoded(ended.stdout))
+    except ValueError:
         raise ToolExecutionError("The code answered nothing that is JSON, or more than 1 MiB of it.") from None
-    return output if isinstance(output, dict | list) else {"value": output}
 
 
 def _last_line(raw: bytes) -> str:

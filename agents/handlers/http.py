@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import orjson
 from yarl import URL
 
 from agents.errors import ToolExecutionError, ToolUnavailable
 from agents.excerpts import summary
 from agents.handlers.secrets import opened_headers
 from agents.tools.registry import ToolCall
+from config.foreign_json import clean_text, read_json, write_json
 from governance import outbound
 
 IN_THE_QUERY = frozenset({"GET", "HEAD", "DELETE"})
@@ -39,7 +39,7 @@ def run_headers(call: ToolCall) -> dict[str, str]:
 
 def with_query(url: str, input: dict[str, Any]) -> str:
     """The URL with the input as query parameters; what is no text goes as JSON."""
-    texts = {name: value if isinstance(value, str) else orjson.dumps(value).decode() for name, value in input.items()}
+    texts = {name: value if isinstance(value, str) else write_json(value).decode() for name, value in input.items()}
     return str(outbound.target(url).update_query(texts)) if texts else url
 
 
@@ -47,8 +47,14 @@ def output(answer: outbound.Answer) -> Any:
     """The body as an object or a list: its JSON, {value} around a bare one, {text} for anything else."""
     if not answer.body:
         return {}
+    text = answer.text
     try:
-        value = answer.json()
-    except (ValueError, RecursionError):
-        return {"text": answer.text.replace("\x00", "")}
+        return as_output(text)
+    except ValueError:
+        return {"text": clean_text(text)}
+
+
+def as_output(text: str) -> Any:
+    """The JSON as an object or a list: {value} around a bare value; ValueError when it is no JSON."""
+    value = read_json(text)
     return value if isinstance(value, dict | list) else {"value": value}

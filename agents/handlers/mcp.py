@@ -4,6 +4,8 @@ from typing import Any
 
 from agents.errors import ToolExecutionError, ToolUnavailable
 from agents.excerpts import summary
+from agents.handlers.mcp_content import data_text, failure, tool_output
+from agents.handlers.mcp_messages import Exchange
 from agents.handlers.secrets import opened_headers
 from agents.tools.registry import ToolCall
 from config.errors import DomainError
@@ -14,7 +16,7 @@ TIMEOUT_S = 30.0
 
 
 async def call_mcp(call: ToolCall) -> Any:
-    """The tool's structured content, else {content: [texts]}."""
+    """The tool's structured content, and what else it answers as `content`."""
     import httpx2  # these take a second or two to import, and few workers ever call an MCP server
     from mcp import Client, MCPError
     from mcp.client.streamable_http import streamable_http_client
@@ -23,26 +25,26 @@ async def call_mcp(call: ToolCall) -> Any:
     http = httpx2.AsyncClient(transport=transport, headers=opened_headers(call.tool), timeout=TIMEOUT_S)
     try:
         async with http, Client(streamable_http_client(str(config["url"]), http_client=http)) as server:
-            answer = await server.call_tool(str(config["tool"]), call.input, read_timeout_seconds=TIMEOUT_S)
-    except* (MCPError, httpx2.HTTPError, OSError, RuntimeError) as group:
+            await server.call_tool(str(config["tool"]), call.input, read_timeout_seconds=TIMEOUT_S)
+    except* (MCPError, httpx2.HTTPError, OSError, RuntimeError, ValueError) as group:
         if transport.fault:
             raise transport.fault from None
-        raise ToolExecutionError(f"The MCP server failed: {summary(_first(group), 300)}") from None
-    return _output(answer)
+        if transport.result is None:
+            raise ToolExecutionError(f"The MCP server failed: {_reason(group, transport.refusal)}") from None
+    result = transport.result or {}
+    if result.get("isError"):
+        raise ToolExecutionError(f"The MCP tool failed: {failure(result)}")
+    return tool_output(result)
 
 
-def _output(answer: Any) -> Any:
-    texts = [part.text for part in answer.content if getattr(part, "text", None) is not None]
-    if answer.is_error:
-        raise ToolExecutionError(f"The MCP tool failed: {summary(' '.join(texts), 500)}")
-    return answer.structured_content if answer.structured_content is not None else {"content": texts}
-
-
-def _first(group: BaseException) -> str:
-    """The sentence of the innermost first fault."""
+def _reason(group: BaseException, refusal: str) -> str:
+    """The innermost first fault: its sentence, and the data that the server gave with it; else its HTTP answer."""
     while isinstance(group, BaseExceptionGroup):
         group = group.exceptions[0]
-    return str(group) or type(group).__name__
+    error = getattr(group, "error", None)
+    said = summary(str(group) or type(group).__name__, 300)
+    data = getattr(error, "data", None)
+    return " ".join(filter(None, [said, refusal, "" if data is None else data_text(data)]))
 
 
 def _transport() -> Any:
@@ -51,6 +53,8 @@ def _transport() -> Any:
 
     class Guarded(httpx2.AsyncBaseTransport):
         fault: DomainError | ToolUnavailable | None = None
+        result: dict[str, Any] | None = None  # the tool's
+        refusal = ""  # what the server said with a status that is none of success
 
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
             if request.method == "GET":  # the stream for what a server wants to say unasked: we listen to none
@@ -67,7 +71,15 @@ def _transport() -> Any:
             except DomainError as fault:
                 self.fault = fault
                 raise httpx2.ConnectError(fault.message) from None
-            kept = {name: value for name, value in answer.headers.items() if name != "content-encoding"}
-            return httpx2.Response(answer.status, headers=kept, content=answer.body, request=request)
+            return self._response(request, Exchange.of(body), answer)
+
+        def _response(self, request: httpx2.Request, exchange: Exchange, answer: outbound.Answer) -> httpx2.Response:
+            if not answer.ok:
+                self.refusal = f"({answer.status}: {summary(answer.text)})"
+            content = exchange.fit(answer.body, answer.headers.get("content-type", "").lower())
+            self.result = exchange.result if exchange.result is not None else self.result
+            without = ("content-encoding", "content-length")
+            kept = {name: value for name, value in answer.headers.items() if name not in without}
+            return httpx2.Response(answer.status, headers=kept, content=content, request=request)
 
     return Guarded()

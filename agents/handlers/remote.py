@@ -4,13 +4,12 @@ import time
 from collections import deque
 from typing import Any
 
-import orjson
-
 from agents.errors import ToolExecutionError, ToolUnavailable
 from agents.excerpts import summary
 from agents.handlers import secrets
 from agents.handlers.http import output, run_headers
 from agents.tools.registry import ToolCall
+from config.foreign_json import write_json
 from governance import outbound
 from governance.outbound import Unreachable
 from orchestration.webhooks import signed
@@ -48,7 +47,7 @@ async def call_remote(call: ToolCall) -> Any:
     key = (call.tenant_id, call.tool.id)
     _breaker.check(key)
     kept = secrets.opened(call.tool)
-    body = orjson.dumps({"tool_id": call.tool.id, "input": call.input, "context": _context(call)})
+    body = write_json({"tool_id": call.tool.id, "input": call.input, "context": _context(call)})
     headers = dict(kept.get("headers") or {}) | run_headers(call) | signed(str(kept["secret"]), call.key, body)
     url = str(call.tool.handler_config["url"])
     try:

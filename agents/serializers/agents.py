@@ -7,8 +7,7 @@ from rest_framework import serializers
 from agents.models import Agent
 from agents.models.agent import KEY_MOST
 from agents.serializers.keys import KEY, TOOLS_MOST
-from agents.tools.calls import find_tools
-from agents.tools.schema import schema_problems
+from agents.tools.lookup import find_tools
 from config.fields import (
     BooleanField,
     CharField,
@@ -18,6 +17,7 @@ from config.fields import (
     RegexField,
     StrictModelSerializer,
 )
+from config.json_schema import schema_problems
 
 FALLBACKS_MOST = 5
 

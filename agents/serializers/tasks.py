@@ -116,10 +116,11 @@ class TaskShape(serializers.Serializer):
 
 
 class TaskListShape(serializers.Serializer):
-    """Tasks, and how many there are in all."""
+    """Tasks, and how many there are in all; beyond 10,000 the total is 10,000 and inexact."""
 
     tasks = TaskShape(many=True)
     total = serializers.IntegerField()
+    total_is_exact = serializers.BooleanField()
 
 
 class CountsShape(serializers.Serializer):

@@ -7,8 +7,8 @@ from rest_framework import serializers
 from agents.models import HandlerType, RiskLevel, Tool
 from agents.serializers.handlers import checked_config, origin
 from agents.serializers.keys import KEY
-from agents.tools.schema import schema_problems
 from config.fields import BooleanField, CharField, ChoiceField, ObjectField, RegexField, StrictModelSerializer
+from config.json_schema import schema_problems
 from config.masking import MASK, mask
 from governance import vault
 

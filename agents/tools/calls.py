@@ -1,81 +1,80 @@
-"""A tool call: the tool exists, the policies and its app's scopes let it be called, the input fits its schema, it does
-its work (RULINGS §8).
+"""One tool call, from the arguments as they came to the output: the one way to every handler (RULINGS §8).
+
+coerce → app scope → policy → budget → once → stage or handle. What policies judge, people approve, the ledger keeps and
+events show is what the handler gets.
 """
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Iterable
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from agents.drafts.staging import stage_call
-from agents.errors import ToolExecutionError, ToolUnavailable
-from agents.excerpts import summary
-from agents.handlers.code import run_code
-from agents.handlers.http import call_url
-from agents.handlers.mcp import call_mcp
-from agents.handlers.remote import call_remote
-from agents.models import HandlerType, Tool
-from agents.tools.registry import BUILT_IN, Handler, ToolCall, ToolSpec
-from agents.tools.schema import checked
-from config.errors import ScopeDenied, ToolNotFound
-from governance.outbound import OutboundRefused, Unreachable
+from agents.excerpts import excerpt
+from agents.ledger import once
+from agents.tools.faults import with_tool_errors
+from agents.tools.lookup import find_tool
+from agents.tools.registry import ToolCall, ToolSpec
+from agents.tools.scopes import check_scope
+from config.errors import DomainError
+from config.json_schema import checked
+from governance.policies import PolicyDenied
+from orchestration import writes
 from orchestration.governing import Act, Permit, permit
-from orchestration.models import App
 from orchestration.programs import checks_arguments
+from orchestration.retry import Transient, describe
+
+Perform = Callable[[ToolCall], Awaitable[Any]]
 
 
-def find_tool(tenant_id: str, tool_id: str) -> ToolSpec:
-    """The tool of this id, built-in or the tenant's; ToolNotFound without one."""
-    found = find_tools(tenant_id, [tool_id])
-    if not found:
-        raise ToolNotFound(f"There is no tool {tool_id!r}.", tool_id=tool_id)
-    return found[0]
+async def call_tool(call: ToolCall, action: str = "tool_call", perform: Perform | None = None, **about: Any) -> Any:
+    """The call's output, told as a tool_call event whether it worked or not; in a draft the staged change's preview.
 
-
-def find_tools(tenant_id: str, tool_ids: Iterable[str]) -> list[ToolSpec]:
-    """Those of these tools that exist, in the given order."""
-    ids = list(dict.fromkeys(tool_ids))
-    own = [id for id in ids if id not in BUILT_IN]
-    stored = {row.key: spec(row) for row in Tool.objects.for_tenant(tenant_id).filter(key__in=own)} if own else {}
-    return [found for id in ids if (found := BUILT_IN.get(id) or stored.get(id))]
-
-
-HANDLERS: dict[str, Handler] = {
-    HandlerType.HTTP: call_url,
-    HandlerType.REMOTE: call_remote,
-    HandlerType.MCP: call_mcp,
-    HandlerType.CODE: run_code,
-}
-
-
-def spec(row: Tool) -> ToolSpec:
-    """A stored tool."""
-    return ToolSpec(
-        row.key,
-        row.name,
-        row.description,
-        row.input_schema,
-        HANDLERS[row.handler_type],
-        handler_type=row.handler_type,
-        handler_config=row.handler_config,
-        risk_level=row.risk_level,
-        side_effects=tuple(row.side_effects),
-        idempotent=row.idempotent,
-        sealed=row.sealed,
-    )
-
-
-async def permitted(call: ToolCall, action: str = "tool_call", **more: Any) -> tuple[ToolCall, Permit]:
-    """(the call as the policies let it be made, their permit), after a person's yes where they want one. `more` is what
-    else conditions and scopes know of it.
-
-    Raises PolicyDenied.
+    `action` is what policies call it, `about` what else their conditions may name; `perform` does the work in place of
+    stage_or_handle. Raises Invalid naming wrong fields, ScopeDenied, PolicyDenied, BudgetExceeded, ToolUnavailable if
+    another try may help, else ToolExecutionError; Rejected ends the run when a person says no.
     """
-    tool = call.tool
+    assert call.ctx, "a tool is called within a run"
+    record = CallRecord(call)
+    try:
+        record.call = coerced(call)
+        await check_scope(record.call)
+        record.permitted(await permission(record.call, action, about))
+        await call.ctx.within_budget(call.agent_id)
+        output = await once(record.call, partial(perform or stage_or_handle, record.call))
+    except (DomainError, Transient) as fault:
+        record.failed(fault)
+        raise
+    record.completed(output)
+    return output
+
+
+def coerced(call: ToolCall) -> ToolCall:
+    """The call with arguments that fit the tool's schema; Invalid naming what does not."""
+    return replace(call, input=checked(call.tool.input_schema, call.input))
+
+
+async def permission(call: ToolCall, action: str, about: dict[str, Any]) -> Permit:
+    """The policies' permit, after a person's yes where they want one, for arguments that may have been edited then."""
     assert call.ctx
-    about: dict[str, Any] = {
+    what = Act(
+        action,
+        call.step,
+        call.tool.id,
+        call.input,
+        call_context(call.tool, call.agent_id) | about,
+        call.tool.id,
+        fit=partial(checked, call.tool.input_schema),
+    )
+    return await permit(call.ctx, what)
+
+
+def call_context(tool: ToolSpec, agent_id: str = "") -> dict[str, Any]:
+    """What policies' conditions may name of a call: the tool, and the agent that makes it."""
+    context: dict[str, Any] = {
         "tool_id": tool.id,
         "risk_level": tool.risk_level,
         "tool": {
@@ -86,72 +85,21 @@ async def permitted(call: ToolCall, action: str = "tool_call", **more: Any) -> t
             "handler_type": tool.handler_type,
         },
     }
-    if call.agent_id:
-        about |= {"agent_id": call.agent_id, "agent": {"id": call.agent_id}}
-    got = await permit(call.ctx, Act(action, call.step, tool.id, call.input, about | more, tool.id))
-    return replace(call, input=got.input, mode="draft" if got.draft else call.mode), got
+    return context | ({"agent_id": agent_id, "agent": {"id": agent_id}} if agent_id else {})
 
 
-@checks_arguments
-def check_arguments(tenant_id: str, tool_id: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments, fit for the tool; Invalid naming what does not fit."""
-    return checked(find_tool(tenant_id, tool_id).input_schema, arguments)
-
-
-async def run_tool(call: ToolCall) -> Any:
-    """The call's output.
-
-    In a draft a call with side effects is staged, and answered with a preview. Raises Invalid naming wrong fields,
-    ScopeDenied, ToolUnavailable if another try may help, else ToolExecutionError.
-    """
-    await _check_scope(call)
-    call = replace(call, input=checked(call.tool.input_schema, call.input))
+async def stage_or_handle(call: ToolCall) -> Any:
+    """In a draft the preview of a call with side effects, which is staged; else what the tool's handler answers."""
     if call.mode == "draft" and call.tool.acts(call.input) and not (_converses(call) and call.tool.remembers):
-        return await _told(call, stage_call(call))
-    return await _told(call, handled(call))
-
-
-async def _told(call: ToolCall, work: Awaitable[Any]) -> Any:
-    """The work's output; its faults as the contract's sentence."""
-    try:
-        return await work
-    except Unreachable as fault:
-        raise ToolUnavailable(_sentence(call, str(fault)), context=_context(call, fault)) from None
-    except OutboundRefused as fault:
-        raise ToolExecutionError(_sentence(call, fault.message), **_context(call, fault)) from None
-    except ToolUnavailable as fault:
-        raise ToolUnavailable(_sentence(call, str(fault)), fault.retry_after_s, _context(call, fault)) from None
-    except ToolExecutionError as fault:
-        raise ToolExecutionError(_sentence(call, fault.message), **_context(call, fault)) from None
+        return await with_tool_errors(call, stage_call(call))
+    return await with_tool_errors(call, handle(call))
 
 
 def _converses(call: ToolCall) -> bool:
     return call.run is not None and call.run.kind == "conversation"
 
 
-async def _check_scope(call: ToolCall) -> None:
-    """Refuse a tool that the run's app has no scope for, and those that only an app may call when there is none."""
-    app_id = call.run.app_id if call.run else ""
-    if not app_id:
-        if call.tool.needs_scope:
-            raise ScopeDenied(f"The tool {call.tool.id} may be called only by an app that has a scope for it.")
-        return
-    assert call.ctx
-    scopes = await call.ctx.shared((call.tenant_id, "scopes", app_id), partial(scopes_of, call.tenant_id, app_id))
-    wanted = {("tool", call.tool.id), ("external", call.tool.id)}
-    if call.tool.id.startswith("memory."):
-        wanted |= {("memory", call.tool.id), ("memory", call.tool.id.removeprefix("memory."))}
-    if not wanted & scopes:
-        raise ScopeDenied(f"The app {app_id} has no scope for the tool {call.tool.id}.", app_id=app_id)
-
-
-def scopes_of(tenant_id: str, app_id: str) -> frozenset[tuple[str, str]]:
-    """(type, value) of what the app may touch; nothing when it is gone."""
-    app = App.objects.for_tenant(tenant_id).filter(key=app_id).first()
-    return frozenset((scope["type"], scope["value"]) for scope in app.scopes) if app else frozenset()
-
-
-async def handled(call: ToolCall) -> Any:
+async def handle(call: ToolCall) -> Any:
     """What the tool's function answers."""
     handler = call.tool.handler
     if inspect.iscoroutinefunction(handler):
@@ -159,25 +107,48 @@ async def handled(call: ToolCall) -> Any:
     return await (call.ctx.engine.in_thread(handler, call) if call.ctx else asyncio.to_thread(handler, call))
 
 
-def _sentence(call: ToolCall, reason: str) -> str:
-    where = [("Run", str(call.run.id)), ("Step", call.step)] if call.run else []
-    told = ", ".join(f"{name}: {value}" for name, value in [*where, ("Tenant", call.tenant_id)])
-    return f"Tool execution failed for '{call.tool.id}': {reason} [{told}]"
+class CallRecord:
+    """What a run's events, and its step's input, show of one call."""
+
+    def __init__(self, call: ToolCall) -> None:
+        self.call = call
+        self.permit: Permit | None = None
+        self.began = time.perf_counter()
+
+    def permitted(self, permit: Permit) -> None:
+        """From here on it is the call that the policies let be made; the time that a person took does not count."""
+        self.call = replace(self.call, input=permit.input, mode="draft" if permit.draft else self.call.mode)
+        self.permit, self.began = permit, time.perf_counter()
+        assert self.call.ctx
+        self.call.ctx.show_input(self.call.step, permit.input)
+
+    def failed(self, fault: DomainError | Transient) -> None:
+        """Tell the fault; what a policy denies is told by its policy_eval event."""
+        if not isinstance(fault, PolicyDenied):
+            error, error_type = describe(fault)
+            self._emit({"error": excerpt(error), "error_type": error_type})
+
+    def completed(self, output: Any) -> None:
+        """Tell the output; an approval that the call was bound to is used up."""
+        self._emit({"output": excerpt(output)})
+        if self.permit and self.permit.approval and self.call.ctx:
+            self.call.ctx.pen.entry().add(writes.EXECUTED, step=self.permit.approval)
+
+    def _emit(self, outcome: dict[str, Any]) -> None:
+        tool, approval_id = self.call.tool, self.permit.approval_id if self.permit else None
+        duration_ms = round((time.perf_counter() - self.began) * 1000)
+        payload = {
+            "tool_id": tool.id,
+            "tool_name": tool.name,
+            "input": excerpt(self.call.input),
+            "risk_level": tool.risk_level,
+        }
+        payload |= {"approval_id": approval_id} if approval_id else {}
+        assert self.call.ctx
+        self.call.ctx.emit("tool_call", payload | outcome | {"duration_ms": duration_ms}, self.call.step)
 
 
-def _context(call: ToolCall, fault: Exception) -> dict[str, Any]:
-    run = call.run
-    return {
-        "tool_id": call.tool.id,
-        "tool_name": call.tool.name,
-        "execution_context": {
-            "run_id": str(run.id) if run else None,
-            "step_id": call.step or None,
-            "workflow_id": run.subject_id if run and run.kind == "workflow" else None,
-            "app_id": (run.app_id or None) if run else None,
-            "tenant_id": call.tenant_id,
-            "user_id": str(run.created_by) if run and run.created_by else None,
-        },
-        "input_summary": summary(call.input),
-        "error_details": {"name": type(fault).__name__, "message": str(fault)[:500]},
-    }
+@checks_arguments
+def check_arguments(tenant_id: str, tool_id: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments, fit for the tool; Invalid naming what does not fit."""
+    return checked(find_tool(tenant_id, tool_id).input_schema, arguments)

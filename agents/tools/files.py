@@ -8,6 +8,7 @@ from uuid import UUID
 from agents.drafts import files as drafts
 from agents.tools.registry import ToolCall, tool
 from config.errors import Invalid
+from config.paging import count
 from memory import files
 from memory.files import FileNotFound, Writer
 from memory.models import File
@@ -133,7 +134,7 @@ async def list_files(call: ToolCall) -> dict[str, Any]:
 
     def load() -> dict[str, Any]:
         rows = files.listed(call.tenant_id, **filters)
-        told, total = [described(row) for row in rows[:LIST_MOST]], rows.count()
+        told, total = [described(row) for row in rows[:LIST_MOST]], count(rows).value
         run = call.run
         if call.mode == "draft" and run and filters.get("run_id", run.id) == run.id:
             known = len(told)

@@ -7,10 +7,12 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from agents.answer_text import answer_sql
 from agents.asking import answer_of
 from agents.chat import ModelRequest
 from agents.drafts import database as drafts
 from agents.errors import ToolExecutionError
+from agents.messages import system, user
 from agents.serving import default_model
 from agents.tools.registry import Staging, ToolCall, tool
 from config.errors import Invalid
@@ -169,16 +171,6 @@ async def _sql(call: ToolCall, prompt: str, tables: dict[str, list[tuple[str, st
         f"{quoted(name)}({', '.join(f'{quoted(column)} {kind}' for column, kind in columns)})"
         for name, columns in tables.items()
     ]
-    system = prompt.format(tables="\n".join(lines) or "(there are no tables)")
-    messages = [{"role": "system", "content": system}, {"role": "user", "content": asked}]
+    messages = [system(prompt.format(tables="\n".join(lines) or "(there are no tables)")), user(asked)]
     reply = await answer_of(call.ctx, ModelRequest(AGENT, default_model(), messages), f"{call.step}/sql")
-    return _bare(reply["text"])
-
-
-def _bare(text: str) -> str:
-    """The statement without the code fence that models like to put around it."""
-    text = text.strip()
-    if text.startswith("```") and text.endswith("```") and len(text) > 6:
-        text = text[3:-3].strip()
-        text = text.removeprefix("sql").removeprefix("SQL").strip()
-    return text
+    return answer_sql(reply["text"])

@@ -3,12 +3,12 @@
 from functools import partial
 from typing import Any
 
-import orjson
 from django.utils import timezone
 
 from agents.errors import ToolExecutionError
 from agents.tools.registry import Staging, ToolCall, tool
 from config.fields import iso
+from config.foreign_json import write_json
 from governance import outbound
 from orchestration.effects import Staged
 from orchestration.webhooks import signed, tenant_secret
@@ -43,7 +43,7 @@ async def send_webhook(call: ToolCall) -> dict[str, Any]:
     assert call.effect_id
     id = f"msg_{call.effect_id.hex}"
     event = {"type": call.input["type"], "timestamp": iso(timezone.now()), "data": call.input.get("data", {})}
-    body = orjson.dumps(event)
+    body = write_json(event)
     secret = await call.database(partial(tenant_secret, call.tenant_id))
     headers = signed(secret, id, body) | {"content-type": "application/json"}
     answer = await outbound.request("POST", call.input["url"], headers=headers, data=body, follow=False)

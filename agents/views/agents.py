@@ -12,6 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 
 from accounts.models import Role
+from accounts.tenant_choice import choose_tenant
 from agents.conversation import KIND, NewTurn, start_turn
 from agents.errors import AgentInactive
 from agents.lookup import AgentSpec, built_in_agents, find_agent
@@ -20,7 +21,6 @@ from agents.serializers.agents import AgentSerializer
 from agents.serializers.conversations import TurnRequest
 from agents.turn_stream import turn_stream
 from agents.views.keyed import KeyedViewSet
-from config.api import tenant_named
 from config.errors import AgentNotFound, Invalid
 from orchestration.idempotency import asked_by, idempotency
 from orchestration.models import Mode, Run
@@ -62,7 +62,7 @@ class AgentViewSet(KeyedViewSet):
             find_agent(request.tenant.pk, id)
             return self._stream(self._turn(id), created=True)
         given = self.valid(TurnRequest).validated_data
-        tenant_named(request, given["context"])
+        choose_tenant(request._request, given["context"])
         agent = find_agent(request.tenant.pk, id)
         if not agent.is_active:
             raise AgentInactive(agent_id=id)

@@ -35,11 +35,12 @@ from agents.serializers.jobs import (
 from config.api import ArrayPagination, TenantViewSet
 from config.errors import Forbidden, NotFound
 from config.fields import iso
+from config.query import query_of
 from orchestration.delivering import shown
 from orchestration.engine import cancel_run
 from orchestration.idempotency import answer, asked_by, idempotency
 from orchestration.lookup import OneRun
-from orchestration.models import FINAL, Run, RunEvent, Status
+from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent, Status
 from orchestration.views.runs import actor_of, answer_or_wait
 from orchestration.webhooks import tenant_secret
 
@@ -125,14 +126,12 @@ class JobViewSet(mixins.ListModelMixin, OneRun):
 
     def get_queryset(self) -> QuerySet[Any]:
         """The tenant's runs of this kind, newest first."""
-        return super().get_queryset().filter(kind=KIND).order_by("-id")
+        return super().get_queryset().filter(kind=KIND).order_by(*NEWEST_FIRST)
 
     @extend_schema(responses=JobListShape(many=True), parameters=[JobQuery])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The jobs, newest first."""
-        query = JobQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        given, rows = query.validated_data, self.get_queryset()
+        given, rows = query_of(JobQuery, request), self.get_queryset()
         if "agent" in given:
             rows = rows.filter(subject_id=given["agent"])
         if "status" in given:
@@ -199,9 +198,8 @@ class JobHealthViewSet(TenantViewSet):
     )
     def usage(self, request: Request) -> Response:
         """What the jobs have used, month by month, the latest first."""
-        query = UsageQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        return Response(monthly(request.tenant.pk, **query.validated_data))
+        query = query_of(UsageQuery, request)
+        return Response(monthly(request.tenant.pk, **query))
 
 
 class CallbackSecretViewSet(TenantViewSet):

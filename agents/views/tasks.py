@@ -24,6 +24,8 @@ from agents.code_tasks.shapes import LISTED_MOST, counts, in_state, new, state, 
 from agents.serializers.tasks import CountsShape, TaskHealthShape, TaskListShape, TaskQuery, TaskRequest, TaskShape
 from config.errors import Conflict, DomainError, Forbidden, NotFound
 from config.later import answer_later
+from config.paging import page_of
+from config.query import query_of
 from orchestration.engine import cancel_run, start_run
 from orchestration.idempotency import answer, asked_by, idempotency
 from orchestration.lookup import OneRun
@@ -78,14 +80,13 @@ class TaskViewSet(OneRun):
     @extend_schema(responses=forced_singular_serializer(TaskListShape), parameters=[TaskQuery])
     def list(self, request: Request) -> Response:
         """The tasks, newest first, and how many there are of that state."""
-        query = TaskQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        rows, wanted = self.get_queryset(), query.validated_data.get("state")
+        query = query_of(TaskQuery, request)
+        rows, wanted = self.get_queryset(), query.get("state")
         if wanted:
             rows = rows.filter(in_state(wanted))
-        start = query.validated_data["offset"]
-        page = list(rows[start : start + query.validated_data["limit"]])
-        return Response({"tasks": told(page, LISTED_MOST), "total": rows.count()})
+        page, total = page_of(rows, query["offset"], query["limit"])
+        body = {"tasks": told(page, LISTED_MOST), "total": total.value, "total_is_exact": total.is_exact}
+        return Response(body)
 
     @extend_schema(responses=CountsShape)
     @action(detail=False, methods=["get"])

@@ -11,12 +11,12 @@ from rest_framework.response import Response
 from agents.models import Tool
 from agents.serializers.tools import ToolExecutionSerializer, ToolSerializer
 from agents.tool_runs import KIND
-from agents.tools.calls import find_tool
+from agents.tools.lookup import find_tool
 from agents.tools.registry import BUILT_IN
-from agents.tools.schema import checked
 from agents.views.keyed import KeyedViewSet
 from config.api import body_object
 from config.errors import ScopeDenied, ToolNotFound
+from config.json_schema import checked
 from config.later import answer_later
 from orchestration.engine import start_run
 from orchestration.idempotency import answer, asked_by, idempotency

@@ -10,6 +10,7 @@ locked.
 import asyncio
 import select
 from collections.abc import Callable, Generator, Sequence
+from typing import Any
 
 import psycopg
 from psycopg import pq
@@ -31,6 +32,11 @@ def commit(wire: pq.abc.PGconn) -> None:
 def rollback(wire: pq.abc.PGconn) -> None:
     """Send ROLLBACK."""
     wire.send_query_params(b"ROLLBACK", None)
+
+
+def statement(text: bytes, values: Sequence[Any] | None, wire: pq.abc.PGconn) -> None:
+    """Send a statement that has no name, with a value for each of $1, $2 …"""
+    wire.send_query_params(text, values)
 
 
 def exchange(wire: pq.abc.PGconn, sends: Sequence[Send]) -> list[pq.abc.PGresult]:

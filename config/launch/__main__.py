@@ -1,5 +1,7 @@
 """`python -m config.launch`: the whole product. With a part's name (web, worker, scheduler, prepare): that part alone,
-as in a container. `exec [--temporary] -- COMMAND`: a command with the embedded servers up."""
+as in a container. `check PART` says whether it works here, `pid PART` prints its process under `make run`.
+`exec [--temporary] -- COMMAND`: a command with the embedded servers up.
+"""
 
 import os
 import signal
@@ -12,7 +14,8 @@ from config import embedded
 from config.launch import lock, programs, servers
 
 PARTS = {"web": programs.web, "worker": programs.worker, "scheduler": programs.scheduler}
-USAGE = "usage: python -m config.launch [web | worker | scheduler | prepare | exec [--temporary] -- COMMAND …]"
+USAGE = """usage: python -m config.launch
+    [web | worker | scheduler | prepare | check PART | pid PART | exec [--temporary] -- COMMAND …]"""
 
 
 def main(arguments: list[str]) -> None:
@@ -31,6 +34,14 @@ def main(arguments: list[str]) -> None:
 
             sys.argv = ["prepare", *rest]
             prepare.main()
+        case ["pid", part] if part in PARTS:
+            from config.launch import supervisor
+
+            print(supervisor.pid(embedded.data_dir(), part))
+        case ["check", part] if part in PARTS:
+            from config.launch.check import check
+
+            sys.exit(check(part) or 0)
         case ["exec", "--temporary", "--", *command] if command:
             sys.exit(execute(servers.temporary(), command))
         case ["exec", "--", *command] if command:

@@ -39,7 +39,7 @@ class Launcher:
         self.watcher: Watcher | None = None
         self.daemon: subprocess.Popen[bytes] | None = None
         self.preparing: subprocess.Popen[str] | None = None
-        self.credentials: dict = {}
+        self.credentials: dict[str, dict[str, str]] = {}
         self.started = self.ready = False
 
     def run(self) -> None:
@@ -118,7 +118,7 @@ class Launcher:
                 answer = web_port.readiness()
                 self.ready = answer == web_port.READY
                 if self.ready:
-                    print(f"ready {web_port.url()} {self._credentials()}after {self._age()}", flush=True)
+                    self._tell_ready()
                 elif time.monotonic() > told_at + NOT_READY_S:
                     say(f"not ready yet, after {self._age()}: {answer}")
                     told_at = time.monotonic()
@@ -130,6 +130,8 @@ class Launcher:
         told, self.preparing = process.stdout.read(), None
         if process.returncode:
             last = (self.data_dir / "log" / "prepare.log").read_text(errors="replace").splitlines()[-15:]
+            if process.returncode == programs.REFUSED:
+                raise Failed(last[-1])
             raise Failed("\n".join([*last, "The database could not be made ready (the lines above say why)."]))
         self.credentials = json.loads(told.splitlines()[-1])
         if not self.started:
@@ -138,9 +140,18 @@ class Launcher:
         if shutil.which("bwrap") is None:
             say("bubblewrap is missing: commands of code tasks will be refused (Debian: apt-get install bubblewrap)")
 
-    def _credentials(self) -> str:
-        told = ", ".join(f"{name} {value}" for name, value in self.credentials.items())
-        return f"({told}) " if told else ""
+    def _tell_ready(self) -> None:
+        """Where everything is, and who may enter; the address stays in DATA_DIR/run/url while we run."""
+        url = web_port.url()
+        (self.data_dir / "run" / "url").write_text(f"{url}\n")
+        print(f"ready {url} {self._credentials('demo')}after {self._age()}", flush=True)
+        say(f"API documentation {url}/docs")
+        say(f"admin {url}/admin/ {self._credentials('operator')}".rstrip())
+        say(f"guide {embedded.BASE_DIR / 'README.md'}: five minutes to a first result")
+
+    def _credentials(self, whose: str) -> str:
+        values = ", ".join(f"{name} {value}" for name, value in self.credentials.get(whose, {}).items())
+        return f"({values}) " if values else ""
 
     def _age(self) -> str:
         return f"{time.monotonic() - self.began:.1f} s"
@@ -161,6 +172,7 @@ class Launcher:
 
     def _stop(self) -> None:
         """No process of ours is left: first the product's programs, then the servers; supervisord sees to the order."""
+        (self.data_dir / "run" / "url").unlink(missing_ok=True)
         if self.preparing:
             self.preparing.kill()
             self.preparing.wait()

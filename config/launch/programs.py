@@ -10,6 +10,7 @@ from config.env import env_float, env_int, env_text
 WEB_STOP_S = 8.0
 WEB_DRAIN_S = 5  # of it, for requests under way
 SOCKET_MESSAGE_MOST = 64 * 1024  # bytes that a WebSocket's client may say at once
+REFUSED = 78  # exit status of a program that says in one sentence which setting it cannot start with (EX_CONFIG)
 WORKER_GRACE_S = 8.0  # Celery's own part of a stop, after the engine has drained
 
 
@@ -38,15 +39,15 @@ def web() -> list[str]:
         *("--host", host(), "--port", str(port()), "--workers", str(env_int("WEB_WORKERS", 2, least=1, most=64))),
         *("--backlog", "4096", "--limit-concurrency", "4096", "--timeout-keep-alive", "65"),
         *("--timeout-graceful-shutdown", str(WEB_DRAIN_S), "--timeout-worker-healthcheck", "30"),
-        *("--log-level", "warning"),
+        *("--log-level", "warning", "--log-config", str(Path(__file__).with_name("uvicorn_logging.json"))),
         "config.launch.tied_web:application",
     ]
 
 
 def worker() -> list[str]:
-    """The Celery worker; each of its processes hosts an engine."""
+    """The Celery worker; each of its processes hosts an engine. Django's checks would import all that the web serves."""
     return [
-        *(sys.executable, "-m", "celery", "--quiet", "-A", "config", "worker", "--pool", "prefork"),
+        *(sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", "config", "worker", "--pool", "prefork"),
         *("--concurrency", str(env_int("WORKER_PROCESSES", 2, least=1, most=64)), "-Q", "celery"),
         *("--without-gossip", "--without-mingle", "-l", "WARNING"),
     ]
@@ -54,7 +55,7 @@ def worker() -> list[str]:
 
 def scheduler() -> list[str]:
     """Celery beat: it rings the sweep; a second one does no harm."""
-    return [sys.executable, "-m", "celery", "--quiet", "-A", "config", "beat", "-l", "WARNING"]
+    return [sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", "config", "beat", "-l", "WARNING"]
 
 
 def worker_stop_s() -> int:

@@ -80,7 +80,7 @@ def running(data_dir: Path) -> Iterator[Path]:
     with ExitStack() as held:
         held.enter_context(lock.held(data_dir))
         servers = prepare(data_dir)
-        processes = [held.enter_context(_process(server, data_dir)) for server in servers]
+        processes = [held.enter_context(process_of(server, data_dir)) for server in servers]
         for server, process in zip(servers, processes, strict=True):
             wait_ready(server, partial(_is_alive, process))
         yield data_dir
@@ -101,7 +101,7 @@ def _is_alive(process: subprocess.Popen[bytes]) -> bool:
 
 
 @contextmanager
-def _process(server: Server, data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
+def process_of(server: Server, data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The server's process, in a session of its own so that no Ctrl-C reaches it; ended on leaving."""
     with (data_dir / "log" / f"{server.name}.log").open("ab") as log:
         process = subprocess.Popen(

@@ -129,6 +129,16 @@ def call(data_dir: Path, method: str, *arguments: object) -> object:
         return getattr(proxy.supervisor, method)(*arguments)
 
 
+def pid(data_dir: Path, part: str) -> int:
+    """The process of a part of the product that runs on this folder; SystemExit when none does."""
+    try:
+        program = call(data_dir, "getProcessInfo", f"{PRODUCT}:{part}")
+    except OSError:
+        raise SystemExit(f"Nothing runs on {data_dir}: start it with `make run`, or set DATA_DIR.") from None
+    assert isinstance(program, dict)
+    return int(program["pid"])
+
+
 def wake(data_dir: Path) -> None:
     """supervisord looks at its programs now, not at the end of its second: any connection does that."""
     with suppress(OSError), socket.socket(socket.AF_UNIX) as knock:

@@ -49,13 +49,26 @@ def url() -> str:
 
 def readiness() -> str:
     """READY when /readyz answers 200, else what it answers."""
-    connection = http.client.HTTPConnection(_reach(), programs.port(), timeout=3)
+    status, body = _get("/readyz")
+    if status == 0:
+        return f"/readyz does not answer ({body})"
+    return READY if status == 200 else f"/readyz answers {status} {body}"
+
+
+def liveness() -> str:
+    """What is wrong with the web server; "" when it answers, whatever it has to say of the database."""
+    status, body = _get("/healthz")
+    return "" if status == 200 else f"/healthz answers {status or 'nothing'} ({body})"
+
+
+def _get(path: str) -> tuple[int, str]:
+    """(status, the body's beginning); 0 and why, when there is no answer."""
+    connection = http.client.HTTPConnection(_reach(), programs.port(), timeout=5)
     try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", path)
         answer = connection.getresponse()
-        body = answer.read(1000).decode(errors="replace")
-        return READY if answer.status == 200 else f"/readyz answers {answer.status} {body}"
+        return answer.status, answer.read(1000).decode(errors="replace")
     except (OSError, http.client.HTTPException) as fault:
-        return f"/readyz does not answer ({fault})"
+        return 0, str(fault)
     finally:
         connection.close()

@@ -53,10 +53,11 @@ class AuditEntryShape(serializers.Serializer):
 
 
 class AuditLogShape(serializers.Serializer):
-    """A page of the log, the newest first."""
+    """A page of the log, the newest first; beyond 10,000 the total is 10,000 and inexact."""
 
     logs = AuditEntryShape(many=True)
     total = serializers.IntegerField()
+    totalIsExact = serializers.BooleanField()  # noqa: N815 - as the contract's other lists have it
     limit = serializers.IntegerField()
     offset = serializers.IntegerField()
 

@@ -13,6 +13,13 @@ from governance.models import Budget, BudgetLimit, BudgetScope, Period
 MOST_CENTS, MOST_CALLS = 10**12, 2**31 - 1
 
 
+class BudgetQuery(serializers.Serializer):
+    """The filters of GET /budgets; `run` shows those of single runs."""
+
+    scope = ChoiceField([*BudgetScope.values, "run"], required=False, allow_blank=True)
+    scope_id = CharField(required=False, allow_blank=True, max_length=128)
+
+
 class BudgetSerializer(StrictModelSerializer):
     """A standing limit with its counters of this period; of both amounts at least one must be set."""
 

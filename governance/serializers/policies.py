@@ -5,7 +5,9 @@ from typing import Any
 from rest_framework import serializers
 
 from config.fields import BooleanField, CharField, ChoiceField, DateTimeField, IntegerField, UUIDField
+from config.query import FlagField
 from governance.models import Policy, PolicyDecision, Scope
+from governance.policies import RESULT
 from governance.rules import BadRule, read_rule, written
 
 NAMED = (Scope.APP, Scope.TOOL, Scope.WORKFLOW, Scope.AGENT)
@@ -76,13 +78,26 @@ class DecisionSerializer(serializers.ModelSerializer):
         )
 
 
+class PolicyQuery(serializers.Serializer):
+    """The filters of GET /policies."""
+
+    scope = ChoiceField(Scope.choices, required=False)
+    scope_id = CharField(required=False, max_length=128)
+    enabled = FlagField(required=False)
+    shadow = FlagField(required=False)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """What is not sent, or empty, filters nothing."""
+        return super().to_internal_value({name: value for name, value in data.items() if value != ""})
+
+
 class DecisionQuery(serializers.Serializer):
     """The filters of GET /policies/decisions."""
 
     run_id = UUIDField(required=False)
     policy_id = UUIDField(required=False)
     action = CharField(required=False, max_length=16)
-    result = CharField(required=False, max_length=20)
+    result = ChoiceField(tuple(RESULT.values()), required=False)
 
 
 class BacktestRequest(serializers.Serializer):

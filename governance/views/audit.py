@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -14,7 +13,9 @@ from rest_framework.response import Response
 
 from accounts.models import Role
 from config.api import TenantViewSet
-from config.paging import MOST, number
+from config.foreign_json import write_json
+from config.paging import MOST, number, page_of
+from config.query import query_of
 from governance.models import AuditEntry
 from governance.serializers.audit import AuditLogShape, AuditQuery, entry_json
 
@@ -30,9 +31,7 @@ class AuditViewSet(TenantViewSet):
 
     def _rows(self) -> QuerySet[Any]:
         """What the filters leave, the newest first."""
-        query = AuditQuery(data=self.request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        asked = dict(query.validated_data)
+        asked = query_of(AuditQuery, self.request)
         for name, lookup in (("start_date", "created_at__gte"), ("end_date", "created_at__lte")):
             if name in asked:
                 asked[lookup] = asked.pop(name)
@@ -44,8 +43,9 @@ class AuditViewSet(TenantViewSet):
         """A page of the log."""
         rows, limit = self._rows(), number(request, "limit", 100, 1, MOST)
         offset = number(request, "offset", 0, 0, 10**9)
-        told = [entry_json(entry) for entry in rows[offset : offset + limit]]
-        return Response({"logs": told, "total": rows.count(), "limit": limit, "offset": offset})
+        page, total = page_of(rows, offset, limit)
+        body = {"logs": [entry_json(entry) for entry in page], "total": total.value, "limit": limit, "offset": offset}
+        return Response(body | {"totalIsExact": total.is_exact})
 
     @extend_schema(
         operation_id="audit_export",
@@ -58,7 +58,7 @@ class AuditViewSet(TenantViewSet):
 
         def lines() -> Iterator[bytes]:
             for entry in reversed(self._rows()[:EXPORT_MOST]):
-                yield orjson.dumps(entry_json(entry)) + b"\n"
+                yield write_json(entry_json(entry)) + b"\n"
 
         response = HttpResponse(b"".join(lines()), content_type="application/x-ndjson")
         response["Content-Disposition"] = 'attachment; filename="audit.jsonl"'

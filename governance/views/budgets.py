@@ -3,18 +3,17 @@
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
 from config.api import ArrayPagination, ResourceViewSet
 from config.errors import Conflict, NotFound
+from config.query import query_of
 from governance import standing
 from governance.models import Budget, BudgetLimit
-from governance.serializers.budgets import BudgetSerializer, BudgetShape, run_budget_json
-
-SCOPES = [OpenApiParameter("scope", str), OpenApiParameter("scope_id", str)]
+from governance.serializers.budgets import BudgetQuery, BudgetSerializer, BudgetShape, run_budget_json
 
 
 class BudgetNotFound(NotFound):
@@ -29,10 +28,10 @@ class BudgetViewSet(ResourceViewSet):
     pagination_class = ArrayPagination
     roles = {"read": Role.DEVELOPER, "write": Role.ADMIN}
 
-    @extend_schema(parameters=SCOPES, responses=BudgetShape(many=True))
+    @extend_schema(parameters=[BudgetQuery], responses=BudgetShape(many=True))
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """A bare array, the newest first."""
-        asked = {name: request.query_params[name] for name in ("scope", "scope_id") if request.query_params.get(name)}
+        asked = {name: value for name, value in query_of(BudgetQuery, request).items() if value}
         if asked.get("scope") == "run":
             rows = Budget.objects.for_tenant(request.tenant).filter(limit_id=None, **asked).order_by("-pk")
             return self.get_paginated_response([run_budget_json(row) for row in self.paginate_queryset(rows) or ()])

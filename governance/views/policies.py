@@ -5,7 +5,6 @@ from typing import Any
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -15,6 +14,7 @@ from accounts.models import Role
 from accounts.tenancy import everywhere
 from config.api import ArrayPagination, ResourceViewSet, body_object
 from config.errors import Forbidden, NotFound
+from config.query import query_of
 from governance.backtest import backtest
 from governance.models import Policy, PolicyDecision, Scope
 from governance.serializers.policies import (
@@ -22,6 +22,7 @@ from governance.serializers.policies import (
     BacktestShape,
     DecisionQuery,
     DecisionSerializer,
+    PolicyQuery,
     PolicySerializer,
 )
 
@@ -30,21 +31,12 @@ class PolicyNotFound(NotFound):
     """There is no such policy."""
 
 
-class PolicyFilter(filters.FilterSet):
-    """GET /policies?scope=&scope_id=&enabled="""
-
-    class Meta:
-        model = Policy
-        fields = ("scope", "scope_id", "enabled", "shadow")
-
-
 class PolicyViewSet(ResourceViewSet):
     """Policies: the tenant's own, and the platform's (scope global), which operators alone write."""
 
     model, not_found = Policy, PolicyNotFound
     serializer_class = PolicySerializer
     pagination_class = ArrayPagination
-    filterset_class = PolicyFilter
     deleted_status = 204
     roles = {"read": Role.USER, "write": Role.DEVELOPER, "decisions": Role.DEVELOPER}
 
@@ -53,6 +45,15 @@ class PolicyViewSet(ResourceViewSet):
         tenant = getattr(self.request, "tenant", None)
         rows = Policy.all_tenants.filter(Q(tenant=tenant) | Q(tenant=None, scope=Scope.GLOBAL))
         return rows.order_by("priority", "-created_at", "id")
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """In a list those that the query asks for."""
+        return queryset.filter(**query_of(PolicyQuery, self.request)) if self.action == "list" else queryset
+
+    @extend_schema(parameters=[PolicyQuery], responses=PolicySerializer(many=True))
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The policies in the order in which they are judged."""
+        return super().list(request, *args, **kwargs)
 
     @extend_schema(responses={201: PolicySerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -104,12 +105,11 @@ class PolicyViewSet(ResourceViewSet):
             row.delete()
 
     @extend_schema(parameters=[DecisionQuery], responses=DecisionSerializer(many=True))
-    @action(detail=False, filterset_class=None)
+    @action(detail=False)
     def decisions(self, request: Request) -> Response:
         """What the policies decided for this tenant, and why; the newest first."""
-        query = DecisionQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        rows = PolicyDecision.objects.for_tenant(request.tenant).filter(**query.validated_data).order_by("-id")
+        query = query_of(DecisionQuery, request)
+        rows = PolicyDecision.objects.for_tenant(request.tenant).filter(**query).order_by("-id")
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(DecisionSerializer(page, many=True).data)
 

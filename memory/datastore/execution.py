@@ -17,11 +17,12 @@ import psycopg
 from asgiref.sync import sync_to_async
 from psycopg import AsyncConnection, Column, sql
 
+from config.database.address import direct_parameters
+from config.database.session import SharedSession, require_own_session_async
 from config.errors import DomainError, Unavailable
 from config.foreign_json import read_json
 from memory.datastore.roles import STATEMENT_S, Login, make_store
 from memory.models import DataStore
-from orchestration.postgres import parameters
 
 WALL_S = STATEMENT_S + 1.5
 ROWS_MOST = 200
@@ -214,15 +215,36 @@ async def _cancel(connection: AsyncConnection) -> None:
 async def _connect(store: DataStore, login: Login) -> AsyncConnection:
     """A connection; when the password is an old key's, the logins are made anew first."""
     for again in (False, True):
+        parameters = direct_parameters() | {"user": login.role, "password": login.password}
         try:
-            return await AsyncConnection.connect(
-                **parameters() | {"user": login.role, "password": login.password, "options": "-c timezone=UTC"},
-                autocommit=True,
-                application_name="regente-data",
-            )
+            connection = await AsyncConnection.connect(**parameters, autocommit=True, application_name="regente-data")
+            break
         except psycopg.OperationalError as fault:
             told = str(fault)
             if again or not ("password authentication" in told or "does not exist" in told):
                 raise Unavailable(f"The tenant's data store cannot be reached: {told.splitlines()[0][:200]}") from None
             await sync_to_async(make_store)(store.tenant_id)
-    raise AssertionError("unreachable")
+    try:
+        await _require_login(connection, login, parameters)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+async def _require_login(connection: AsyncConnection, login: Login, parameters: dict[str, Any]) -> None:
+    """Unavailable unless PostgreSQL itself knows this session as the login's: a pooler may log in as somebody else."""
+    try:
+        await require_own_session_async(connection, parameters)
+        cursor = await connection.execute(b"SET timezone = 'UTC'; SELECT session_user, current_user", prepare=False)
+        cursor.nextset()
+        row = await cursor.fetchone()
+    except SharedSession as fault:
+        raise Unavailable(f"The tenant's data store cannot be reached: {fault}") from None
+    except psycopg.Error:
+        raise Unavailable("The database went away; try again shortly.") from None
+    if row != (login.role, login.role):
+        raise Unavailable(
+            "The tenant's data store cannot be reached: what stands at ENGINE_DATABASE_URL logs everybody in as "
+            f"{row and row[0]}. Let it name PostgreSQL itself."
+        )

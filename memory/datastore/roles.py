@@ -83,9 +83,9 @@ def make_store(tenant_id: str) -> DataStore:
 def _make_login(cursor: Any, login: Login, limits: dict[str, str], schema: str) -> None:
     role = sql.Identifier(login.role)
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [login.role])
-    verb = "ALTER" if cursor.fetchone() else "CREATE"
-    options = "LOGIN NOINHERIT NOCREATEDB NOCREATEROLE CONNECTION LIMIT {most} PASSWORD {password}"
-    made = sql.SQL(f"{verb} ROLE {{role}} WITH {options}")
+    if not cursor.fetchone():  # these may be given by whoever makes a role, and changed by those alone who have them
+        cursor.execute(sql.SQL("CREATE ROLE {} WITH NOINHERIT NOCREATEDB NOCREATEROLE").format(role))
+    made = sql.SQL("ALTER ROLE {role} WITH LOGIN CONNECTION LIMIT {most} PASSWORD {password}")
     cursor.execute(made.format(role=role, most=sql.Literal(CONNECTIONS), password=sql.Literal(login.password)))
     cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
     if cursor.fetchone()[0]:

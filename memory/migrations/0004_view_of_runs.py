@@ -20,6 +20,6 @@ END $$
 
 
 class Migration(migrations.Migration):
-    dependencies = [("memory", "0003_names"), ("orchestration", "0010_ordered_answers")]
+    dependencies = [("memory", "0003_names"), ("orchestration", "0011_ordered_answers")]
 
     operations = [migrations.RunSQL(VIEW, "DROP VIEW IF EXISTS regente_views.runs")]

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.fields import BooleanField, CharField, ChoiceField, DateTimeField, UUIDField, iso
+from config.query import FlagField
 from observability import channels
 from observability.alerts import OPERATORS, WINDOW_MINUTES, WINDOW_MOST
 from observability.models import Alert, AlertConfig, RuleType
@@ -168,7 +169,7 @@ class AlertQuery(serializers.Serializer):
 
     alert_config_id = UUIDField(required=False)
     rule_type = ChoiceField(RuleType.choices, required=False)
-    resolved = serializers.BooleanField(required=False, allow_null=True, default=None)
+    resolved = FlagField(required=False, allow_null=True, default=None)
 
 
 class CheckShape(serializers.Serializer):

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from accounts.models import Role
 from config.api import ArrayPagination, PagePagination, ResourceViewSet, TenantViewSet
 from config.errors import Conflict, NotFound
+from config.query import query_of
 from observability import alerts, channels
 from observability.models import Alert, AlertConfig
 from observability.notifying import KIND
@@ -80,9 +81,7 @@ class AlertViewSet(TenantViewSet):
     @extend_schema(operation_id="alerts_history", parameters=[AlertQuery], responses=AlertShape(many=True))
     def list(self, request: Request) -> Response:
         """The alerts, the latest first; kept for 90 days."""
-        query = AlertQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        asked = dict(query.validated_data)
+        asked = query_of(AlertQuery, request)
         resolved, rows = asked.pop("resolved"), self.get_queryset().filter(**asked)
         if resolved is not None:
             rows = rows.filter(resolved_at__isnull=not resolved)

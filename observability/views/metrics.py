@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from accounts.tenancy import everywhere
 from config.api import TenantViewSet
+from config.query import query_of
 from config.traffic import TrafficUnknown
 from observability import metrics, rollups
 from observability.exposition import ALL, CONTENT_TYPE, exposition
@@ -44,9 +45,7 @@ class MetricsViewSet(TenantViewSet):
     )
     def list(self, request: Request) -> HttpResponseBase:
         """Runs, model calls, tools, policies, memory, errors, durations, budgets and requests, up to this moment."""
-        query = MetricsQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        asked = query.validated_data
+        asked = query_of(MetricsQuery, request)
         with everywhere():  # what is counted is whosoever's is next
             tenants = self._tenants()
             with suppress(TrafficUnknown):  # what Redis counted since is missing while it is away

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.errors import DomainError
+from config.foreign_json import read_number
 from governance.conditions import compare, lookup
-from orchestration.definition.references import NAMES, UnknownStep, step_path
+from orchestration.definition.references import NAME, NAMES, WORD, UnknownStep, step_path
 
 LONGEST = 2000
 DEEPEST = 50
@@ -23,12 +24,13 @@ _TOKEN = re.compile(
     (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]))
     |(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
     |(?P<op>==|!=|<=|>=|&&|\|\||[<>!=()\[\],.])
-    |(?P<name>[A-Za-z_][\w-]*)
+    |(?P<name>(?!\d)NAME)
     |(?P<digits>\d+)
-    )""",
+    )""".replace("NAME", NAME),
     re.VERBOSE | re.DOTALL,
 )
-_DIGITS = re.compile(r"\s*(?P<digits>\d+)")
+# Behind a dot: there 0.1 is an item of an item, not a number, and a name may begin with a digit.
+_FIELD = re.compile(rf"\s*(?:(?P<digits>\d+)(?!-*{WORD})|(?P<name>{NAME}))")
 _WORDS = {"and", "or", "not", "in", "contains", "starts_with", "ends_with", "exists", "true", "false", "null", "none"}
 _SYMBOLS = {"&&": "and", "||": "or", "!": "not"}
 _COMPARE = {"==": "equals", "!=": "not_equals", "<": "less_than", "<=": "lte", ">": "greater_than", ">=": "gte"}
@@ -85,8 +87,8 @@ def _tokens(text: str) -> list[_Token]:
     found: list[_Token] = []
     at = 0
     while text[at:].strip():
-        in_path = bool(found) and found[-1].text == "."  # there 0.1 is an item of an item, not a number
-        match = (in_path and _DIGITS.match(text, at)) or _TOKEN.match(text, at)
+        in_path = bool(found) and found[-1].text == "."
+        match = (in_path and _FIELD.match(text, at)) or _TOKEN.match(text, at)
         if match is None:
             at += len(text[at:]) - len(text[at:].lstrip())
             raise BrokenExpression(f"has {text[at]!r} at position {at + 1}, which no expression knows; quote texts")
@@ -263,6 +265,5 @@ def _constant(token: _Token) -> Any:
     if token.kind == "word":
         return _CONSTANTS.get(token.text, token.text)
     if token.kind in ("number", "digits"):
-        plain = token.text.lstrip("-").isdigit()
-        return int(token.text) if plain and len(token.text) < 20 else float(token.text)
+        return read_number(token.text)
     return _text_of(token)

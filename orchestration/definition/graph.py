@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from orchestration.definition.expressions import Expression
 from orchestration.definition.forks import Fork, Layout
-from orchestration.definition.references import Resolver
+from orchestration.definition.references import Reference, Resolver
 from orchestration.retry import Retry
 
 MOST_FORKS = 64  # plans that a graph keeps; a fan with many conditions has many ways to split
@@ -44,6 +44,7 @@ class Node:
     type: str
     config: dict[str, Any]
     resolve: Resolver | None = None  # fills in the config's references
+    references: tuple[Reference, ...] = ()  # those of the config and of its prompt
     takes_input: bool = False  # its input is config.input, else the run's input
     edges: tuple[Edge, ...] = ()
     routes: tuple[Route, ...] = ()
@@ -52,6 +53,10 @@ class Node:
     on_error: Literal["fail", "continue", "goto"] = "fail"
     goto: str = ""
     inner: "Node | None" = None  # what a map does with each item
+
+    def empty_references(self, scope: dict[str, Any]) -> list[str]:
+        """Those of the config's references that lead nowhere, as they are written."""
+        return [found.text for found in self.references if found.is_empty(scope)]
 
     @property
     def ways(self) -> list[str]:

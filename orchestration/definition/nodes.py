@@ -18,7 +18,7 @@ from orchestration.definition.configs import (
 from orchestration.definition.expressions import BrokenExpression, read_condition
 from orchestration.definition.graph import Edge, Node
 from orchestration.definition.problems import Place, Problems, shown
-from orchestration.definition.references import Resolver, UnknownStep, compile_value
+from orchestration.definition.references import Reference, Resolver, UnknownStep, compile_value, references_in
 from orchestration.retry import Retry
 
 MOST_ATTEMPTS = 20
@@ -82,14 +82,17 @@ def read_node(raw: dict[str, Any], node_id: str, place: Place, edges: list[Edge]
 def _prepared(kind: str, config: dict[str, Any], place: Place) -> dict[str, Any]:
     """The fields of a node that say how its config is filled in."""
     resolve: Resolver | None = None
+    references: tuple[Reference, ...] = ()
     if kind == "map" and isinstance(config.get("items"), str):
         config = {**config, "items": items_reference(config["items"])}
     try:
         moving = {key: value for key, value in config.items() if key not in _STRUCTURE}
         resolve = compile_value(moving, place.ids)
+        references = references_in(moving, place.ids) if resolve else ()
         fixed = {key: value for key, value in config.items() if key in _STRUCTURE}
         if isinstance(config.get("prompt"), str):
-            fixed["prompt"] = templates.as_template(config["prompt"], place.ids)
+            fixed["prompt"], named = templates.as_template(config["prompt"], place.ids)
+            references += named
             if fault := templates.check(fixed["prompt"]):
                 place.add("config.prompt", f"the prompt's template {fault}")
         config = moving | fixed
@@ -97,7 +100,7 @@ def _prepared(kind: str, config: dict[str, Any], place: Place) -> dict[str, Any]
             resolve = _beside(resolve, fixed)
     except UnknownStep as fault:
         place.add("config", f"it {fault.message}")
-    return {"config": config, "resolve": resolve, "takes_input": kind in _TAKE_INPUT}
+    return {"config": config, "resolve": resolve, "references": references, "takes_input": kind in _TAKE_INPUT}
 
 
 def _beside(resolve: Resolver, fixed: dict[str, Any]) -> Resolver:

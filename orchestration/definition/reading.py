@@ -7,8 +7,10 @@ from uuid import UUID
 
 from orchestration import programs
 from orchestration.definition.graph import Edge, Graph, Node
+from orchestration.definition.inputs import check_input_schema
 from orchestration.definition.nodes import read_edge, read_node
 from orchestration.definition.problems import Place, Problems, shown
+from orchestration.definition.reference_checks import check_references
 from orchestration.definition.values import check_storable
 from orchestration.models import Workflow, WorkflowType
 
@@ -29,6 +31,7 @@ def check_definition(definition: Any, type: str, tenant_id: str) -> Graph:
         if node.inner:
             _check_parts(node.inner, Place(problems, f"{path}.node.config", f"Node {node.id!r}"), tenant_id)
     _check_subworkflows(graph, at, problems, tenant_id)
+    check_references(definition, graph, problems)
     problems.raise_if_any()
     return graph
 
@@ -74,6 +77,7 @@ def read_graph(definition: Any, type: str = WorkflowType.GRAPH) -> Graph:
     """The definition's graph, checked by itself: shape, ids, edges, expressions, references, reachability."""
     problems = Problems()
     listed, edges = _parts(definition, problems)
+    check_input_schema(definition, problems)
     ids = _ids(listed, problems)
     problems.raise_if_any()  # without its ids nothing else can be judged
     chained = not edges and type == WorkflowType.LINEAR

@@ -1,27 +1,46 @@
 """create_workflow, update_workflow: a save of a definition is checked and makes a version, to which runs are pinned."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import transaction
 
 from config.database import prepared
 from config.errors import WorkflowInvalid, WorkflowNotFound
 from governance import policies
+from orchestration.definition.inputs import Schema, fitted_input
 from orchestration.definition.reading import check_definition, read_graph
+from orchestration.definition.reference_checks import doubtful_references
 from orchestration.models import Workflow, WorkflowVersion
 
 # By hand, since every start of a run asks it: the ORM needs six times as long to say the same.
 CURRENT = f"""
-SELECT revision, ({policies.STAMP}) FROM orchestration_workflow WHERE id = %s AND tenant_id = %s
+SELECT revision, ({policies.STAMP}), input_schema FROM orchestration_workflow WHERE id = %s AND tenant_id = %s
 """
 
 
-def current_version(tenant_id: str, workflow_id: str) -> tuple[str, int, str]:
-    """(the workflow's id in its plain form, the number of its latest version, the stamp of the tenant's policies, which
-    start_run takes); WorkflowNotFound without such a workflow.
+@dataclass(frozen=True)
+class CurrentVersion:
+    """What a start needs of a workflow: its id in its plain form, the number of its latest version, the stamp of the
+    tenant's policies, which start_run takes, and the schema of its input.
     """
+
+    workflow_id: str
+    revision: int
+    rules_stamp: str
+    input_schema: Schema | None
+
+    def fit(self, prefix: str = "") -> Callable[[Any], Any]:
+        """What start_run coerces the input by; errors name its fields behind the prefix."""
+        return partial(fitted_input, self.input_schema, prefix=prefix)
+
+
+def current_version(tenant_id: str, workflow_id: str) -> CurrentVersion:
+    """The workflow as it is now; WorkflowNotFound without such a workflow."""
     try:
         known = UUID(workflow_id)
     except ValueError:
@@ -29,13 +48,15 @@ def current_version(tenant_id: str, workflow_id: str) -> tuple[str, int, str]:
     row = prepared.execute(CURRENT, [tenant_id, known, tenant_id])
     if row is None:
         raise WorkflowNotFound(id=workflow_id)
-    return str(known), row[0], row[1]
+    schema = orjson.loads(row[2]) if isinstance(row[2], str | bytes) else row[2]
+    return CurrentVersion(str(known), row[0], row[1], schema)
 
 
 def create_workflow(tenant_id: str, fields: Mapping[str, Any], user_id: UUID | None = None) -> Workflow:
     """The new workflow with its first version; WorkflowInvalid when the definition cannot run."""
     workflow = Workflow(tenant_id=tenant_id, created_by=user_id, **fields)
     check_definition(workflow.definition, workflow.type, tenant_id)
+    workflow.input_schema = workflow.definition.get("input_schema")
     with transaction.atomic():
         workflow.save(force_insert=True)
         _keep_version(workflow, user_id)
@@ -55,6 +76,7 @@ def update_workflow(
             setattr(workflow, name, value)
         if "definition" in fields or "type" in fields:
             check_definition(workflow.definition, workflow.type, tenant_id)
+            workflow.input_schema = workflow.definition.get("input_schema")
             workflow.revision += 1
             _keep_version(workflow, user_id)
         workflow.save()
@@ -75,6 +97,7 @@ def _keep_version(workflow: Workflow, user_id: UUID | None) -> None:
 def warnings_of(workflow: Workflow) -> list[str]:
     """What is doubtful about the workflow's definition, or wrong with one that was saved under older rules."""
     try:
-        return read_graph(workflow.definition, workflow.type).warnings
+        graph = read_graph(workflow.definition, workflow.type)
+        return graph.warnings + doubtful_references(workflow.definition, graph)
     except WorkflowInvalid as fault:
         return [fault.message]

@@ -12,8 +12,7 @@ from typing import Any
 from jinja2 import pass_context
 from jinja2.runtime import Undefined
 
-from governance.conditions import lookup
-from orchestration.definition.references import as_text
+from orchestration.definition.references import Reference
 
 MOST_UNITS = 2_000_000  # characters and items made, turns of loops
 MOST_CPU_S = 0.25
@@ -141,9 +140,10 @@ def _rounded(value: float, digits: int = 0) -> float:
 
 
 @pass_context
-def reference(context: Any, path: list[str | int]) -> str:
-    """The text of a `$…` reference of a plain prompt; nothing when the path leads nowhere."""
-    return as_text(lookup({path[0]: context.get(path[0])}, path))
+def reference(context: Any, base: list[Any], rest: list[tuple[str | int, str]]) -> str:
+    """The text of a `$…` reference of a prompt; nothing when the path leads nowhere."""
+    made: str = Reference("", tuple(base), tuple(rest)).value({base[0]: context.get(base[0])})
+    return made
 
 
 def kept(filters: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:

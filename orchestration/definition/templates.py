@@ -1,12 +1,12 @@
 """`{{ … }}` in agents' prompts: sandboxed templates over input, steps, context, event and item, with hard limits.
 
-A prompt without `{{`, `{%` and `{#` is plain text, in which `$input.x` and its like are filled in (as_template makes a
-template of it). What comes in as data is never read as a template. Loops and if are there; set, macro, include and
-import are not.
+`$input.x` and its like are filled in too, in the prompt's text (as_template makes templates of them). What comes in as
+data is never read as a template. Loops and if are there; set, macro, include and import are not.
 """
 
 import functools
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import jinja2
@@ -15,8 +15,9 @@ from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from config.errors import DomainError
+from config.foreign_json import clean_text
 from orchestration.definition import template_limits as limits
-from orchestration.definition.references import SOURCES, split_text
+from orchestration.definition.references import SOURCES, Reference, split_text
 
 LONGEST_TEMPLATE = 50_000
 LONGEST_OUTPUT = 400_000
@@ -105,18 +106,32 @@ def is_template(text: str) -> bool:
     return "{{" in text or "{%" in text or "{#" in text
 
 
-def as_template(text: str, node_ids: Collection[str]) -> str:
-    """The prompt as a template: of plain text each `$…` reference becomes one that is filled in safely."""
-    if is_template(text):
-        return text
-    parts = split_text(text, node_ids)
-    made = ""
-    for part in parts:
-        if isinstance(part, str):
-            made += part[:-1] + "{{ '{' }}" if part.endswith("{") and part is not parts[-1] else part
-        else:
-            made += f"{{{{ {list(part)!r} | reference }}}}"
-    return made
+def as_template(text: str, node_ids: Collection[str]) -> tuple[str, tuple[Reference, ...]]:
+    """(the prompt as a template, its `$…` references): each one in its text becomes one that is filled in safely."""
+    made, named = "", []
+    for piece, is_text in _pieces(text):
+        parts: list[str | Reference] = split_text(piece, node_ids) if is_text else [piece]
+        for at, part in enumerate(parts, start=1):
+            if isinstance(part, Reference):
+                made += f"{{{{ {list(part.base)!r} | reference({list(part.rest)!r}) }}}}"
+                named.append(replace(part, alone=False))
+            else:
+                made += part[:-1] + "{{ '{' }}" if part.endswith("{") and at < len(parts) else part
+    return made, tuple(dict.fromkeys(named))
+
+
+def _pieces(text: str) -> list[tuple[str, bool]]:
+    """(piece, whether it is text in which references count) of a prompt, in order."""
+    if not is_template(text):
+        return [(text, True)]
+    found, raw = [], False
+    try:
+        for _, kind, piece in _environment.lex(text):
+            raw = kind == "raw_begin" or (raw and kind != "raw_end")
+            found.append((piece, kind == "data" and not raw))
+    except jinja2.TemplateSyntaxError:
+        return [(text, False)]  # `check` tells what is wrong
+    return found
 
 
 def render(text: str, scope: dict[str, Any]) -> str:
@@ -137,7 +152,7 @@ def render(text: str, scope: dict[str, Any]) -> str:
         _explain(fault)
     finally:
         limits.stop(token)
-    return "".join(pieces)
+    return clean_text("".join(pieces))
 
 
 def _explain(fault: Exception) -> NoReturn:

@@ -5,10 +5,13 @@ from typing import Any
 
 from config.errors import Invalid, NotFound
 from governance.conditions import MISSING, lookup, path_parts
-from orchestration.definition.saving import current_version
+from orchestration.definition.references import Reference, split_text
+from orchestration.definition.saving import CurrentVersion, current_version
 from orchestration.manifests.reading import app_fields
 from orchestration.models import App, Mode
 from orchestration.programs import NODES
+
+TRIGGERS = ("context", "event")  # what a mapping may refer to
 
 
 class AppNotFound(NotFound):
@@ -61,12 +64,11 @@ def find_app(tenant_id: str, key: str) -> App:
 class Started:
     """What an action's call asks for: start_run's fields."""
 
-    workflow_id: str
-    revision: int
-    rules_stamp: str
+    current: CurrentVersion
     mode: str
     input: dict[str, Any]
     trigger: dict[str, Any]
+    warnings: list[str]  # of references that lead nowhere
 
 
 def action_call(app: App, action_id: str, event: dict[str, Any], context: dict[str, Any]) -> Started:
@@ -78,13 +80,15 @@ def action_call(app: App, action_id: str, event: dict[str, Any], context: dict[s
     mode = context.get("mode") or flow["default_mode"]
     if not isinstance(mode, str) or mode not in Mode:
         raise Invalid({"context.mode": ["Must be draft or auto."]})
-    workflow_id, revision, stamp = current_version(app.tenant_id, flow["workflow_id"])
+    current = current_version(app.tenant_id, flow["workflow_id"])
     trigger = {"event": event, "context": context}
-    return Started(workflow_id, revision, stamp, mode, mapped(action["input_mapping"], trigger), trigger)
+    mapping = action["input_mapping"]
+    return Started(current, mode, mapped(mapping, trigger), trigger, _warnings(mapping, trigger))
 
 
 def mapped(mapping: dict[str, Any], trigger: dict[str, Any]) -> dict[str, Any]:
-    """The run's input: texts that begin with $context or $event are paths, all else is literal (FACTS, Apps).
+    """The run's input: texts that begin with $context or $event are references, as in workflows, and may go on with
+    other text; all else is literal (FACTS, Apps).
 
     A path that leads nowhere in the one is looked up in the other; one that leads nowhere at all gives no key.
     """
@@ -93,13 +97,48 @@ def mapped(mapping: dict[str, Any], trigger: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resolved(value: Any, trigger: dict[str, Any]) -> Any:
-    if not isinstance(value, str):
+    parts = _parts(value)
+    first = parts[0]
+    if not isinstance(first, Reference):
         return value
-    for source, other in (("context", "event"), ("event", "context")):
-        if value == f"${source}":
-            return trigger[source]
-        if value.startswith(f"${source}."):
-            parts = path_parts(value.removeprefix(f"${source}."))
-            found = lookup(trigger[source], parts)
-            return lookup(trigger[other], parts) if found is MISSING else found
-    return value
+    if first.alone:
+        return lookup(_scope(first, trigger), first.path)
+    if len(parts) == 2 and (found := _by_plain_path(value, first, trigger)) is not MISSING:
+        return found
+    return "".join(part if isinstance(part, str) else part.value(_scope(part, trigger)) for part in parts)
+
+
+def _parts(value: Any) -> list[Any]:
+    """A text that begins with a reference, cut at its references; any other value by itself."""
+    parts = split_text(value, (), TRIGGERS) if isinstance(value, str) and value.startswith("$") else []
+    return parts if parts and isinstance(parts[0], Reference) else [value]
+
+
+def _by_plain_path(value: str, first: Reference, trigger: dict[str, Any]) -> Any:
+    """What names lead to that hold blanks and the like: `$event.First name`."""
+    source = first.base[0]
+    path = path_parts(value.removeprefix(f"${source}"))
+    return next((found for at in _both(source) if (found := lookup(trigger[at], path)) is not MISSING), MISSING)
+
+
+def _scope(reference: Reference, trigger: dict[str, Any]) -> dict[str, Any]:
+    """What the reference is looked up in: its own source, the other one when it leads nowhere there."""
+    source, other = _both(reference.base[0])
+    elsewhere = trigger | {source: trigger[other]}
+    return elsewhere if reference.is_empty(trigger) and not reference.is_empty(elsewhere) else trigger
+
+
+def _both(source: Any) -> tuple[str, str]:
+    return ("context", "event") if source == "context" else ("event", "context")
+
+
+def _warnings(mapping: dict[str, Any], trigger: dict[str, Any]) -> list[str]:
+    """A sentence for each field whose references lead nowhere."""
+    told = []
+    for name, value in mapping.items():
+        parts = _parts(value)
+        if len(parts) == 2 and _by_plain_path(value, parts[0], trigger) is not MISSING:
+            continue
+        empty = [part.text for part in parts if isinstance(part, Reference) and part.is_empty(_scope(part, trigger))]
+        told += [f"input_mapping.{name}: {text} leads nowhere." for text in empty]
+    return told

@@ -6,7 +6,7 @@ PostgreSQL holds every state; journal.py has the hot SQL, engine.py the only sta
 from orchestration.models.approval import Approval
 from orchestration.models.change import Change, ChangeStatus
 from orchestration.models.engine import Engine, EngineDeath
-from orchestration.models.run import FINAL, Mode, Run, RunEvent, Signal, Status, Step, StepStatus
+from orchestration.models.run import FINAL, NEWEST_FIRST, Mode, Run, RunEvent, Signal, Status, Step, StepStatus
 from orchestration.models.workflow import App, Visibility, Workflow, WorkflowType, WorkflowVersion
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "EngineDeath",
     "FINAL",
     "Mode",
+    "NEWEST_FIRST",
     "Run",
     "RunEvent",
     "Signal",

@@ -38,6 +38,7 @@ class Approval(TenantModel):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "step"], name="approval_once")]
         indexes = [
+            models.Index(fields=["tenant", "-created_at"], name="approval_of_tenant"),
             models.Index(
                 fields=["tenant", "created_at"], condition=Q(approved__isnull=True), name="approval_open_of_tenant"
             ),

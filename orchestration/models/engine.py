@@ -14,6 +14,10 @@ class Engine(models.Model):
     lock_key = models.BigIntegerField()
     host = models.CharField(max_length=255)
     pid = models.PositiveIntegerField()
+    worker = models.CharField(
+        max_length=32, default="", db_default="", help_text="The life of the worker whose process it is."
+    )
+    solitary = models.BooleanField(default=False, db_default=False, help_text="It runs one suspect at a time.")
     slots = models.PositiveIntegerField()
     running = models.PositiveIntegerField(default=0)
     draining = models.BooleanField(default=False)

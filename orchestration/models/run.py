@@ -22,6 +22,8 @@ class Status(models.TextChoices):
 
 
 FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+# The order of all lists of runs. By the id alone PostgreSQL might walk the primary key, past other tenants' rows.
+NEWEST_FIRST = ("-created_at", "-id")
 
 
 class Mode(models.TextChoices):
@@ -86,7 +88,10 @@ class Run(TenantModel):
         default=0, db_default=0, help_text="Workers that died with it since its last finished step."
     )
     held_against = models.PositiveSmallIntegerField(
-        default=0, db_default=0, help_text="Those of them that it may have caused (claims.SWEEP)."
+        default=0, db_default=0, help_text="Those of them at which it ran alone (claims.SWEEP)."
+    )
+    suspect_deaths = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Those of them that other engines outlived."
     )
     poked = models.BooleanField(
         default=False, db_default=False, help_text="Something for the owner to look at: a cancel, an event, a child."
@@ -121,9 +126,15 @@ class Run(TenantModel):
         ]
         # run_queue and run_task_queue, by tenant and due_at less 30 s per level of priority, are in the migrations.
         indexes = [
-            models.Index(fields=["tenant", "id"], name="run_of_tenant"),
-            models.Index(fields=["subject_id", "id"], name="run_of_subject"),
+            models.Index(fields=["tenant", "created_at", "id"], name="run_of_tenant"),
+            models.Index(fields=["tenant", "subject_id", "created_at", "id"], name="run_of_subject"),
+            models.Index(fields=["tenant", "status", "created_at", "id"], name="run_of_status"),
+            # For the lists of jobs, tasks and executions; a workflow's run, the usual one, costs nothing here.
+            models.Index(
+                fields=["tenant", "kind", "created_at", "id"], name="run_of_kind", condition=~Q(kind="workflow")
+            ),
             models.Index(fields=["owner"], name="run_leased", condition=Q(owner__isnull=False)),
+            models.Index(fields=["due_at"], name="run_suspect", condition=Q(owner=None, suspect_deaths__gte=2)),
             models.Index(
                 fields=["tenant", "created_by"],
                 name="run_task_begun",

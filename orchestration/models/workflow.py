@@ -57,6 +57,7 @@ class Workflow(TenantModel):
     type = models.CharField(max_length=16, choices=WorkflowType, default=WorkflowType.LINEAR)
     description = models.TextField(blank=True)
     definition = models.JSONField()
+    input_schema = models.JSONField(null=True, editable=False, help_text="The definition's, as a start reads it.")
     revision = models.PositiveIntegerField(default=1, help_text="Number of the latest WorkflowVersion.")
     created_by = models.UUIDField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)

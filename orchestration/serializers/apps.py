@@ -95,3 +95,6 @@ class ActionStartedShape(serializers.Serializer):
     workflow_id = serializers.CharField()
     app_id = serializers.CharField()
     app_action_id = serializers.CharField()
+    warnings = serializers.ListField(
+        child=serializers.CharField(), help_text="References of the input_mapping that lead nowhere."
+    )

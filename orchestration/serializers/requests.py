@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from config.fields import BooleanField, CharField, ObjectField
+from config.fields import BooleanField, CharField, ChoiceField, ObjectField
 from orchestration.models import Mode, Status
 
 
@@ -31,8 +31,8 @@ class RunQuery(serializers.Serializer):
     """The filters of GET /runs."""
 
     workflow_id = CharField(required=False, max_length=64)
-    status = serializers.ChoiceField(Status.choices, required=False)
-    mode = serializers.ChoiceField(Mode.choices, required=False)
+    status = ChoiceField(Status.choices, required=False)
+    mode = ChoiceField(Mode.choices, required=False)
     kind = CharField(required=False, max_length=32)
     app_id = CharField(required=False, max_length=128)
 
@@ -40,5 +40,5 @@ class RunQuery(serializers.Serializer):
 class ApprovalQuery(serializers.Serializer):
     """The filters of GET /approvals."""
 
-    filter = serializers.ChoiceField(("pending", "mine", "all"), required=False, default="pending")
+    filter = ChoiceField(("pending", "mine", "all"), required=False, default="pending")
     run_id = serializers.UUIDField(required=False)

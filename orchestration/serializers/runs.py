@@ -95,6 +95,7 @@ def step_json(row: dict[str, Any]) -> dict[str, Any]:
         "input": row["input"],
         "output": row["output"],
         "error": row["error"],
+        "empty_references": row["empty_references"],
         "tries": row["tries"],
         "started_at": stamp(row["started_at"]),
         "finished_at": stamp(row["finished_at"]),

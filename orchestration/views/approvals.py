@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.api import PagePagination, TenantViewSet
+from config.query import query_of
 from orchestration.deciding import ApprovalNotFound, Verdict, decide_approval
 from orchestration.models import FINAL, Approval
 from orchestration.serializers.approvals import ApprovalShape, approval_json
@@ -32,9 +33,7 @@ class ApprovalViewSet(TenantViewSet):
     @extend_schema(operation_id="approvals_list", parameters=[ApprovalQuery], responses=ApprovalShape(many=True))
     def list(self, request: Request) -> Response:
         """?filter=pending (the default): what waits for a decision; mine: of runs that the caller started; all."""
-        query = ApprovalQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        asked, rows = query.validated_data, self.get_queryset()
+        asked, rows = query_of(ApprovalQuery, request), self.get_queryset()
         if asked["filter"] == "pending":
             rows = rows.filter(approved__isnull=True).exclude(run__status__in=FINAL)
             rows = rows.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))

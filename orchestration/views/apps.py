@@ -10,7 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
-from config.api import ArrayPagination, TenantViewSet, body_object, tenant_named
+from accounts.tenant_choice import choose_tenant
+from config.api import ArrayPagination, TenantViewSet, body_object
 from orchestration.engine import start_run
 from orchestration.idempotency import answer, asked_by, idempotency
 from orchestration.manifests.apps import AppNotFound, action_call, import_app
@@ -70,15 +71,17 @@ class AppViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet
     def run(self, request: Request, id: str, action_id: str) -> Response:
         """Start the action's workflow with the mapped input; the answer comes at once."""
         given = self.valid(ActionRequest).validated_data
-        tenant_named(request, given["context"])
+        choose_tenant(request._request, given["context"])
         app = self.get_object()
         call = action_call(app, action_id, given["event"], given["context"])
         run, created = start_run(
             tenant_id=request.tenant.pk,
             kind="workflow",
-            subject_id=call.workflow_id,
-            subject_version=call.revision,
+            subject_id=call.current.workflow_id,
+            subject_version=call.current.revision,
+            rules_stamp=call.current.rules_stamp,
             input=call.input,
+            fit=call.current.fit("input."),
             mode=call.mode,
             trigger=call.trigger,
             app_id=app.key,
@@ -86,5 +89,6 @@ class AppViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet
             **asked_by(request),
             **idempotency(request),
         )
-        told = {"run_id": str(run.id), "status": Status.PENDING, "workflow_id": run.subject_id}
-        return answer(told | {"app_id": app.key, "app_action_id": action_id}, created)
+        told: dict[str, Any] = {"run_id": str(run.id), "status": Status.PENDING, "workflow_id": run.subject_id}
+        told |= {"app_id": app.key, "app_action_id": action_id, "warnings": call.warnings}
+        return answer(told, created)

@@ -16,15 +16,18 @@ from accounts.permissions import OPERATOR
 from config.api import ArrayPagination, PagePagination, TenantViewSet
 from config.errors import Invalid
 from config.later import answer_later
+from config.paging import number
+from config.query import query_of
 from orchestration import engine, schemas
 from orchestration.deciding import Verdict, resume_run
 from orchestration.engine import Actor
 from orchestration.lookup import OneRun
-from orchestration.models import FINAL, Run, RunEvent
+from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent
 from orchestration.serializers import runs as shapes
 from orchestration.serializers.requests import EventRequest, ResumeRequest, RunQuery
 from orchestration.steps import steps_of
-from orchestration.streaming import run_stream, status_changes
+from orchestration.streaming import status_changes
+from orchestration.updates import MAX_WINDOW, run_stream
 
 WAIT_MOST_S = 30
 PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
@@ -68,8 +71,8 @@ class RunViewSet(OneRun):
         return super().get_queryset().filter(~Q(kind="conversation") | Q(created_by=me))
 
     def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Newest first; ids are made in the order of time."""
-        return rows.order_by("-id")
+        """Newest first."""
+        return rows.order_by(*NEWEST_FIRST)
 
     def actor(self) -> Actor:
         """Who makes this call."""
@@ -78,9 +81,7 @@ class RunViewSet(OneRun):
     @schemas.run_list
     def list(self, request: Request) -> Response:
         """The tenant's runs, newest first, by workflow_id, status, mode, kind, app_id."""
-        query = RunQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        filters = dict(query.validated_data)
+        filters = query_of(RunQuery, request)
         if workflow := filters.pop("workflow_id", None):
             filters["subject_id"] = workflow
         rows = self.paginate_queryset(self.get_queryset().filter(**filters))
@@ -126,9 +127,10 @@ class RunViewSet(OneRun):
     def stream(self, request: Request, pk: str) -> HttpResponseBase:
         """SSE: connected, update…, complete; `Last-Event-ID` (or `after`) resumes without gap or repeat."""
         run = self.get_object()
-        told = request.headers.get("Last-Event-ID") or request.query_params.get("after")
-        after = seq_named(told, "Last-Event-ID") if told else None
-        response = StreamingHttpResponse(run_stream(run.id, after), content_type="text/event-stream")
+        seen = request.headers.get("Last-Event-ID") or request.query_params.get("after")
+        after = seq_named(seen, "Last-Event-ID") if seen else 0
+        window = number(request, "window", 0, 0, MAX_WINDOW)
+        response = StreamingHttpResponse(run_stream(run.id, after, window), content_type="text/event-stream")
         response["Cache-Control"] = "no-cache"
         response["X-Accel-Buffering"] = "no"
         return response

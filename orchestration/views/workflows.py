@@ -73,21 +73,22 @@ class WorkflowViewSet(ResourceViewSet):
     @action(detail=True, methods=["post"])
     def execute(self, request: Request, pk: str) -> Response:
         """Start a run that acts, whose input is the body."""
-        run, created = self._start(pk, {"input": body_object(request), "mode": Mode.AUTO})
+        run, created = self._start(pk, {"input": body_object(request), "mode": Mode.AUTO}, field="")
         first = started_json(run)
         told = {"workflow_id": run.subject_id, "execution_id": first["id"], "status": first["status"]}
         return answer(told | {"started_at": first["created_at"]}, created)
 
-    def _start(self, pk: str, fields: dict[str, Any]) -> tuple[Run, bool]:
-        """(the run, whether it is new): one SELECT and one INSERT."""
+    def _start(self, pk: str, fields: dict[str, Any], field: str = "input.") -> tuple[Run, bool]:
+        """(the run, whether it is new): one SELECT and one INSERT. `field` is where the body has the input."""
         request = self.request
-        workflow_id, revision, stamp = current_version(request.tenant.pk, pk)
+        current = current_version(request.tenant.pk, pk)
         return start_run(
             tenant_id=request.tenant.pk,
             kind="workflow",
-            subject_id=workflow_id,
-            subject_version=revision,
-            rules_stamp=stamp,
+            subject_id=current.workflow_id,
+            subject_version=current.revision,
+            rules_stamp=current.rules_stamp,
+            fit=current.fit(field),
             **asked_by(request),
             **idempotency(request),
             **fields,

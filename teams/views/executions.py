@@ -11,16 +11,17 @@ from accounts.models import Role
 from accounts.permissions import has_role
 from config.api import ArrayPagination
 from config.errors import ExecutionNotFound, ExecutionOver, Forbidden, Invalid
+from config.query import query_of
 from orchestration.engine import cancel_run
 from orchestration.lookup import OneRun
-from orchestration.models import FINAL
+from orchestration.models import FINAL, NEWEST_FIRST
 from orchestration.views.runs import actor_of
 from teams.logs import LEVELS, entries
 from teams.models import KIND, TeamExecution
 from teams.paging import Executions
 from teams.results import result_json
 from teams.schemas import DoneShape, LogShape, ResultShape, StatusShape
-from teams.serializers import ExecutionShape, execution_json
+from teams.serializers import ExecutionQuery, ExecutionShape, execution_json
 from teams.state import State, events_of, state_of
 
 LOG_FILTERS = [
@@ -40,14 +41,14 @@ class ExecutionViewSet(OneRun):
         return super().get_queryset().filter(kind=KIND)
 
     def ordered(self, rows: Any) -> Any:
-        """Newest first; ids are made in the order of time."""
-        return rows.order_by("-id")
+        """Newest first."""
+        return rows.order_by(*NEWEST_FIRST)
 
-    @extend_schema(responses=ExecutionShape(many=True), parameters=[OpenApiParameter("team_id", str)])
+    @extend_schema(responses=ExecutionShape(many=True), parameters=[ExecutionQuery])
     def list(self, request: Request) -> Response:
         """The executions, newest first, of all teams or of one."""
         rows = self.get_queryset()
-        if team_id := request.query_params.get("team_id", "").replace("\x00", ""):
+        if team_id := query_of(ExecutionQuery, request)["team_id"]:
             rows = rows.filter(subject_id=team_id)
         page = self.paginate_queryset(rows)
         return self.get_paginated_response([execution_json(run) for run in page or ()])

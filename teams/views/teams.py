@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from accounts.models import Role
 from config.api import ResourceViewSet
 from config.errors import Conflict, Invalid, TeamNotFound
+from config.query import query_of
 from orchestration.engine import start_run
 from orchestration.idempotency import answer, asked_by, idempotency
 from orchestration.serializers.workflows import LIMITS, start_fields
@@ -17,7 +18,7 @@ from teams import keys
 from teams.models import KIND, Team
 from teams.paging import TeamPages
 from teams.schemas import DoneShape
-from teams.serializers import ExecuteRequest, ExecutionShape, TeamSerializer, execution_json
+from teams.serializers import ExecuteRequest, ExecutionShape, TeamQuery, TeamSerializer, execution_json
 
 
 class TeamViewSet(ResourceViewSet):
@@ -28,15 +29,20 @@ class TeamViewSet(ResourceViewSet):
     pagination_class = TeamPages
     roles = {"read": Role.USER, "write": Role.DEVELOPER, "execute": Role.USER}
 
-    def get_queryset(self) -> Any:
-        """The tenant's; in a list those that the query asks for, by default the active ones."""
-        rows = super().get_queryset()
+    def filter_queryset(self, queryset: Any) -> Any:
+        """In a list those that the query asks for, by default the active ones."""
+        rows = super().filter_queryset(queryset)
         if self.action != "list":
             return rows
-        query = self.request.query_params
-        if name := query.get("name_filter", "").replace("\x00", ""):
-            rows = rows.filter(name__icontains=name)
-        return rows if query.get("active_only", "true").lower() in ("false", "0", "no") else rows.filter(is_active=True)
+        query = query_of(TeamQuery, self.request)
+        if query["name_filter"]:
+            rows = rows.filter(name__icontains=query["name_filter"])
+        return rows.filter(is_active=True) if query["active_only"] else rows
+
+    @extend_schema(parameters=[TeamQuery], responses=TeamSerializer(many=True))
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The teams."""
+        return super().list(request, *args, **kwargs)
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The new team."""

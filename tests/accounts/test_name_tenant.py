@@ -47,6 +47,43 @@ def test_an_operators_keys_stay_their_own(operator: APIClient, tenant: Tenant) -
     assert me["tenant_id"] == "operators"
 
 
+ACCOUNT = [
+    ("get", "/api/v1/auth/me", {}),
+    ("patch", "/api/v1/auth/me", {"name": "Somebody else"}),
+    ("put", "/api/v1/auth/me", {"name": "Somebody else"}),
+    ("post", "/api/v1/auth/password", {"current_password": PASSWORD, "new_password": "another-Horse-8"}),
+    ("post", "/api/v1/auth/logout", {"refresh_token": "any"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), ACCOUNT)
+def test_nothing_of_an_account_changes_under_another_tenants_name(
+    tenant: Tenant, other_tenant: Tenant, method: str, path: str, body: dict
+) -> None:
+    user = make_user(tenant)
+    client = log_in(user)
+    send = getattr(client, method)
+    answers = [
+        send(path, body or None, format="json", HTTP_X_TENANT_ID=other_tenant.pk),
+        send(f"{path}?tenant_id={other_tenant.pk}", body or None, format="json"),
+    ]
+    if body:
+        answers.append(send(path, body | {"tenant_id": other_tenant.pk}, format="json"))
+    assert [answer.json()["errorCode"] for answer in answers] == ["FORBIDDEN"] * len(answers)
+    after = User.objects.get(pk=user.pk)
+    assert (after.name, after.password, after.stamp) == (user.name, user.password, user.stamp)
+    assert client.get("/api/v1/auth/me", HTTP_X_TENANT_ID=tenant.pk).status_code == 200
+
+
+def test_an_operators_account_stays_their_own(operator: APIClient, tenant: Tenant) -> None:
+    named = {"HTTP_X_TENANT_ID": tenant.pk, "format": "json"}
+    changed = operator.patch("/api/v1/auth/me", {"name": "Root"}, **named).json()
+    assert (changed["name"], changed["tenant_id"]) == ("Root", "operators")
+    words = {"current_password": PASSWORD, "new_password": "another-Horse-8"}
+    session = operator.post("/api/v1/auth/password", words, **named)
+    assert session.status_code == 200 and session.json()["user"]["tenant_id"] == "operators"
+
+
 @pytest.mark.parametrize("value", [5, {"a": 1}, ["x"], True])
 def test_a_name_that_is_no_text_is_refused(api: APIClient, value: object) -> None:
     answer = api.post(KEYS, {"name": "k", "tenant_id": value}, format="json")

@@ -7,7 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import Membership, Tenant, User
-from tests.factories import PASSWORD, make_user
+from tests.factories import PASSWORD, log_in, make_user
 
 URL = "/api/v1/auth/register"
 
@@ -113,3 +113,42 @@ def test_the_founder_has_nothing_of_another_tenant(anon: APIClient, tenant: Tena
     token = register(anon).json()["access_token"]
     listed = anon.get("/api/v1/auth/users", HTTP_AUTHORIZATION=f"Bearer {token}").json()
     assert [row["email"] for row in listed["data"]] == ["ann@example.com"]
+
+
+# ---- OPEN_REGISTRATION=0
+
+
+@pytest.fixture
+def closed(settings: Any) -> None:
+    """Nobody registers by themselves."""
+    settings.OPEN_REGISTRATION = False
+
+
+@pytest.mark.parametrize("body", [{}, {"tenant_id": "acme"}, {"tenant_id": "open"}, {"password": "x"}])
+def test_where_registration_is_closed_nobody_comes_in_by_themselves(
+    anon: APIClient, closed: None, body: dict[str, str]
+) -> None:
+    Tenant.objects.create(id="open", name="Open", open_registration=True)
+    answer = register(anon, **body)
+    assert (answer.status_code, answer.json()["errorCode"]) == (403, "REGISTRATION_CLOSED")
+    assert "invitation" in answer.json()["message"]
+    assert not User.objects.exists() and not Tenant.objects.filter(pk="acme").exists()
+
+
+def test_where_registration_is_closed_invitations_and_admins_still_bring_people_in(
+    anon: APIClient, admin: APIClient, closed: None
+) -> None:
+    code = admin.post("/api/v1/auth/invitations", {"role": "developer"}, format="json").json()["code"]
+    assert register(anon, invitation=code).json()["user"]["role"] == "developer"
+    body = {"email": "bob@example.com", "password": PASSWORD, "role": "user"}
+    assert admin.post("/api/v1/auth/users", body, format="json").status_code == 201
+    assert register(anon, email="eve@example.com", invitation="made-up").json()["errorCode"] == "FORBIDDEN"
+
+
+def test_where_registration_is_closed_operators_found_tenants_and_nobody_else_does(
+    admin: APIClient, closed: None
+) -> None:
+    operator = log_in(User.objects.create_superuser("root@example.com", PASSWORD))
+    made = register(operator, tenant_id="customer")
+    assert (made.status_code, made.json()["user"]["role"]) == (201, "admin")
+    assert register(admin, email="eve@example.com", tenant_id="mine").status_code == 403

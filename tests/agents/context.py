@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
+
 from governance.budgets import Bill, BudgetExceeded
 from governance.policies import Ruleset
+from orchestration import writes
 from orchestration.retry import ONCE, Retry, StepFailed, describe, is_final
 
 
@@ -27,9 +30,11 @@ class MemoryContext:
     bills: list[Bill] = field(default_factory=list)
     tries: dict[str, int] = field(default_factory=dict)
     said: dict[str, list[str]] = field(default_factory=dict)
+    decisions: list[dict[str, Any]] = field(default_factory=list)  # the contexts that policies judged
+    inputs: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.pen = SimpleNamespace(entry=lambda: SimpleNamespace(add=lambda statement, **row: None))
+        self.pen = SimpleNamespace(entry=lambda: SimpleNamespace(add=self._written))
         self.run = SimpleNamespace(
             parent_id=None,
             id=uuid.uuid4(),
@@ -43,6 +48,8 @@ class MemoryContext:
             on_behalf_of="",
             depth=0,
             budget_ids=[],
+            limited=False,
+            recorded={},
         )
 
     async def step(self, name: str, fn: Callable[..., Any], *args: Any, retry: Retry | None = None, **_: Any) -> Any:
@@ -61,6 +68,10 @@ class MemoryContext:
                 if is_final(fault) or self.tries[name] >= policy.max_attempts:
                     raise StepFailed(name, *describe(fault)) from fault
 
+    def _written(self, statement: str, **row: Any) -> None:
+        if statement == writes.DECISIONS:
+            self.decisions.append(json.loads(orjson.dumps(row["context"])))
+
     def emit(self, kind: str, payload: dict[str, Any], step: str = "") -> None:
         """Keep the event."""
         self.events.append((kind, payload))
@@ -77,6 +88,15 @@ class MemoryContext:
         self.calls_left -= calls
         self.bills.append(bill := Bill(uuid.uuid4() if self.limited else None, [], cost_micro, calls))
         yield bill
+
+    async def within_budget(self, agent_id: str = "") -> None:
+        """Refused like a call when the budget is overspent."""
+        if self.calls_left < 0:
+            raise BudgetExceeded
+
+    def show_input(self, name: str, input: Any) -> None:
+        """Keep the input that a step is really done with."""
+        self.inputs[name] = input
 
     async def pace(self) -> None:
         """Never too many."""

@@ -185,6 +185,12 @@ def test_a_file_is_read_back_staged_and_applied(acme: Tenant, boss: User, front:
     assert (files.read_content(file), file.version, str(file.pk)) == (b"two", 2, run.result["file_id"])
 
 
+def test_a_draft_stages_no_file_of_a_blank_name(acme: Tenant, boss: User) -> None:
+    flow = make_workflow(acme, node("write", "files.write", path="docs/\u00a0", content="one"))
+    run = ended(start(acme, "workflow", mode="draft", subject_id=str(flow.pk), subject_version=1, created_by=boss.pk))
+    assert run.status == "failed" and "path" in run.result["error"] and changes(run) == []
+
+
 def test_a_file_that_somebody_else_has_written_meanwhile_is_not_overwritten(
     acme: Tenant, boss: User, front: Front, token: str
 ) -> None:

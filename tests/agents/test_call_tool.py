@@ -10,10 +10,10 @@ import pytest
 
 from agents.errors import ToolExecutionError, ToolUnavailable
 from agents.handlers.http import call_url
-from agents.tools.calls import run_tool
+from agents.tools.calls import coerced, stage_or_handle
 from agents.tools.registry import BUILT_IN, ToolCall, ToolSpec
-from agents.tools.schema import checked, schema_problems
 from config.errors import Invalid
+from config.json_schema import checked, schema_problems
 from governance import outbound, vault
 from tests.agents.far_end import FarEnd
 
@@ -44,7 +44,7 @@ def call(tool: ToolSpec, input: Any, **more: Any) -> Any:
 
     async def once() -> Any:
         try:
-            return await run_tool(ToolCall("acme", tool, input, **more))
+            return await stage_or_handle(coerced(ToolCall("acme", tool, input, **more)))
         finally:
             await outbound.close()
 
@@ -162,7 +162,7 @@ def test_in_a_run_the_receiver_learns_run_and_key(far_end: FarEnd) -> None:
     [
         (b"[1, 2]", [1, 2]),
         (b"3", {"value": 3}),
-        (b"plain \x00text", {"text": "plain text"}),
+        (b"plain \x00text", {"text": "plain \ufffdtext"}),
         (b"", {}),
         (b"\xff", {"text": "�"}),
     ],

@@ -19,12 +19,15 @@ HELLO = "Hello"
 
 def ask(message: str = HELLO, timeout_s: float = 30, **profile: Any) -> ModelReply:
     """The reply to one message."""
-    messages = [{"role": "user", "content": message}]
-    return asyncio.run(
-        serving.chat_model(ModelProfile(**profile)).complete(
-            ModelRequest("a", ModelProfile(**profile), messages, timeout_s=timeout_s)
-        )
-    )
+    request = ModelRequest("a", ModelProfile(**profile), [{"role": "user", "content": message}], timeout_s=timeout_s)
+
+    async def once() -> ModelReply:
+        try:
+            return await serving.chat_model(request.profile).complete(request)
+        finally:
+            await serving.close()
+
+    return asyncio.run(once())
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,9 @@ def test_files_are_written_and_read_as_text(front: Front, token: str) -> None:
     assert read["content"] == "Room 204" and read["file_id"] == written["file_id"]
     assert row(front, f"{URL}/files.list/execute", token, {"prefix": "pages/"})["output_data"]["total"] == 1
     assert row(front, f"{URL}/files.read/execute", token, {"path": "pages/none"})["status"] == "failed"
-    assert row(front, f"{URL}/files.write/execute", token, {"path": "../x", "content": ""})["status"] == "failed"
+    for path in ("../x", " ", "docs/ ", "docs/\u3000/a.md", "\u200b"):
+        refused = row(front, f"{URL}/files.write/execute", token, {"path": path, "content": ""})
+        assert refused["status"] == "failed" and "path" in refused["error_message"], refused
 
 
 def test_a_remote_tool_gets_a_signed_call_and_its_secret_is_shown_once(

@@ -7,7 +7,7 @@ import pytest
 
 from agents.handlers.secrets import opened_headers
 from agents.models import Tool
-from agents.tools.calls import find_tools
+from agents.tools.lookup import find_tools
 from tests.agents.far_end import FarEnd
 from tests.factories import log_in, make_user
 

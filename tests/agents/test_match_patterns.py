@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agents.models import Tool
-from agents.tools.schema import checked, schema_problems
-from agents.tools.schema.patterns import PatternRefused, compile_pattern, matches
 from config.errors import Invalid
+from config.json_schema import checked, schema_problems
+from config.json_schema.patterns import PatternRefused, compile_pattern, matches
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from agents import asking, loop
+from agents import asking, loop, serving
 from agents.acting import functions
 from agents.chat import ModelProfile
 from agents.errors import AgentExecutionError
 from agents.lookup import AgentSpec
-from agents.tools.calls import find_tools
-from governance import outbound
+from agents.tools.lookup import find_tools
 from governance.budgets import BudgetExceeded
 from orchestration.retry import Retry, StepFailed
 from tests.agents.context import MemoryContext
@@ -38,7 +37,7 @@ def run(ctx: MemoryContext, who: AgentSpec, message: str, **ask: Any) -> loop.Tu
         try:
             return await loop.run_agent(ctx, who, loop.Ask(message, **ask), prefix="ask")  # type: ignore[arg-type]
         finally:
-            await outbound.close()
+            await serving.close()
 
     return asyncio.run(once())
 

@@ -11,7 +11,7 @@ from agents.acting import functions
 from agents.chat import ModelProfile, ModelReply, ModelRequest
 from agents.demo import TRIAGE_AGENT
 from agents.lookup import BUILT_IN, AgentSpec
-from agents.tools.calls import find_tools
+from agents.tools.lookup import find_tools
 from orchestration import routing
 from tests.agents.context import MemoryContext
 from tests.agents.test_run_loop import run

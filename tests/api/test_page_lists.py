@@ -49,12 +49,15 @@ def test_an_array_is_clamped(api: APIClient, keys: list[str], query: dict[str, i
 @pytest.mark.parametrize(
     ("query", "meta"),
     [
-        ({}, {"page": 1, "limit": 20, "total": 5, "totalPages": 1}),
-        ({"limit": 2, "page": 3}, {"page": 3, "limit": 2, "total": 5, "totalPages": 3}),
-        ({"limit": 2, "page": 99}, {"page": 3, "limit": 2, "total": 5, "totalPages": 3}),
-        ({"limit": 0, "page": -3}, {"page": 1, "limit": 1, "total": 5, "totalPages": 5}),
-        ({"limit": 10**30, "page": 10**30}, {"page": 1, "limit": 1000, "total": 5, "totalPages": 1}),
-        ({"limit": "", "page": ""}, {"page": 1, "limit": 20, "total": 5, "totalPages": 1}),
+        ({}, {"page": 1, "limit": 20, "total": 5, "totalPages": 1, "totalIsExact": True}),
+        ({"limit": 2, "page": 3}, {"page": 3, "limit": 2, "total": 5, "totalPages": 3, "totalIsExact": True}),
+        ({"limit": 2, "page": 99}, {"page": 3, "limit": 2, "total": 5, "totalPages": 3, "totalIsExact": True}),
+        ({"limit": 0, "page": -3}, {"page": 1, "limit": 1, "total": 5, "totalPages": 5, "totalIsExact": True}),
+        (
+            {"limit": 10**30, "page": 10**30},
+            {"page": 1, "limit": 1000, "total": 5, "totalPages": 1, "totalIsExact": True},
+        ),
+        ({"limit": "", "page": ""}, {"page": 1, "limit": 20, "total": 5, "totalPages": 1, "totalIsExact": True}),
     ],
 )
 def test_a_page_is_clamped(boss: APIClient, query: dict[str, Any], meta: dict[str, int]) -> None:
@@ -70,4 +73,4 @@ def test_what_is_no_number_is_refused_by_name(boss: APIClient, name: str, value:
 
 def test_an_empty_list_is_a_page_too(tenant: Tenant, boss: APIClient) -> None:
     body = boss.get("/api/v1/auth/invitations", {"page": 7}).json()
-    assert body == {"data": [], "meta": {"page": 1, "limit": 20, "total": 0, "totalPages": 0}}
+    assert body == {"data": [], "meta": {"page": 1, "limit": 20, "total": 0, "totalPages": 0, "totalIsExact": True}}

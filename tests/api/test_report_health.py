@@ -1,20 +1,38 @@
 """Roots and health in each contract's words."""
 
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Tenant, User
 from accounts.tenancy import request_scope
+from config import health, heartbeat
+from config.database import probe
+from config.database.probe import NOBODY, REFUSES, UNPREPARED, Probe
 from orchestration.health import engine_health
 from orchestration.models import Run
 from tests.factories import PASSWORD, log_in, make_user
 
+ENGINE = """
+INSERT INTO orchestration_engine (owner, lock_key, host, pid, slots, running, draining, locked_at, lease_until)
+VALUES ('test', 1, 'here', 1, 1, 0, false, now(), now() + interval '1 minute')
+"""
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def engine_row() -> None:
+    """An engine that lives for a minute."""
+    with connection.cursor() as cursor:
+        cursor.execute(ENGINE)
 
 
 def test_the_root_speaks_for_both_contracts() -> None:
@@ -35,20 +53,76 @@ def test_healthz_knows_the_database(path: str) -> None:
     assert body["timestamp"].endswith("Z") and body["uptime"] > 0
 
 
-def test_healthz_lives_without_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Gone:
-        def __enter__(self) -> None:
-            from django.db import OperationalError
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Changes where new connections look for the database, for this test alone."""
+    monkeypatch.setattr(health, "PROBE", Probe())
+    return partial(monkeypatch.setitem, connections.settings["default"])
 
-            raise OperationalError("connection failed")
 
-        def __exit__(self, *args: object) -> None: ...
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The folder of a socket where somebody takes calls and never says a word, as a frozen server does."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as door:
+        door.bind(f"{folder}/.s.PGSQL.5432")
+        door.listen()
+        yield folder
 
-    monkeypatch.setattr(connection, "cursor", Gone)
-    monkeypatch.setattr(connection, "close", lambda: None)
-    answer = Client().get("/healthz")
-    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
-    assert Client().get("/readyz").status_code == 503
+
+def states() -> tuple[Any, ...]:
+    """What the two say: (healthz' code, status, database, readyz' code, its problem with the database)."""
+    alive, ready = Client().get("/healthz"), Client().get("/readyz")
+    body = alive.json()
+    return alive.status_code, body["status"], body["database"], ready.status_code, ready.json()["problems"]["database"]
+
+
+def test_a_database_that_is_not_there_is_disconnected(elsewhere: Callable[[str, str], None]) -> None:
+    elsewhere("HOST", "/nowhere")
+    assert states() == (200, "degraded", "disconnected", 503, NOBODY)
+
+
+def test_a_database_that_never_answers_is_disconnected(elsewhere: Callable[[str, str], None], silent: str) -> None:
+    elsewhere("HOST", silent)
+    assert states() == (200, "degraded", "disconnected", 503, NOBODY)
+
+
+def test_a_database_that_does_not_exist_is_an_error(elsewhere: Callable[[str, str], None]) -> None:
+    elsewhere("NAME", "nothing")
+    assert states() == (200, "degraded", "error", 503, REFUSES)
+
+
+def test_a_database_without_tables_is_an_error_that_names_prepare(elsewhere: Callable[[str, str], None]) -> None:
+    elsewhere("NAME", "template1")
+    assert states() == (200, "degraded", "error", 503, UNPREPARED)
+    assert "config.launch prepare" in UNPREPARED
+
+
+def test_a_database_of_an_older_release_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PROBE", Probe())
+    monkeypatch.setattr(probe, "migrations", lambda: frozenset({("accounts", "9999_of_tomorrow")}))
+    assert states() == (200, "ok", "connected", 503, UNPREPARED)
+
+
+def test_nothing_else_is_asked_of_a_database_that_is_away(elsewhere: Callable[[str, str], None]) -> None:
+    elsewhere("HOST", "/nowhere")
+    body = Client().get("/readyz").json()
+    assert set(body["problems"]) == {"database", "scheduler"} and "engines" not in body
+
+
+def test_a_missing_scheduler_degrades_and_one_that_beats_is_alive(engine_row: None) -> None:
+    heartbeat.broker().delete(heartbeat.KEY)
+    answer = Client().get("/readyz")
+    body = answer.json()
+    assert (answer.status_code, body["status"], body["scheduler"]) == (200, "degraded", "missing")
+    assert "config.launch scheduler" in body["problems"]["scheduler"]
+    heartbeat.beat()
+    body = Client().get("/readyz").json()
+    assert (body["status"], body["scheduler"], body["problems"]) == ("ready", "alive", {})
+
+
+def test_a_heartbeat_does_not_outlive_its_scheduler() -> None:
+    heartbeat.beat()
+    assert 0 < heartbeat.broker().ttl(heartbeat.KEY) <= heartbeat.LIFETIME_S
 
 
 def test_health_counts_the_callers_tasks_of_every_state(tenant: Tenant) -> None:
@@ -71,6 +145,13 @@ def test_without_an_engine_it_is_not_ready() -> None:
     assert (body["database"], body["broker"]) == ("connected", "connected")
 
 
+def test_a_table_whose_rows_are_not_kept_apart_is_named() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE orchestration_workflow NO FORCE ROW LEVEL SECURITY")
+    body = Client().get("/readyz").json()
+    assert "not kept apart in orchestration_workflow:" in body["problems"]["isolation"]
+
+
 def test_the_processes_metrics_are_for_operators(tenant: Tenant) -> None:
     operator = User.objects.create_superuser("root@example.com", PASSWORD)
     assert Client().get("/metrics").status_code == 401
@@ -81,11 +162,13 @@ def test_the_processes_metrics_are_for_operators(tenant: Tenant) -> None:
 
 @pytest.mark.parametrize("path", ["/api/v1/system/health", "/api/v1/observability/health/"])
 def test_system_health_tells_each_part(path: str) -> None:
+    heartbeat.broker().delete(heartbeat.KEY)
     body = Client().get(path).json()
     assert body["status"] == "degraded"  # no engine is at work here
-    assert body["services"] == {
-        "database": "connected", "broker": "connected", "engines": 0, "running": 0, "oldest_waiting_s": None,
-    }  # fmt: skip
+    parts = {"database": "connected", "broker": "connected", "scheduler": "missing"}
+    parts |= {"database_role": "regente_app", "engine_database": "connected"}
+    parts |= {"engines": 0, "running": 0, "oldest_waiting_s": None}
+    assert parts.items() <= body["services"].items() and body["services"]["task_restarts"] >= 0
 
 
 def test_the_oldest_waiting_run_of_any_tenant_is_seen_by_everybody(tenant: Tenant) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 
-from orchestration.postgres import parameters
+from config.database.address import direct_parameters
 
 # A backend that has fallen idle tells its counters after ten seconds at the latest.
 COUNTERS_LAG_S = 10.5
@@ -23,7 +23,7 @@ class Database:
     """One connection in autocommit mode, which counts its own transactions."""
 
     def __init__(self) -> None:
-        self.connection = psycopg.connect(**parameters(), autocommit=True, application_name="bench")
+        self.connection = psycopg.connect(**direct_parameters(), autocommit=True, application_name="bench")
         self.transactions = 0
         for name in ("enable_seqscan", "enable_bitmapscan"):  # its looks at the queue cost the product nothing
             self.connection.execute(f"SET {name} = off")

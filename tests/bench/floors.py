@@ -9,9 +9,9 @@ import psycopg
 from django.db import transaction
 from uuid_utils.compat import uuid7
 
+from config.database.address import direct_parameters
 from orchestration.bell import client
 from orchestration.models import Run
-from orchestration.postgres import parameters
 from tests.bench import floor_tasks
 from tests.bench.setting import Bench
 from tests.bench.stack import FLOOR_QUEUE, FLOOR_THREADS
@@ -53,7 +53,7 @@ def _walk(bench: Bench, queue: str, count: int) -> float:
 def bare_rows_ms(count: int) -> list[float]:
     """How long one insert and one select take, one pair at a time."""
     taken = []
-    with psycopg.connect(**parameters(), autocommit=True) as connection:
+    with psycopg.connect(**direct_parameters(), autocommit=True) as connection:
         for _ in range(count):
             began, key = time.perf_counter(), UUID(int=uuid7().int)
             connection.execute(INSERT, [key])

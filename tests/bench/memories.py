@@ -11,8 +11,8 @@ from pgvector.psycopg import register_vector
 from psycopg.types.json import Jsonb
 
 from accounts.models import Tenant
+from config.database.address import direct_parameters
 from memory.embedding import LOCAL_MODEL, LocalEmbedder
-from orchestration.postgres import parameters
 from tests.factories import make_tenant
 
 TENANTS, OF_EACH = 10, 100_000
@@ -49,7 +49,7 @@ def sentence(dice: random.Random) -> str:
 
 def connect() -> psycopg.Connection:
     """A bare connection, as somebody who writes SQL by hand would have it."""
-    return psycopg.connect(**parameters() | {"options": "-c timezone=UTC"}, autocommit=True)
+    return psycopg.connect(**direct_parameters() | {"options": "-c timezone=UTC"}, autocommit=True)
 
 
 def fill() -> Tenant:

@@ -24,6 +24,7 @@ from tests.durability.cancel_runs import cancel_runs
 from tests.durability.fuzz_states import fuzz_states
 from tests.durability.kill_agents import kill_agents
 from tests.durability.kill_governed import kill_applies, kill_approved, kill_doubtful
+from tests.durability.kill_storm import kill_storm
 from tests.durability.kill_tasks import kill_tasks
 from tests.durability.kill_teams import kill_teams
 from tests.durability.kill_workers import kill_workers
@@ -33,6 +34,7 @@ from tests.durability.report import Report
 from tests.durability.restart_database import restart_database
 from tests.durability.restart_workers import restart_workers, stop_poison
 from tests.durability.stand import Stand, stood_up
+from tests.durability.start_parts import start_parts
 from tests.durability.stop_engines import stop_engines, stop_engines_mid_claim
 
 Play = Callable[[random.Random, bool], list[Report]]
@@ -60,6 +62,12 @@ def standing(play: Callable[[Stand, random.Random, bool], list[Report]]) -> Play
 def kills(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
     """R1, R2."""
     return kill_workers(stand, dice, *((30, 6) if small else (200, 22)))
+
+
+@standing
+def storm(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
+    """R12."""
+    return [kill_storm(stand, dice, *((12, 4) if small else (40, 7)))]
 
 
 @standing
@@ -124,6 +132,11 @@ def cancels(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
     return [cancel_runs(stand, dice, 100 if small else 1200), fuzz]
 
 
+def alone(dice: random.Random, small: bool) -> list[Report]:
+    """R14."""
+    return [start_parts(dice, 1 if small else 3)]
+
+
 SCENARIOS = (
     Scenario(("R1", "R2"), kills),
     Scenario(("R1c",), loops),
@@ -136,6 +149,8 @@ SCENARIOS = (
     Scenario(("R6",), keys),
     Scenario(("R7", "R7b"), freezes),
     Scenario(("R9", "R9b"), cancels),
+    Scenario(("R14",), alone),
+    Scenario(("R12",), storm),
 )
 
 

@@ -13,7 +13,7 @@ from tests.durability.promises import check_all_completed, check_effects, check_
 from tests.durability.report import Report, spread
 from tests.durability.stand import Kill, Stand, five_tools, until
 
-MOST_DEATHS = 3
+MAX_DEATHS = 5  # two beside others, three alone
 INNOCENT = 20
 BOOT_S = 60.0
 
@@ -47,7 +47,7 @@ def _restart(stand: Stand) -> float:
 
 def stop_poison(stand: Stand) -> Report:
     """A run that ends each worker which takes it is given up; the runs beside it finish."""
-    report = Report("R5b", f"a run that kills its workers ends failed after at most {MOST_DEATHS}; the others finish")
+    report = Report("R5b", f"a run that kills its workers ends failed after at most {MAX_DEATHS}; the others finish")
     stand.both_engines()
     before, flow = len(stand.effects.deaths), stand.workflow(*five_tools())
     poison = _start_poison(stand)
@@ -57,7 +57,7 @@ def stop_poison(stand: Stand) -> Report:
     (row,) = stand.rows("SELECT status, failure_reason, deaths FROM orchestration_run WHERE id = %s", poison)
     report.figures |= {"worker deaths": len(deaths), "ended": f"{row['status']} {row['failure_reason']}"}
     report.check((row["status"], row["failure_reason"]) == ("failed", "worker_lost"), f"the poison ended as {row}")
-    report.check(len(deaths) <= MOST_DEATHS, f"it ended {len(deaths)} workers")
+    report.check(len(deaths) <= MAX_DEATHS, f"it ended {len(deaths)} workers")
     check_all_completed(stand, report, runs)
     check_effects(stand, report, runs, [Kill(at, "poison", []) for at in deaths])
     check_everything(stand, report)

@@ -25,7 +25,7 @@ from tests.product import Product, started
 LEASE_S = 5.0  # ENGINE_LEASE_S as it is shipped
 FINAL = ("completed", "failed", "cancelled")
 TOOL, AGENT = "durability.effect", "durability.agent"
-LIVE_ENGINES = "SELECT owner, pid FROM orchestration_engine WHERE lease_until > now()"
+LIVE_ENGINES = "SELECT owner, pid FROM orchestration_engine WHERE lease_until > now() AND NOT solitary"
 OWNED = "SELECT id::text FROM orchestration_run WHERE owner = ANY(%s)"
 STATES = "SELECT id::text, status FROM orchestration_run WHERE id = ANY(%s::uuid[])"
 

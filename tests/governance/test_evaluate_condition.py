@@ -56,6 +56,15 @@ def test_a_bool_is_not_a_number() -> None:
 
 def test_texts_have_no_order() -> None:
     assert not holds({"x": "9"}, "x", "greater_than", "10")
+    assert not holds({"x": "1234567890123456789"}, "x", "greater_than", 1)  # a number of 64 bits is no text
+
+
+@pytest.mark.parametrize("large", ["1" * 30, "18446744073709551616", "12345678901234567.89", "9" * 4990])
+def test_a_number_that_is_kept_as_text_for_its_digits_has_its_order(large: str) -> None:
+    assert holds({"x": large}, "x", "gte", 50) and holds({"x": 50}, "x", "less_than", large)
+    assert holds({"x": large + "0" if "." in large else large + "1"}, "x", "gte", large)
+    assert not holds({"x": "-" + large}, "x", "gte", -50)
+    assert not holds({"x": large}, "x", "gte", float("nan")) and not holds({"x": large}, "x", "gte", float("inf"))
 
 
 @pytest.mark.parametrize("path", ["a.b.0.c", "a.b[0].c", "a.b[-1].c"])

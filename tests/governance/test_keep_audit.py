@@ -1,6 +1,7 @@
 """Every operation that changes something leaves one entry, which nobody can edit without its showing."""
 
 import io
+import json
 from typing import TYPE_CHECKING
 
 import orjson
@@ -159,6 +160,15 @@ def test_what_was_written_while_nobody_sealed_is_sealed_later(
     for _ in range(5):
         admin.post("/api/v1/auth/invitations", {"role": "user"}, format="json")
     assert seal_all() == 5
+
+
+def test_states_that_are_hard_to_keep_are_sealed_listed_and_exported(admin: "APIClient", tenant: Tenant) -> None:
+    state = {"digits": 10**30, "far": 1e300, "half": "\ud83d", "nul": "a\0b", "nan": None}
+    audit.record(audit.Deed(tenant.pk, "update", "thing", "x", after=state))
+    assert seal_all() >= 1 and "holds" in verified(tenant.pk)
+    (told,) = entries(admin, resource_type="thing")
+    assert json.dumps(told["changes"]["after"]["digits"]) == "1" + "0" * 30
+    assert b"1" + b"0" * 30 in admin.get("/api/v1/audit/export", {"resource_type": "thing"}).content
 
 
 def test_the_log_is_of_the_own_tenant(admin: "APIClient", tenant: Tenant, other_tenant: Tenant) -> None:

@@ -18,10 +18,45 @@ HOSTILE = [
     "a\x00b", "a\nb", "\x1f",
     "", " ", ".", "./", "/", "//", "a" * 2000, "b/" + "é" * 200, "%00", "a/%00/b",
 ]  # fmt: skip
-FINE = ["a", "a/b.txt", "a//b", "./a", "a/./b", "…", "documents/Übung 1.pdf", ".hidden", "a..b", "...", "100%", "a b"]
+FINE = [
+    "a",
+    "a/b.txt",
+    "a//b",
+    "./a",
+    "a/./b",
+    "…",
+    "documents/Übung 1.pdf",
+    "reports/année 2024.txt",
+    "שלום/你好 .txt",
+    "e\u0301",
+    "👩\u200d👧.png",
+    " a",
+    ".hidden",
+    "a..b",
+    "...",
+    "100%",
+    "a b",
+]
 
 
-@pytest.mark.parametrize("path", [path for path in HOSTILE if path.strip()])
+# One of each kind: what str.isspace() knows, spaces of other widths, zero width, directions, fillers, and all together.
+BLANKS = [
+    " ", "   ", "\t", "\u0085", "\u00a0", "\u1680", "\u2000", "\u2003", "\u2009", "\u200a", "\u2028",
+    "\u2029", "\u202f", "\u205f", "\u3000", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u180e",
+    "\u200e", "\u202e", "\u2066", "\u115f", "\u3164", "\uffa0", "\u2800", " \u00a0\u200b\u3000", "%20",
+    "%C2%A0", "%2520",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+@pytest.mark.parametrize("place", ["{}", "docs/{}", "{}/report.pdf", "docs/{}/report.pdf", "docs\\{}", "./{}"])
+def test_a_blank_name_is_refused_wherever_it_stands(blank: str, place: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        checked_path(place.format(blank))
+    assert list(refusal.value.context["errors"]) == ["path"]
+
+
+@pytest.mark.parametrize("path", HOSTILE)
 def test_a_hostile_path_is_refused(path: str, tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     with pytest.raises(Invalid):

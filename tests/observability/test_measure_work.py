@@ -166,8 +166,8 @@ def test_prometheus_can_scrape_it(boss: APIClient, acme: Tenant, agent: Agent) -
     }
     whole, own = metrics(boss), ("tenant", "acme")
     assert samples["runs_now", own] == 0
-    assert samples["runs_total", own] == samples["runs_total", ("status", "completed"), own] == 1
-    assert samples["llm_calls_total", ("model", "gpt-4o"), own] == 1
+    assert samples["runs_total", own] == samples["runs_by_status_total", ("status", "completed"), own] == 1
+    assert samples["llm_calls_by_model_total", ("model", "gpt-4o"), own] == 1
     assert samples["llm_latency_ms", ("percentile", "p95"), own] == whole["llm"]["latency_p95_ms"]
     assert samples["step_duration_ms", ("percentile", "avg"), own] == whole["performance"]["avg_step_duration_ms"]
     assert re.search(r"^# TYPE memory_items_total gauge$", answer.content.decode(), re.M)

@@ -27,7 +27,8 @@ async def waits_long(ctx: RunContext) -> None:
 class EngineThread:
     """An engine that runs until it is told to stop; `call` runs a function on its loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
+        self.options = options
         self.ready = threading.Event()
         self.engine: Engine
         self.loop: asyncio.AbstractEventLoop
@@ -40,14 +41,21 @@ class EngineThread:
             runner.run(self._main())
 
     async def _main(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.engine = Engine()
+        self.loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
+        self.engine = Engine(**self.options)
         self.ready.set()
         await self.engine.run()
 
     def call(self, function: Callable[[], Any]) -> None:
         """Run it on the engine's loop, soon."""
         self.loop.call_soon_threadsafe(function)
+
+    def long_lived(self, name: str) -> "asyncio.Task[Any]":
+        """The engine's task of this name."""
+        of_bell = {task.get_name(): task for task in self.engine.bell.tasks}
+        task = {"engine": self.task, "journal": self.engine.journal.task, **of_bell}[name]
+        assert task is not None
+        return task
 
     def drain(self) -> None:
         """Stop claiming, let the runs end, and join."""

@@ -16,16 +16,18 @@ from orchestration.postgres import connect
 from tests.orchestration.running import start
 
 
-def claimed(most: int, owner: str = "tester", tenant_cap: int = 0, **kind_caps: int) -> list[RunInfo]:
+def claimed(
+    most: int, owner: str = "tester", tenant_cap: int = 0, solitary: bool = False, worker: str = "", **kind_caps: int
+) -> list[RunInfo]:
     """What this owner gets."""
 
     async def claim() -> list[RunInfo]:
         connection = await connect()
         async with connection:
-            return await claims.claim(connection, owner, ClaimLimits(most, tenant_cap, kind_caps, True))
+            return await claims.claim(connection, owner, ClaimLimits(most, tenant_cap, kind_caps, 3, solitary=solitary))
 
-    alive = {"lock_key": 1, "host": "here", "pid": 1, "slots": 1, "lease_until": timezone.now() + timedelta(minutes=1)}
-    Engine.objects.get_or_create(owner=owner, defaults=alive)
+    alive = {"lock_key": 1, "host": "here", "pid": 1, "slots": 1, "lease_until": timezone.now() + timedelta(seconds=5)}
+    Engine.objects.get_or_create(owner=owner, defaults=alive | {"worker": worker, "solitary": solitary})
     return asyncio.run(claim())
 
 
@@ -100,11 +102,33 @@ def test_a_run_is_not_claimed_before_its_time(acme: Tenant) -> None:
     assert claimed(10) == []
 
 
-def test_suspects_are_claimed_one_at_a_time(acme: Tenant) -> None:
-    for _ in range(3):
-        start(acme, "k")
-    Run.all_tenants.update(held_against=2)
-    assert len(claimed(10)) == 1
+def test_a_suspect_is_claimed_by_a_solitary_engine_alone_and_only_one(acme: Tenant) -> None:
+    suspects = [start(acme, "k") for _ in range(3)]
+    Run.all_tenants.update(suspect_deaths=2)
+    Run.all_tenants.filter(pk=suspects[0].pk).update(held_against=1)
+    innocent = start(acme, "k")
+    assert [run.id for run in claimed(10)] == [innocent.pk]
+    assert [claimed(10, owner=f"alone {n}", solitary=True)[0].id for n in range(3)] == [
+        suspects[1].pk, suspects[2].pk, suspects[0].pk,
+    ]  # fmt: skip
+    assert claimed(10, owner="alone 4", solitary=True) == []
+
+
+def test_caps_hold_for_suspects_too(acme: Tenant) -> None:
+    start(acme, "k")
+    assert len(claimed(1)) == 1
+    start(acme, "k")
+    Run.all_tenants.filter(owner=None).update(suspect_deaths=2)
+    assert claimed(1, solitary=True, tenant_cap=1) == [] and claimed(1, solitary=True, k=1) == []
+    assert len(claimed(1, solitary=True, tenant_cap=2, k=2)) == 1
+
+
+def test_of_a_suspect_that_was_cancelled_or_is_given_up_any_engine_writes_the_end(acme: Tenant) -> None:
+    cancelled, given_up = start(acme, "k"), start(acme, "k")
+    Run.all_tenants.update(suspect_deaths=2)
+    Run.all_tenants.filter(pk=cancelled.pk).update(cancel_requested=True)
+    Run.all_tenants.filter(pk=given_up.pk).update(held_against=3)
+    assert claimed(1, owner="alone", solitary=True) == [] and len(claimed(10)) == 2
 
 
 def test_a_user_has_five_tasks_under_way_and_holds_up_nobody(acme: Tenant) -> None:
@@ -143,7 +167,7 @@ READ = "SELECT pg_stat_get_xact_tuples_returned('orchestration_run_pkey'::regcla
 
 def test_a_claim_looks_up_by_key_what_it_claims_also_by_a_plan_made_for_an_empty_table(acme: Tenant) -> None:
     async def read_for(queued: int, finished: int) -> tuple[int, int]:
-        connection, limits = await connect(), ClaimLimits(queued, 0, {}, True)
+        connection, limits = await connect(), ClaimLimits(queued, 0, {}, 3)
         async with connection:
             for _ in range(4):  # so that its plan is kept
                 await claims.claim(connection, "tester", limits)
@@ -157,3 +181,14 @@ def test_a_claim_looks_up_by_key_what_it_claims_also_by_a_plan_made_for_an_empty
 
     claimed_of_many, read = asyncio.run(read_for(queued=20, finished=2_000))
     assert claimed_of_many == 20 and 20 <= read < 200
+
+
+def test_a_suspended_tenants_runs_wait_until_it_is_resumed(acme: Tenant, other: Tenant) -> None:
+    for each in (acme, other):
+        start(each, "k")
+        start(each, "task", created_by=uuid.uuid4())
+    Tenant.objects.filter(pk="acme").update(suspended=True)
+    assert Counter(run.tenant_id for run in claimed(10)) == {"other": 2}
+    assert set(Run.all_tenants.filter(tenant=acme).values_list("status", flat=True)) == {"pending"}
+    Tenant.objects.filter(pk="acme").update(suspended=False)
+    assert Counter(run.tenant_id for run in claimed(10)) == {"acme": 2}

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-import pytest
 from django.db import connection as web_connection
 from django.utils import timezone
 
@@ -18,7 +17,7 @@ from orchestration.claims import LOCK_CLASS
 from orchestration.context import RunContext
 from orchestration.engine import sweep
 from orchestration.journal import Journal
-from orchestration.models import Engine, EngineDeath, Run, RunEvent
+from orchestration.models import Engine, Run, RunEvent
 from orchestration.postgres import connect
 from orchestration.programs import program
 from orchestration.retry import LeaseLost
@@ -90,34 +89,6 @@ def test_an_engine_without_its_lock_is_dead_at_once(acme: Tenant) -> None:
     assert sweep() == 1
 
 
-def test_deaths_that_a_run_was_there_at_are_held_against_it(acme: Tenant) -> None:
-    killer = start(acme, "k")
-    for _ in range(3):
-        assert len(claimed(1)) == 1 and sweep() == 1
-    killer.refresh_from_db()
-    assert (killer.deaths, killer.held_against) == (3, 3) and killer.due_at <= timezone.now()
-
-
-def test_in_a_storm_no_death_is_held_against_the_runs(acme: Tenant) -> None:
-    for number in range(5):
-        EngineDeath.objects.create(owner=f"e{number}", host="h", pid=1, at=timezone.now() - timedelta(seconds=number))
-    run = start(acme, "k")
-    assert len(claimed(1)) == 1 and sweep() == 1
-    run.refresh_from_db()
-    assert (run.deaths, run.held_against, run.owner) == (1, 0, None) and run.due_at <= timezone.now()
-    assert EngineDeath.objects.count() == 6
-
-
-def test_engines_that_died_at_once_are_one_death(acme: Tenant) -> None:
-    now = timezone.now()
-    for _ in range(4):
-        EngineDeath.objects.create(owner="e", host="h", pid=1, at=now)
-    run = start(acme, "k")
-    assert len(claimed(1)) == 1 and sweep() == 1
-    run.refresh_from_db()
-    assert run.held_against == 1
-
-
 @contextmanager
 def _lock(key: int) -> Iterator[None]:
     """Hold an engine's lock on the test's own connection."""
@@ -163,17 +134,6 @@ def test_a_claim_that_the_engine_never_heard_of_goes_back_at_its_next_heartbeat(
     )
     run = ended(run)
     assert (run.status, run.attempt, run.deaths) == ("completed", 2, 0)
-
-
-@pytest.mark.parametrize("deaths", [{"deaths": 3, "held_against": 3}, {"deaths": 12}])
-def test_a_run_that_saw_too_many_workers_die_fails(engine: EngineThread, acme: Tenant, deaths: dict[str, int]) -> None:
-    engine.drain()
-    run = start(acme, "test.long")
-    Run.all_tenants.filter(pk=run.pk).update(**deaths, attempt=3, status="running")
-    again = EngineThread()
-    run = ended(run)
-    assert (run.status, run.failure_reason) == ("failed", "worker_lost") and kinds(run)[-1] == "run_failed"
-    again.drain()
 
 
 def test_a_drained_engine_gives_its_runs_back(engine: EngineThread, acme: Tenant, settings: object) -> None:

@@ -73,7 +73,10 @@ def test_a_wrong_manifest_is_refused_by_its_field(api: "APIClient", tenant: "Ten
     assert not App.all_tenants.exists()
 
 
-TRIGGER = {"context": {"a": {"b": 1}, "only": "c"}, "event": {"a": 2, "list": [{"x": 3}]}}
+TRIGGER = {
+    "context": {"a": {"b": 1}, "only": "c"},
+    "event": {"a": 2, "list": [{"x": 3}], "First name": "Ana", "último": 9},
+}
 
 
 @pytest.mark.parametrize(
@@ -86,6 +89,15 @@ TRIGGER = {"context": {"a": {"b": 1}, "only": "c"}, "event": {"a": 2, "list": [{
         ("$event", {"k": TRIGGER["event"]}),
         ("$context.none", {}),
         ("$contexts.a", {"k": "$contexts.a"}),
+        ("$event.a-$context.a.b.csv", {"k": "2-1.csv"}),
+        ("$event.only/$event.nowhere.", {"k": "c/."}),
+        ("$event.First name", {"k": "Ana"}),
+        ('$event["First name"]', {"k": "Ana"}),
+        ("$event.a of $steps.x", {"k": "2 of $steps.x"}),
+        ("at $event.a", {"k": "at $event.a"}),
+        ("$5 $event.nowhere", {"k": "$5 $event.nowhere"}),
+        ("$$event.a", {"k": "$$event.a"}),
+        ("$event.último", {"k": 9}),
         ("$5", {"k": "$5"}),
         (7, {"k": 7}),
         ({"deep": "$context.a"}, {"k": {"deep": "$context.a"}}),
@@ -93,6 +105,25 @@ TRIGGER = {"context": {"a": {"b": 1}, "only": "c"}, "event": {"a": 2, "list": [{
 )
 def test_inputs_are_mapped(value: Any, expected: Any) -> None:
     assert mapped({"k": value}, TRIGGER) == expected
+
+
+def test_an_action_tells_of_references_that_lead_nowhere(api: "APIClient", tenant: "Tenant") -> None:
+    mapping = {
+        "a": "$event.nmae",
+        "b": "$event.day-$event.month.csv",
+        "c": "$event.First name",
+        "d": "$5 $event.x",
+        "e": 1,
+    }
+    action = {"action_id": "go", "label": "Go", "workflow_alias": "main", "input_mapping": mapping}
+    assert imported(api, manifest(make_workflow(tenant)) | {"actions": [action]}).status_code == 201
+    body = {"event": {"day": 7, "First name": "Ana"}, "context": {}}
+    answer = api.post(f"{URL}/tickets/actions/go", body, format="json").json()
+    assert answer["warnings"] == [
+        "input_mapping.a: $event.nmae leads nowhere.",
+        "input_mapping.b: $event.month.csv leads nowhere.",
+    ]
+    assert Run.all_tenants.get(pk=answer["run_id"]).input == {"b": "7-", "c": "Ana", "d": "$5 $event.x", "e": 1}
 
 
 def test_an_action_starts_a_run_that_knows_its_app(api: "APIClient", tenant: "Tenant") -> None:

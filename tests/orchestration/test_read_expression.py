@@ -7,8 +7,16 @@ from hypothesis import strategies as st
 from orchestration.definition.expressions import BrokenExpression, Expression, read_condition
 
 SCOPE = {
-    "output": {"priority": "urgent", "n": 5, "text": "a fire", "tags": ["vip", "late"], "none": None, "in": 1},
-    "input": {"guest": {"name": "Ana"}},
+    "output": {
+        "priority": "urgent",
+        "n": 5,
+        "text": "a fire",
+        "tags": ["vip", "late"],
+        "none": None,
+        "in": 1,
+        "último": "x",
+    },
+    "input": {"guest": {"name": "Ana"}, "имя": "Анна", "नाम": 1, "a-b": 2, "2nd": 3, "long": "1" * 30, "first name": 4},
     "steps": {"a.b": {"n": 1}, "fetch-all": [{"id": 3}]},
     "context": {"mode": "draft"},
     "event": {},
@@ -47,6 +55,11 @@ def read(text: str) -> Expression:
         "steps.fetch-all[0].id >= 3",
         'context.mode == "draft" AND NOT input.guest.name == "Eva"',
         "output.tags",
+        "output.último == 'x' and not output.ultimo == 'x'",
+        "input.имя == 'Анна' and input.नाम == 1",
+        'input.a-b == 2 and input["a-b"] == 2 and input.2nd == 3 and input["first name"] == 4',
+        f"input.long == {'1' * 30} and input.long != {'1' * 29}",
+        'steps["fetch-all"][0].id == 3',
     ],
 )
 def test_an_expression_holds(text: str) -> None:
@@ -73,6 +86,8 @@ def test_and_binds_closer_than_or() -> None:
         "is it urgent?",
         "output contains no name",
         "Ticket is about money (refund, invoice)",
+        "é urgente?",
+        "клиент недоволен",
         "x",
     ],
 )
@@ -94,6 +109,8 @@ def test_free_words_are_a_question(text: str) -> None:
         ("(output.n", "needs ')'"),
         ("not output.", "a field's name"),
         ("output.x == @", "at position 13"),
+        ("output.a- == 1", "at position 9"),
+        ("último == 1", "at position 1"),
         ("not " * 60 + "output.n", "deeper than 50"),
         ("output.n == " + "(" * 60 + "1", "deeper than 50"),
         ("output.n == " + "1" * 2000, "longer than 2000"),

@@ -88,6 +88,23 @@ def test_a_syntax_fault_is_told_before_anything_runs(text: str) -> None:
 
 
 def test_a_plain_prompt_takes_references_and_data_is_never_a_template() -> None:
-    prompt = templates.as_template("{$input.evil} of $steps.a.b.n, $input.missing.", {"a.b"})
+    prompt, named = templates.as_template("{$input.evil} of $steps.a.b.n, $input.missing.", {"a.b"})
+    assert [found.text for found in named] == ["$input.evil", "$steps.a.b.n", "$input.missing"]
     made = templates.render(prompt, SCOPE | {"input": {"evil": "{{ context.mode }} $context.mode"}})
     assert made == "{{{ context.mode }} $context.mode} of 1, ."
+
+
+@pytest.mark.parametrize(
+    "text,made",
+    [
+        ("{{ input.último }}-$input.último.", "x-x."),
+        ("$input.from-$input.to {% if input.to %}of $input.to.csv{% endif %}", "1-9 of 9.csv"),
+        ("{$input.to} {{ '{' }}$input.to{{ '}' }}", "{9} {9}"),
+        ("{{ '$input.to' }} {# $input.to #}{% raw %}{{ $input.to }}{% endraw %}", "$input.to {{ $input.to }}"),
+        ("{{ input['a-b'] }} $input['a-b'] $$input.to", "3 3 $input.to"),
+        ("{{ input.half }}{{ '\\ud83d' }}{{ '\\x00' }}", "h\ufffd\ufffd"),
+    ],
+)
+def test_references_are_filled_in_beside_templates(text: str, made: str) -> None:
+    scope = SCOPE | {"input": {"último": "x", "from": 1, "to": 9, "a-b": 3, "half": "h"}}
+    assert templates.render(templates.as_template(text, ())[0], scope) == made

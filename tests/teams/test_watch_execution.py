@@ -64,7 +64,7 @@ class Client:
         """A monitor."""
         asked = "&".join(f"{name}={value}" for name, value in ({"token": self.token} | query).items())
         url = str(self.http.base_url).rstrip("/").replace("http", "ws", 1)
-        return connect(f"{url}/ws/{kind}/{id}/monitor?{asked}", proxy=None, sock=sock, max_queue=1)
+        return connect(f"{url}/ws/{kind}/{id}/monitor?{asked}", proxy=None, sock=sock, max_queue=1, compression=None)
 
 
 @pytest.fixture(scope="module")
@@ -154,16 +154,24 @@ def test_a_failure_is_told_with_its_code_and_no_trace(client: Client) -> None:
     assert told[-1]["data"]["status"] == "failed"
 
 
-def test_a_run_of_any_kind_is_told_by_its_events(client: Client) -> None:
+def test_a_monitor_of_a_run_sends_the_bodies_of_its_stream(client: Client) -> None:
     node = {"id": "one", "type": "static", "config": {"output": {"n": 1}}}
     flow = client.post("/workflows", {"name": "W", "definition": {"nodes": [node], "edges": []}})
     run = client.post(f"/workflows/{flow['id']}/runs", {"input": {}, "mode": "auto"})["id"]
-    with client.dial(run, "runs", after=0) as monitor:
-        _, *told = frames(monitor)
-    kinds = [one["data"]["kind"] for one in told if one["type"] == "event"]
+    with client.dial(run, "runs") as monitor:
+        first, *updates, last = frames(monitor)
+    assert first == {"type": "connected", "runId": run, "seq": 0}
+    events = [event for one in updates for event in one["events"]]
+    kinds = [event["kind"] for event in events]
     assert kinds[0] == "run_started" and "step_completed" in kinds and kinds[-1] == "run_completed"
-    assert [one["seq"] for one in told] == list(range(1, len(told) + 1))
-    assert told[-1]["data"]["status"] == "completed"
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert updates[-1]["run"]["result"] == {"n": 1}
+    assert last == {"type": "complete", "status": "completed", "seq": len(events)}
+    with client.dial(run, "runs", after=2) as monitor:
+        resumed = [event for one in frames(monitor) for event in one.get("events", ())]
+    assert resumed == events[2:]
+    with client.dial(run, "runs", after=len(events), window=3) as monitor:
+        assert [one["type"] for one in frames(monitor)] == ["connected", "complete"]
 
 
 def test_who_may_not_watch_is_told_so_and_learns_nothing(client: Client, stranger: Client) -> None:
@@ -212,8 +220,8 @@ def test_a_client_that_takes_nothing_in_is_let_go_and_comes_back_for_the_rest(cl
         live.says("takes nothing in")
         with pytest.raises(ConnectionClosed) as closed:
             while True:
-                seen += [told["seq"] for told in [json.loads(monitor.recv(timeout=PATIENCE_S))] if "seq" in told]
+                seen += [event["seq"] for event in json.loads(monitor.recv(timeout=PATIENCE_S)).get("events", ())]
     assert closed.value.rcvd is not None and closed.value.rcvd.code == 1013
     with client.dial(run, "runs", after=seen[-1]) as monitor:
-        seen += [told["seq"] for told in frames(monitor) if "seq" in told]
+        seen += [event["seq"] for told in frames(monitor) for event in told.get("events", ())]
     assert len(seen) > 6_000 and seen == list(range(1, len(seen) + 1))

@@ -9,6 +9,7 @@ import orjson
 from django.utils import timezone
 from rest_framework import serializers
 
+from agents.answer_text import answer_text
 from agents.errors import AgentExecutionError
 from agents.jobs.evidence import Evidence, about_risk
 from agents.jobs.fields import IdField, Items
@@ -104,7 +105,7 @@ async def _summary(ctx: "RunContext", found: dict[str, Any], evidence: Evidence)
     about = {name: found[name] for name in ("asset", "risk", "signals")} | {"evidence": evidence.lines}
     ask = Ask(orjson.dumps(about, default=str).decode(), lacks=partial(evidence.unfounded, "The summary"))
     try:
-        return (await run_agent(ctx, AGENT, ask, prefix="summary")).text
+        return answer_text((await run_agent(ctx, AGENT, ask, prefix="summary")).text) or None
     except (StepFailed, AgentExecutionError) as fault:
         ctx.emit("error", {"error": str(fault), "error_type": type(fault).__name__}, "summary")
         return None

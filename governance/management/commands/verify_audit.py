@@ -5,12 +5,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.models import Tenant
+from accounts.arguments import find_tenants
 from governance import audit
 
 
 class Command(BaseCommand):
-    """Exits with 1 when a chain is broken."""
+    """Exits with 1 when a chain is broken, or a tenant is not there."""
 
     help = "Check the audit log: every sealed entry is as it was sealed, none is missing, none was moved."
 
@@ -20,11 +20,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One line per chain; keep the heads somewhere else, and a cut end shows too."""
-        tenants = Tenant.objects.order_by("pk")
-        if options["tenants"]:
-            tenants = tenants.filter(pk__in=options["tenants"])
         broken = 0
-        for tenant in tenants:
+        for tenant in find_tenants(options["tenants"]):
             found = audit.verify(tenant.pk)
             broken += bool(found.broken)
             state = f"BROKEN: {found.broken}" if found.broken else "holds"

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from memory import indexing
 
@@ -19,6 +19,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Build, one after the other."""
+        if options["least"] < 1:
+            raise CommandError("--least must be 1 or more.")
         with indexing.alone() as mine:
             if not mine:
                 self.stdout.write("Another process is building indexes; nothing to do.")

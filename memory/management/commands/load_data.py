@@ -11,7 +11,7 @@ from typing import IO, Any
 from django.core.management.base import BaseCommand, CommandError
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from accounts.models import Tenant
+from accounts.arguments import find_tenants
 from config.errors import DomainError
 from memory.datastore.names import column_name
 from memory.datastore.sheets import Row, Sheet, csv_sheet, object_sheet
@@ -36,8 +36,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Load, and tell what is there."""
         file: Path = options["file"]
-        if not Tenant.objects.filter(pk=options["tenant"]).exists():
-            raise CommandError(f"There is no tenant {options['tenant']!r}.")
+        find_tenants([options["tenant"]])
         try:
             with file.open("rb") as raw:
                 table = self._load(raw, file, options)

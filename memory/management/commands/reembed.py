@@ -7,10 +7,12 @@ import asyncio
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from accounts.arguments import find_tenants
+from config.errors import DomainError
 from memory import indexing
 from memory.embedding import embedder
 from memory.models import MemoryChunk, MemoryEntry
@@ -33,11 +35,14 @@ class Command(BaseCommand):
         """Embed, index, drop the indexes of other models."""
         model = embedder()
         stale = MemoryChunk.all_tenants.exclude(model=model.model).order_by()
-        if options["tenant"]:
-            stale = stale.filter(tenant_id=options["tenant"])
+        if options["tenant"] is not None:
+            stale = stale.filter(tenant__in=find_tenants([options["tenant"]]))
         old = set(stale.values_list("model", flat=True).distinct())
         total = stale.values("entry_id").distinct().count()
-        done = self._embed_all(stale, model, total)
+        try:
+            done = self._embed_all(stale, model, total)
+        except DomainError as fault:
+            raise CommandError(f"{fault.message} What was embedded stays so; run this again for the rest.") from None
         for key, name, dimension in indexing.missing():
             self.stdout.write(f"Indexing {name} …")
             indexing.build(key, name, dimension)

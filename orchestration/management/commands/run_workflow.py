@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 from uuid import UUID
@@ -14,6 +15,7 @@ from rich.live import Live
 
 from accounts.models import Tenant
 from config.errors import DomainError
+from orchestration.definition.inputs import fitted_input
 from orchestration.engine import cancel_run, start_run
 from orchestration.health import engine_health
 from orchestration.models import Mode, Run, Status, Workflow
@@ -58,10 +60,13 @@ class Command(BaseCommand):
             raise CommandError(fault.message, returncode=UNFINISHED) from None
         if not options["detach"]:
             need_engine(options["engine_wait"])
-        run, _ = start_run(
-            tenant_id=tenant, kind="workflow", subject_id=str(workflow.id), subject_version=workflow.revision,
-            input=given, mode=options["mode"],
-        )  # fmt: skip
+        try:
+            run, _ = start_run(
+                tenant_id=tenant, kind="workflow", subject_id=str(workflow.id), subject_version=workflow.revision,
+                input=given, mode=options["mode"], fit=partial(fitted_input, workflow.input_schema, prefix="input."),
+            )  # fmt: skip
+        except DomainError as fault:
+            raise CommandError(fault.message, returncode=UNFINISHED) from None
         if options["detach"]:
             self.stdout.write(str(run.id))
             return

@@ -1,16 +1,14 @@
 """manage.py seed_demo: the demo's tenant, user, agents, workflow, table and team. It may run as often as one likes."""
 
 import json
-import os
-import secrets
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
+from accounts.credentials import CHANGED, kept_password
 from accounts.models import Membership, Role, Tenant, User
 from agents.demo import AGENTS, ROOMS
 from agents.demo_workflow import TRIAGE_WORKFLOW
@@ -40,28 +38,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Seed, and tell the credentials."""
-        password = given_password(settings.DATA_DIR / CREDENTIALS)
+        password = env_text("DEMO_PASSWORD") or kept_password(settings.DATA_DIR / CREDENTIALS, EMAIL)
         with transaction.atomic():
             user = seed(password)
-        told = {"email": EMAIL, "password": password if user.check_password(password) else "(changed by its user)"}
+        told = {"email": EMAIL, "password": password if user.check_password(password) else CHANGED}
         if options["json"]:
             self.stdout.write(json.dumps(told))
         else:
             self.stdout.write(f"The tenant {TENANT!r} is ready. Log in as {told['email']} with {told['password']}")
-
-
-def given_password(file: Path) -> str:
-    """DEMO_PASSWORD, else the one that was made before, else a new one, kept in a file that only its owner can read."""
-    given = env_text("DEMO_PASSWORD")
-    if given:
-        return given
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
-            json.dump({"email": EMAIL, "password": secrets.token_urlsafe(12)}, new)
-    except FileExistsError:
-        pass
-    return str(json.loads(file.read_text())["password"])
 
 
 def seed(password: str) -> User:

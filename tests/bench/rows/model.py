@@ -55,7 +55,7 @@ def _rows(taken: list[float], costs: list[Cost]) -> list[Row]:
     return [
         Row(
             "model",
-            f"{RUNS:,} runs that wait for a {LATENCY_S:g} s model, LiteLLM",
+            f"{RUNS:,} runs that wait for a {LATENCY_S:g} s model behind a gateway",
             "s",
             taken,
             (at_most(2.5, of_floor=True),),

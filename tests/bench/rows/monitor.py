@@ -38,14 +38,14 @@ class Watcher:
         async with doors:
             socket = await connect(url, additional_headers=headers, proxy=None, compression=None, ping_interval=None)
             first = orjson.loads(await socket.recv())
-            assert first["type"] == "status_update", first
+            assert first["type"] == "connected", first
         ready.put_nowait(None)
         async for text in socket:
             arrived, told = time.time(), orjson.loads(text)
-            if "seq" in told:
-                self.seen.append(told["seq"])
-            if told["type"] == "event" and told["data"]["kind"] == "bench_tick":
-                self.late_ms.append((arrived - datetime.fromisoformat(told["data"]["ts"]).timestamp()) * 1000)
+            for event in told.get("events", ()):
+                self.seen.append(event["seq"])
+                if event["kind"] == "bench_tick":
+                    self.late_ms.append((arrived - datetime.fromisoformat(event["ts"]).timestamp()) * 1000)
 
 
 def measure(bench: Bench) -> list[Row]:

@@ -9,7 +9,7 @@ from tests.bench.setting import Bench
 from tests.factories import PASSWORD
 
 EVENTS, WARM_EVENTS = 40, 5
-APART_S = 0.1  # a stream tells at most every 50 ms
+APART_S = 0.1  # a stream sends an update at most every 50 ms
 FLOOR_APART_S = 0.005
 
 

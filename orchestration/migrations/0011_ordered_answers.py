@@ -7,7 +7,7 @@ import config.database.ordered_json
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestration", "0009_parked"),
+        ("orchestration", "0010_list_indexes"),
     ]
 
     operations = [

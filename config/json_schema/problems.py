@@ -9,7 +9,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
-from agents.tools.schema.patterns import PatternRefused, compile_pattern
+from config.json_schema.patterns import PatternRefused, compile_pattern
 
 MAX_DEPTH = 32
 NO_FORMATS = FormatChecker(formats=())  # patterns are RE2's, not Python's

@@ -6,10 +6,10 @@ they are checked, as models like to send "3" for 3.
 
 from typing import Any
 
-from agents.tools.schema.coercion import coerced
-from agents.tools.schema.problems import schema_problems
-from agents.tools.schema.validation import errors_of
 from config.errors import Invalid
+from config.json_schema.coercion import coerced
+from config.json_schema.problems import schema_problems
+from config.json_schema.validation import errors_of
 
 __all__ = ["checked", "coerced", "errors_of", "schema_problems"]
 

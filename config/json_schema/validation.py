@@ -16,10 +16,10 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from agents.tools.schema import keywords
-from agents.tools.schema.literals import too_many_digits
-from agents.tools.schema.patterns import PatternRefused
 from config.errors import Invalid
+from config.json_schema import keywords
+from config.json_schema.literals import too_many_digits
+from config.json_schema.patterns import PatternRefused
 
 NO_REMOTE: Registry[Any] = Registry()  # a $ref never makes us fetch a URL
 MAX_ERRORS = 20

@@ -12,9 +12,9 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
-from agents.tools.schema.keywords import names_of_patterns, tuple_parts
-from agents.tools.schema.literals import member_of, value_of
-from agents.tools.schema.validation import Check, usable
+from config.json_schema.keywords import names_of_patterns, tuple_parts
+from config.json_schema.literals import member_of, value_of
+from config.json_schema.validation import Check, usable
 
 MAX_PASSES = 5  # a later keyword may give an earlier one something to do
 

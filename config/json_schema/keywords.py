@@ -6,7 +6,7 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from agents.tools.schema.patterns import TextTooLong, matches, shown
+from config.json_schema.patterns import TextTooLong, matches, shown
 
 Faults = Iterator[ValidationError]
 Fits = Callable[[Any, Any, Any], bool]  # (validator, schema, value)

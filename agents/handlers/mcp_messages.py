@@ -1,0 +1,66 @@
+"""The messages of an MCP server, made fit for the protocol's library, and the result of a tool call kept as it came.
+
+The library refuses JSON that it cannot hold and content that it does not know, after the tool has acted; so results are
+read here, and the library gets the message without them.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from config.foreign_json import clean_text, clean_value, parse_json, write_json
+
+
+@dataclass
+class Exchange:
+    """One request to an MCP server. `result` is what its tool answered, once it is here."""
+
+    method: str
+    id: Any
+    result: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, body: bytes) -> "Exchange":
+        """That of this request."""
+        try:
+            message = json.loads(body)
+        except ValueError:
+            message = None
+        return cls(message.get("method", ""), message.get("id")) if isinstance(message, dict) else cls("", None)
+
+    def fit(self, body: bytes, kind: str) -> bytes:
+        """The answer's body with JSON that the library can read."""
+        text = body.decode("utf-8-sig", "replace")
+        if kind.startswith("text/event-stream"):
+            events = text.replace("\r\n", "\n").replace("\r", "\n").split("\n\n")
+            return "\n\n".join(map(self._fit_event, events)).encode()
+        return self._fit_message(text) if kind.startswith("application/json") else body
+
+    def _fit_event(self, event: str) -> str:
+        """A server-sent event; its data is one message."""
+        lines = event.split("\n")
+        data = [line.removeprefix("data:").removeprefix(" ") for line in lines if line.startswith("data:")]
+        if not any(data):
+            return event
+        message = self._fit_message("\n".join(data)).decode()
+        return "\n".join([line for line in lines if not line.startswith("data:")] + [f"data: {message}"])
+
+    def _fit_message(self, text: str) -> bytes:
+        try:
+            message = parse_json(text)
+        except RecursionError:
+            message = {"jsonrpc": "2.0", "id": self.id, "result": {"content": [{"type": "text", "text": text}]}}
+        except ValueError:
+            return clean_text(text).encode()
+        if self.method == "tools/call" and isinstance(message, dict) and isinstance(message.get("result"), dict):
+            message["result"] = self._taken(message["result"])
+        return write_json(clean_value(message))
+
+    def _taken(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Keep the tool's answer; what is left says only that there is one. `isError` keeps the library from asking
+        for the tool's schema, and from refusing the answer after the deed.
+        """
+        if result.get("resultType", "complete") != "complete":
+            return result
+        self.result = {name: clean_value(value) for name, value in result.items()}
+        return {**{n: v for n, v in result.items() if n == "resultType"}, "content": [], "isError": True}

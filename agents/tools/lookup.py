@@ -1,0 +1,52 @@
+"""Which tools there are: the built-in ones, and each tenant's own."""
+
+from collections.abc import Iterable
+
+from agents.handlers.code import run_code
+from agents.handlers.http import call_url
+from agents.handlers.mcp import call_mcp
+from agents.handlers.remote import call_remote
+from agents.models import HandlerType, Tool
+from agents.tools.registry import BUILT_IN, Handler, ToolSpec
+from config.errors import ToolNotFound
+
+
+def find_tool(tenant_id: str, tool_id: str) -> ToolSpec:
+    """The tool of this id, built-in or the tenant's; ToolNotFound without one."""
+    found = find_tools(tenant_id, [tool_id])
+    if not found:
+        raise ToolNotFound(f"There is no tool {tool_id!r}.", tool_id=tool_id)
+    return found[0]
+
+
+def find_tools(tenant_id: str, tool_ids: Iterable[str]) -> list[ToolSpec]:
+    """Those of these tools that exist, in the given order."""
+    ids = list(dict.fromkeys(tool_ids))
+    own = [id for id in ids if id not in BUILT_IN]
+    stored = {row.key: spec(row) for row in Tool.objects.for_tenant(tenant_id).filter(key__in=own)} if own else {}
+    return [found for id in ids if (found := BUILT_IN.get(id) or stored.get(id))]
+
+
+HANDLERS: dict[str, Handler] = {
+    HandlerType.HTTP: call_url,
+    HandlerType.REMOTE: call_remote,
+    HandlerType.MCP: call_mcp,
+    HandlerType.CODE: run_code,
+}
+
+
+def spec(row: Tool) -> ToolSpec:
+    """A stored tool."""
+    return ToolSpec(
+        row.key,
+        row.name,
+        row.description,
+        row.input_schema,
+        HANDLERS[row.handler_type],
+        handler_type=row.handler_type,
+        handler_config=row.handler_config,
+        risk_level=row.risk_level,
+        side_effects=tuple(row.side_effects),
+        idempotent=row.idempotent,
+        sealed=row.sealed,
+    )

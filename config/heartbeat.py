@@ -1,0 +1,28 @@
+"""The scheduler's sign of life, a key in Redis that expires: it needs no database, and is back when Redis is."""
+
+from functools import cache
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+KEY = "regente:scheduler:heartbeat"
+LIFETIME_S = 10  # without one for so long the scheduler is missing; it gives one every two seconds
+
+
+@cache
+def broker() -> redis.Redis:
+    """This process's client of Redis for signs of life, which nobody waits for long."""
+    again = Retry(NoBackoff(), 1)  # for a connection that ended while nobody used it
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=again)
+
+
+def beat() -> None:
+    """The scheduler is alive; redis.RedisError or OSError when Redis does not answer."""
+    broker().set(KEY, "alive", ex=LIFETIME_S)
+
+
+def is_alive() -> bool:
+    """Whether a scheduler has given a sign of life within the last seconds; the same errors."""
+    return bool(broker().exists(KEY))

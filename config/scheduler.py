@@ -1,0 +1,35 @@
+"""The scheduler: Celery beat that gives signs of life (config/heartbeat.py) and makes the folder of its clock."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import redis
+from celery.beat import PersistentScheduler
+
+from config import heartbeat
+from config.env import BadSetting
+
+log = logging.getLogger(__name__)
+
+
+class Scheduler(PersistentScheduler):
+    """Celery beat's own scheduler; each look at the clock is a sign of life."""
+
+    def setup_schedule(self) -> None:
+        """Open the clock's file, in a folder that is made where it is missing."""
+        folder = Path(self.schedule_filename).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise BadSetting("DATA_DIR", f"cannot make {folder} ({fault.strerror}); name a folder of yours") from None
+        super().setup_schedule()
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Do what is due; the seconds until the next look."""
+        delay: float = super().tick(*args, **kwargs)
+        try:
+            heartbeat.beat()
+        except (redis.RedisError, OSError) as fault:  # /readyz sees by itself that Redis is away
+            log.warning("The scheduler's heartbeat cannot be written: %s", fault)
+        return delay

@@ -1,0 +1,75 @@
+"""A process of its own for runs that are suspected to kill their workers (claims.SUSPECT_DEATHS).
+
+An engine that sees a suspect waiting starts `python -m orchestration.solitary`: an engine that runs one suspect at a
+time and nothing else, so that its death is the suspect's doing and hurts nobody. A suspect that finishes a step is none
+any more: it is handed over to the others before its next step. The process ends when no suspect is left, or when the
+engine that started it drains or dies, which it learns by the end of its standard input.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+from typing import Protocol
+
+from django.conf import settings
+
+from config.embedded import BASE_DIR
+
+log = logging.getLogger(__name__)
+IDLE_S = 5.0  # without a suspect for so long the process ends
+EXIT_S = 8.0  # for the end of the process, after its engine has drained
+
+
+class Isolation(Protocol):
+    """Where an engine's suspects are run."""
+
+    def start(self) -> None:
+        """A suspect waits."""
+
+    def stop(self) -> None:
+        """The engine drains."""
+
+
+class SolitaryProcess:
+    """The solitary process of one engine, while there is one."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        if self.process is not None and self.process.poll() is None:
+            return
+        log.warning("a run has seen its worker die twice; it goes on in a process of its own")
+        command = [sys.executable, "-m", "orchestration.solitary"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=BASE_DIR)
+
+    def stop(self) -> None:
+        """Let it drain and end."""
+        if self.process is None or self.process.stdin is None:
+            return
+        self.process.stdin.close()
+        try:
+            self.process.wait(settings.ENGINE_DRAIN_S + EXIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+
+def main() -> None:
+    """Run suspects until there are none."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    import django
+
+    django.setup()
+    from accounts.tenancy import WORKER, connect_as
+    from config.celery import app
+    from orchestration.host import Host
+
+    app.loader.import_default_modules()  # what operators' own modules register
+    connect_as(WORKER)
+    Host(sys.stdin.fileno(), solitary=True).wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""A run's SSE stream: its updates hold every event once; a window repeats the last ones; a resume has no gap."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orchestration.context import RunContext
+from orchestration.programs import program
+from orchestration.updates import MAX_BURST, MAX_UPDATE_BYTES, MIN_INTERVAL_S, Pacer, fitting
+from tests.factories import make_user, token_of
+from tests.front import Front, frames
+from tests.orchestration.running import EngineThread, ended, start
+
+if TYPE_CHECKING:
+    from accounts.models import Tenant
+    from orchestration.models import Run
+
+Follow = Callable[..., list[dict[str, Any]]]
+
+
+@program("test.notes")
+async def notes(ctx: RunContext) -> str:
+    """Records so many events of so many characters, a step each."""
+
+    async def note() -> None:
+        ctx.emit("note", {"text": "x" * ctx.run.input["size"]})
+
+    for number in range(ctx.run.input["count"]):
+        await ctx.step(f"note-{number}", note)
+        await ctx.sleep(f"nap-{number}", ctx.run.input["apart_s"])
+    return "done"
+
+
+@pytest.fixture
+def follow(front: Front, acme: "Tenant") -> Follow:
+    """Factory: the frames of a run's stream to its end."""
+    token = token_of(make_user(acme))
+
+    def stream(run: "Run", query: str = "", **headers: str) -> list[dict[str, Any]]:
+        return frames(front.request("GET", f"/api/v1/runs/{run.pk}/stream{query}", token, headers=headers))
+
+    return stream
+
+
+def seqs(messages: list[dict[str, Any]]) -> list[list[int]]:
+    """The seqs of each update's events."""
+    return [[event["seq"] for event in one["events"]] for one in messages if one["type"] == "update"]
+
+
+def flat(lists: list[list[int]]) -> list[int]:
+    """All of them, in order."""
+    return [number for one in lists for number in one]
+
+
+def test_each_event_comes_once_while_the_run_goes_on(engine: EngineThread, acme: "Tenant", follow: Follow) -> None:
+    run = start(acme, "test.notes", {"count": 12, "size": 1, "apart_s": 0.02})
+    first, *updates, last = follow(run)
+    assert (first["type"], last["type"], last["status"]) == ("connected", "complete", "completed")
+    seen = seqs(updates)
+    assert len(seen) > 1 and flat(seen) == list(range(1, len(flat(seen)) + 1))
+    assert [int(one["id"]) for one in updates] == [one[-1] for one in seen]
+    assert updates[-1]["run"]["result"] == "done" and updates[-1]["run"]["status"] == "completed"
+
+
+def test_a_stream_of_a_finished_run_holds_all_its_events_once(
+    engine: EngineThread, acme: "Tenant", follow: Follow
+) -> None:
+    run = ended(start(acme, "test.notes", {"count": 15, "size": 1, "apart_s": 0}))
+    total = flat(seqs(follow(run)))[-1]
+    assert seqs(follow(run)) == [list(range(1, total + 1))]
+    assert seqs(follow(run, **{"Last-Event-ID": "4"})) == [list(range(5, total + 1))]
+    assert seqs(follow(run, "?after=4")) == [list(range(5, total + 1))]
+    assert seqs(follow(run, **{"Last-Event-ID": str(total)})) == []
+
+
+def test_a_window_repeats_the_last_events(engine: EngineThread, acme: "Tenant", follow: Follow) -> None:
+    run = ended(start(acme, "test.notes", {"count": 15, "size": 1, "apart_s": 0}))
+    total = flat(seqs(follow(run)))[-1]
+    assert seqs(follow(run, f"?window=10&after={total - 1}")) == [list(range(total - 9, total + 1))]
+    assert seqs(follow(run, f"?window=0&after={total - 1}")) == [[total]]
+    assert seqs(follow(run, f"?window=10&after={total}")) == []
+
+
+@pytest.mark.parametrize("query", ["?window=ten", "?window=1.5", "?after=x", "?after=-1"])
+def test_a_bad_place_is_refused(front: Front, acme: "Tenant", query: str) -> None:
+    run = start(acme, "test.notes", {})
+    answer = front.request("GET", f"/api/v1/runs/{run.pk}/stream{query}", token_of(make_user(acme)))
+    assert answer.status_code == 400 and answer.json()["errorCode"] == "VALIDATION_ERROR"
+
+
+def test_an_update_has_a_size_that_clients_take(engine: EngineThread, acme: "Tenant", follow: Follow) -> None:
+    run = ended(start(acme, "test.notes", {"count": 5, "size": MAX_UPDATE_BYTES // 3, "apart_s": 0}))
+    seen = seqs(follow(run))
+    assert len(seen) > 1 and flat(seen) == list(range(1, flat(seen)[-1] + 1))
+
+
+def test_five_updates_pass_at_once_and_then_one_each_interval() -> None:
+    pacer, now = Pacer(), 100.0
+    for _ in range(MAX_BURST):
+        assert pacer.delay(now) == 0
+        pacer.count(now)
+    for _ in range(3):
+        assert pacer.delay(now) == pytest.approx(MIN_INTERVAL_S)
+        now += pacer.delay(now)
+        pacer.count(now)
+
+
+def test_after_a_quiet_moment_five_pass_again_and_no_more() -> None:
+    pacer, now = Pacer(), 100.0
+    for _ in range(MAX_BURST):
+        pacer.count(now)
+    now += 3_600
+    for _ in range(MAX_BURST):
+        assert pacer.delay(now) == pytest.approx(0)
+        pacer.count(now)
+    assert pacer.delay(now) == pytest.approx(MIN_INTERVAL_S)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "repeats", "count"),
+    [
+        ([1, 1, 1], 0, 3),
+        ([MAX_UPDATE_BYTES, 1], 0, 1),
+        ([MAX_UPDATE_BYTES + 1, 1], 0, 1),
+        ([MAX_UPDATE_BYTES, 1, 1], 1, 2),
+        ([MAX_UPDATE_BYTES, MAX_UPDATE_BYTES, 1], 2, 3),
+        ([], 0, 0),
+    ],
+)
+def test_an_update_holds_what_fits_and_at_least_one_new_event(sizes: list[int], repeats: int, count: int) -> None:
+    assert fitting([b"x" * size for size in sizes], repeats) == count
