@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents import sandbox
+from tests.durability.break_tasks import break_tasks
 from tests.durability.break_wire import break_wire
 from tests.durability.cancel_runs import cancel_runs
 from tests.durability.fuzz_states import fuzz_states
@@ -68,6 +69,12 @@ def kills(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
 def storm(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
     """R12."""
     return [kill_storm(stand, dice, *((12, 4) if small else (40, 7)))]
+
+
+@standing
+def faults(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
+    """R13."""
+    return [break_tasks(stand, 1 if small else 5)]
 
 
 @standing
@@ -151,6 +158,7 @@ SCENARIOS = (
     Scenario(("R9", "R9b"), cancels),
     Scenario(("R14",), alone),
     Scenario(("R12",), storm),
+    Scenario(("R13",), faults),
 )
 
 

@@ -1,5 +1,6 @@
 """R5: workers are deployed again and again while runs go on; a run that kills its workers is stopped."""
 
+import json
 import os
 import random
 import signal
@@ -13,6 +14,7 @@ from tests.durability.promises import check_all_completed, check_effects, check_
 from tests.durability.report import Report, spread
 from tests.durability.stand import Kill, Stand, five_tools, until
 
+POISON = "durability.poison"
 MAX_DEATHS = 5  # two beside others, three alone
 INNOCENT = 20
 BOOT_S = 60.0
@@ -50,7 +52,7 @@ def stop_poison(stand: Stand) -> Report:
     report = Report("R5b", f"a run that kills its workers ends failed after at most {MAX_DEATHS}; the others finish")
     stand.both_engines()
     before, flow = len(stand.effects.deaths), stand.workflow(*five_tools())
-    poison = _start_poison(stand)
+    poison = start_program(stand, POISON, {"url": f"{stand.effects.url}/death"})
     runs = [stand.founder.start(flow, {"delay_ms": 300}) for _ in range(INNOCENT)]
     stand.settled([poison], 90)
     deaths = stand.effects.deaths[before:]
@@ -64,9 +66,9 @@ def stop_poison(stand: Stand) -> Report:
     return report
 
 
-def _start_poison(stand: Stand) -> str:
-    """The id of the poisonous run; its program is known to the workers alone, so no route starts it."""
-    command = [sys.executable, "-m", "tests.durability.programs", stand.founder.tenant, f"{stand.effects.url}/death"]
+def start_program(stand: Stand, kind: str, input: dict[str, str]) -> str:
+    """The id of a harmful run; its program is known to the workers alone, so no route starts it."""
+    command = [sys.executable, "-m", "tests.durability.programs", stand.founder.tenant, kind, json.dumps(input)]
     plain = {
         name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
     }
