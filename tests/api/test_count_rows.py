@@ -1,5 +1,6 @@
 """Long lists: totals that are exact up to 10,000, and pages that read no more rows than they show."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -133,7 +134,8 @@ def rows_read(api: APIClient, tenant: Tenant, path: str, query: dict[str, Any]) 
     with request_scope(), connection.cursor() as cursor:
         bind(tenant.pk)
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {page}")
-        return _read(cursor.fetchone()[0][0]["Plan"])
+        plan = cursor.fetchone()[0]
+        return _read((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
 
 
 def _read(plan: dict[str, Any]) -> int:
