@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from config.database.probe import DISCONNECTED
+
 READY, DEGRADED, DOWN = "ready", "degraded", "unavailable"
 STATES = (READY, DEGRADED, DOWN)  # from good to bad
 
@@ -48,9 +50,9 @@ class Readiness:
 
 
 def readiness() -> Readiness:
-    """The state of all parts at this moment; while the database is away nothing is asked of it."""
+    """The state of all parts at this moment; while nobody answers for the database nothing is asked of it."""
     database = CHECKS[DATABASE]()
-    left_out = {DATABASE} | (OF_DATABASE if database.state == DOWN else set())
+    left_out = {DATABASE} | (OF_DATABASE if database.values[DATABASE] == DISCONNECTED else set())
     parts = {DATABASE: database} | {name: check() for name, check in CHECKS.items() if name not in left_out}
     values = {key: value for part in parts.values() for key, value in part.values.items()}
     problems = {name: part.problem for name, part in parts.items() if part.problem}

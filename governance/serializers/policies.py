@@ -5,7 +5,6 @@ from typing import Any
 from rest_framework import serializers
 
 from config.fields import BooleanField, CharField, ChoiceField, DateTimeField, IntegerField, UUIDField
-from config.query import FlagField
 from governance.models import Policy, PolicyDecision, Scope
 from governance.policies import RESULT
 from governance.rules import BadRule, read_rule, written
@@ -76,19 +75,6 @@ class DecisionSerializer(serializers.ModelSerializer):
             *("id", "action", "run_id", "step", "result", "policy_id", "explanation", "matched", "shadowed"),
             *("modified", "context", "created_at"),
         )
-
-
-class PolicyQuery(serializers.Serializer):
-    """The filters of GET /policies."""
-
-    scope = ChoiceField(Scope.choices, required=False)
-    scope_id = CharField(required=False, max_length=128)
-    enabled = FlagField(required=False)
-    shadow = FlagField(required=False)
-
-    def to_internal_value(self, data: Any) -> Any:
-        """What is not sent, or empty, filters nothing."""
-        return super().to_internal_value({name: value for name, value in data.items() if value != ""})
 
 
 class DecisionQuery(serializers.Serializer):

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
+from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -14,7 +15,7 @@ from accounts.models import Role
 from accounts.tenancy import everywhere
 from config.api import ArrayPagination, ResourceViewSet, body_object
 from config.errors import Forbidden, NotFound
-from config.query import query_of
+from config.query import FlagFilter, query_of
 from governance.backtest import backtest
 from governance.models import Policy, PolicyDecision, Scope
 from governance.serializers.policies import (
@@ -22,13 +23,26 @@ from governance.serializers.policies import (
     BacktestShape,
     DecisionQuery,
     DecisionSerializer,
-    PolicyQuery,
     PolicySerializer,
 )
 
 
+ONE_OF_SCOPES = f'Must be one of {", ".join(Scope.values)}, not "%(value)s".'
+
+
 class PolicyNotFound(NotFound):
     """There is no such policy."""
+
+
+class PolicyFilter(filters.FilterSet):
+    """GET /policies?scope=&scope_id=&enabled=&shadow="""
+
+    scope = filters.ChoiceFilter(choices=Scope.choices, error_messages={"invalid_choice": ONE_OF_SCOPES})
+    enabled, shadow = FlagFilter(), FlagFilter()
+
+    class Meta:
+        model = Policy
+        fields = ("scope_id",)
 
 
 class PolicyViewSet(ResourceViewSet):
@@ -37,6 +51,7 @@ class PolicyViewSet(ResourceViewSet):
     model, not_found = Policy, PolicyNotFound
     serializer_class = PolicySerializer
     pagination_class = ArrayPagination
+    filterset_class = PolicyFilter
     deleted_status = 204
     roles = {"read": Role.USER, "write": Role.DEVELOPER, "decisions": Role.DEVELOPER}
 
@@ -46,11 +61,7 @@ class PolicyViewSet(ResourceViewSet):
         rows = Policy.all_tenants.filter(Q(tenant=tenant) | Q(tenant=None, scope=Scope.GLOBAL))
         return rows.order_by("priority", "-created_at", "id")
 
-    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """In a list those that the query asks for."""
-        return queryset.filter(**query_of(PolicyQuery, self.request)) if self.action == "list" else queryset
-
-    @extend_schema(parameters=[PolicyQuery], responses=PolicySerializer(many=True))
+    @extend_schema(responses=PolicySerializer(many=True))
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The policies in the order in which they are judged."""
         return super().list(request, *args, **kwargs)
@@ -105,7 +116,7 @@ class PolicyViewSet(ResourceViewSet):
             row.delete()
 
     @extend_schema(parameters=[DecisionQuery], responses=DecisionSerializer(many=True))
-    @action(detail=False)
+    @action(detail=False, filterset_class=None)
     def decisions(self, request: Request) -> Response:
         """What the policies decided for this tenant, and why; the newest first."""
         query = query_of(DecisionQuery, request)

@@ -257,4 +257,5 @@ def test_without_its_role_nothing_is_served(web: tuple[Tenant, Tenant]) -> None:
     settings.DATABASE_ROLE = "regente_nobody"
     with pytest.raises(WrongRole, match="no role regente_nobody: prepare it first"):
         value(WHO)
-    assert Client().get("/healthz").json()["database"] != "connected"
+    ready = Client().get("/readyz")
+    assert ready.status_code == 503 and "no role regente_nobody" in ready.json()["problems"]["isolation"]
