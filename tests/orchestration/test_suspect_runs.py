@@ -11,11 +11,11 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Tenant
+from config.database.address import direct_parameters
 from orchestration.claims import LOCK_CLASS, MAX_SHARED_DEATHS
 from orchestration.context import RunContext
 from orchestration.engine import runs_are_orphaned, sweep
 from orchestration.models import Engine, EngineDeath, Run
-from orchestration.postgres import seeing_all
 from orchestration.programs import program
 from tests.orchestration.running import EngineThread, ended, kinds, start, until
 from tests.orchestration.test_claim_fairly import claimed
@@ -27,7 +27,7 @@ def living(owner: str, key: int, worker: str = "", minutes: int = 0) -> Iterator
     end = timezone.now() + timedelta(minutes=10)
     engine = Engine.objects.create(owner=owner, lock_key=key, host="h", pid=1, slots=1, worker=worker, lease_until=end)
     Engine.objects.filter(pk=owner).update(started_at=timezone.now() - timedelta(minutes=minutes))
-    with psycopg.connect(**seeing_all(), autocommit=True) as connection:
+    with psycopg.connect(**direct_parameters(), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK_CLASS, key])
         yield
     engine.delete()
