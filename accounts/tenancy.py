@@ -4,19 +4,21 @@ PostgreSQL shows a request no other tenant's rows (isolation.py).
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar, cast
 
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.http import HttpRequest
 
-from config.database.roles import APP, OWNER, TENANT_SETTING, WORKER
+from config.database.roles import APP, OWNER, WORKER
+from config.database.roles import TENANT_SETTING as SETTING
 
 if TYPE_CHECKING:
     from accounts.models import Tenant
+    from config.database.base import DatabaseWrapper
 
 M = TypeVar("M", bound="TenantModel")
-SETTING = TENANT_SETTING
+database = cast("DatabaseWrapper", connection)  # this thread's
 
 
 class TenantRows(Generic[M]):
@@ -67,7 +69,7 @@ def connect_as(role: str) -> None:
 
 def bind(tenant_id: str) -> None:
     """Bind the transaction at hand to the tenant."""
-    connection.later(f"SELECT set_config('{SETTING}', %s, true)", [tenant_id])
+    database.later(f"SELECT set_config('{SETTING}', %s, true)", [tenant_id])
 
 
 @contextmanager
@@ -92,7 +94,7 @@ def open_scope(request: HttpRequest, role: str = APP) -> None:
 @contextmanager
 def everywhere() -> Iterator[None]:
     """See all tenants' rows for a moment: to find who logs in, what an operator asks for."""
-    if connection.role == APP:
+    if database.role == APP:
         with _acting_as(WORKER):
             yield
     else:
@@ -109,17 +111,17 @@ def as_owner() -> Iterator[None]:
 @contextmanager
 def owner_session() -> Iterator[None]:
     """The same outside of any transaction: for what PostgreSQL does in several of its own."""
-    before = connection.role
-    connection.act_as(OWNER)
+    before = database.role
+    database.act_as(OWNER)
     try:
         yield
     finally:
-        connection.act_as(before)
+        database.act_as(before)
 
 
 @contextmanager
 def _acting_as(role: str) -> Iterator[None]:
-    before = connection.role
+    before = database.role
     if role == before:
         yield
         return
@@ -127,8 +129,8 @@ def _acting_as(role: str) -> Iterator[None]:
         with transaction.atomic(), _acting_as(role):
             yield
         return
-    connection.act_as(role)
+    database.act_as(role)
     try:
         yield
     finally:
-        connection.act_as(before)
+        database.act_as(before)

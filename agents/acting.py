@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TOOL_RETRY = Retry(3, 0.5)
 TELL_BEGINNINGS = frozenset({"task"})  # kinds of runs whose watchers are told of a tool call as it begins, too
 CUT_OFF = (
-    "The answer was cut off by the token limit in the middle of this call, so it was not made. Ask again, shorter."
+    "The answer ended in the middle of this call, so it was not made. Make it again, whole, with shorter arguments."
 )
 
 

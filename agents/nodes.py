@@ -3,8 +3,6 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from agents.answer_text import answer_json, answer_text
 from agents.lookup import find_agent
 from agents.loop import Ask, Turn, load_agent, run_agent
@@ -13,6 +11,7 @@ from agents.tools.calls import call_tool
 from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall
 from config.errors import AgentNotFound, ToolNotFound
+from config.foreign_json import write_json
 from config.json_schema import schema_problems
 from orchestration.programs import CLOSE, PRELOAD, NodeCall, answers_questions, node
 
@@ -69,7 +68,7 @@ def message(call: NodeCall) -> str:
 
 def as_text(value: Any) -> str:
     """A text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    return value if isinstance(value, str) else write_json(value, default=str).decode()
 
 
 def result(turn: Turn) -> dict[str, Any]:

@@ -61,7 +61,9 @@ class Turn:
             self.ended = True
             told = {"error": payload.get("error") or "The turn was cancelled."}
             code = payload.get("error_type") or ("CANCELLED" if kind == "run_cancelled" else "AGENT_EXECUTION_ERROR")
-            return [self.frame({"type": "error", "runId": self.run_id} | told | {"errorCode": code})]
+            # Pieces of the last try may come after its failure was read. Those of a cancelled turn may stay.
+            frames = self._taken_back() if kind == "run_failed" else []
+            return [*frames, self.frame({"type": "error", "runId": self.run_id} | told | {"errorCode": code})]
         self.ended = kind == "run_completed"
         return []
 

@@ -1,7 +1,10 @@
 """Typed readers of the environment: a bad value stops the start, naming the variable and the remedy."""
 
+import base64
 import os
+from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 class BadSetting(SystemExit):
@@ -32,6 +35,29 @@ def env_choice(name: str, default: str, choices: tuple[str, ...], upper: bool = 
     if value not in choices:
         raise BadSetting(name, f"{text!r} is none of {', '.join(choices)}")
     return value
+
+
+def env_url(name: str, schemes: tuple[str, ...] = ("http", "https")) -> str:
+    """An absolute URL of one of these schemes, or ""."""
+    text = env_text(name)
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in schemes and bool(parts.hostname or parts.path) and (parts.port or 1) > 0
+    except ValueError:
+        is_url = False
+    if text and not is_url:
+        raise BadSetting(name, f"must be a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+    return text
+
+
+def env_pair(*names: str) -> tuple[str, ...]:
+    """The texts of variables that are set together or not at all."""
+    texts = tuple(env_text(name) for name in names)
+    for name, text in zip(names, texts, strict=True):
+        if not text and any(texts):
+            set_one = next(other for other, value in zip(names, texts, strict=True) if value)
+            raise BadSetting(name, f"must be set when {set_one} is")
+    return texts
 
 
 def env_bool(name: str, default: bool) -> bool:
@@ -78,3 +104,30 @@ def env_list(name: str, default: tuple[str, ...] = ()) -> list[str]:
     """The parts of a comma-separated value, without blanks."""
     text = env_text(name)
     return [part.strip() for part in text.split(",") if part.strip()] if text else list(default)
+
+
+def env_networks(name: str) -> list[str]:
+    """The hosts, addresses and CIDRs of a comma-separated value."""
+    entries = env_list(name)
+    for entry in entries:
+        try:
+            ip_network(entry.strip("[]"), strict=False)
+        except ValueError:
+            if "/" in entry:
+                raise BadSetting(name, f"{entry!r} is neither a host, an address nor a CIDR (10.0.0.0/8)") from None
+    return entries
+
+
+def env_keys(name: str) -> list[str]:
+    """The Fernet keys of a comma-separated value."""
+    keys = env_list(name)
+    for number, key in enumerate(keys, start=1):
+        try:
+            is_key = len(base64.urlsafe_b64decode(key)) == 32
+        except ValueError:
+            is_key = False
+        if not is_key:
+            raise BadSetting(
+                name, f"key {number} is no Fernet key: 32 bytes in base64; openssl rand -base64 32 makes one"
+            )
+    return keys

@@ -24,7 +24,7 @@ def _everybody() -> list[processes.Process]:
     ]
 
 
-@readiness_check("tasks")
+@readiness_check("tasks", asks_database=False)
 def check_tasks() -> PartState:
     """No long-lived task of any process is down, or was of late."""
     everybody = _everybody()

@@ -3,6 +3,7 @@
 Every deployable value comes through env.py; docs/configuration.md lists them.
 """
 
+import logging
 import secrets
 from contextlib import suppress
 from datetime import timedelta
@@ -11,7 +12,20 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from celery.schedules import crontab
 
 from config import embedded
-from config.env import LOG_LEVELS, BadSetting, env_bool, env_choice, env_float, env_int, env_list, env_text
+from config.env import (
+    LOG_LEVELS,
+    BadSetting,
+    env_bool,
+    env_choice,
+    env_float,
+    env_int,
+    env_keys,
+    env_list,
+    env_networks,
+    env_pair,
+    env_text,
+    env_url,
+)
 
 VERSION = "0.1.0"
 BASE_DIR = embedded.BASE_DIR
@@ -43,7 +57,11 @@ def _secret_key() -> str:
 
 def _database(name: str, url: str) -> dict:
     """Django's DATABASES entry for a postgresql:// URL; its query parameters are libpq's."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        server_port = parts.port or ""
+    except ValueError as fault:
+        raise BadSetting(name, f"is no URL ({fault}); write postgresql://user:password@host:5432/regente") from None
     if parts.scheme not in {"postgres", "postgresql"}:
         raise BadSetting(name, "must start with postgresql://; Regente's engine needs PostgreSQL 14 or newer")
     options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
@@ -53,7 +71,7 @@ def _database(name: str, url: str) -> dict:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", None) or parts.hostname or "",
-        "PORT": parts.port or "",
+        "PORT": server_port,
         "CONN_MAX_AGE": None,  # a connection per web thread, kept; asgi.py drops the ones that the server closed
         "OPTIONS": {"connect_timeout": 5, **options},
     }
@@ -131,10 +149,14 @@ if EMBEDDED and ENGINE_DATABASE_URL != DATABASE_URL:
         "ENGINE_DATABASE_URL", "needs DATABASE_URL beside it: the address of the same database for requests"
     )
 # All processes but the web's need sessions of their own; the web's connections may be pooled (config/database/address).
-DATABASES = {"default": _database("ENGINE_DATABASE_URL", ENGINE_DATABASE_URL)}
+DATABASES = {
+    "default": _database(
+        "ENGINE_DATABASE_URL" if env_text("ENGINE_DATABASE_URL") else "DATABASE_URL", ENGINE_DATABASE_URL
+    )
+}
 WEB_DATABASE = _database("DATABASE_URL", DATABASE_URL)
 DATABASE_ROLE = ""  # the role that this process works as (config/database/roles.py); "" = the URL's own
-REDIS_URL = env_text("REDIS_URL", embedded.redis_url(DATA_DIR))
+REDIS_URL = env_url("REDIS_URL", ("redis", "rediss", "unix")) or embedded.redis_url(DATA_DIR)
 # Celery spells a Unix socket differently from everybody else.
 BROKER_URL = "redis+socket://" + REDIS_URL.removeprefix("unix://") if REDIS_URL.startswith("unix://") else REDIS_URL
 
@@ -220,15 +242,17 @@ SIMPLE_JWT = {
 }
 COOKIE_SECURE = env_bool("COOKIE_SECURE", default=False)
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")  # front-ends elsewhere that may write with the cookie
+if any(not one.startswith(("https://", "http://")) for one in CSRF_TRUSTED_ORIGINS):
+    raise BadSetting(
+        "CSRF_TRUSTED_ORIGINS", "each must start with https:// or http://, such as https://app.example.com"
+    )
 # Single sign-on (accounts/sso.py), with the packages of requirements-sso.txt.
-OIDC_ISSUER = env_text("OIDC_ISSUER")  # the provider's URL; /.well-known/openid-configuration is below it
+OIDC_ISSUER = env_url("OIDC_ISSUER")  # the provider's URL; /.well-known/openid-configuration is below it
 OIDC_PROVIDER = "oidc"
 OIDC_TENANT = env_text("OIDC_TENANT")  # whom newcomers join; empty = each a tenant of their own
-OIDC_ROLE = env_text("OIDC_ROLE", "user")
-OIDC_RETURN_URL = env_text("OIDC_RETURN_URL")  # the front-end that gets the code
+OIDC_ROLE = env_choice("OIDC_ROLE", "user", ("user", "developer", "admin"))
+OIDC_RETURN_URL = env_url("OIDC_RETURN_URL")  # the front-end that gets the code
 if OIDC_ISSUER:
-    if OIDC_ROLE not in ("user", "developer", "admin"):
-        raise BadSetting("OIDC_ROLE", "must be user, developer or admin")
     client = {"client_id": env_text("OIDC_CLIENT_ID"), "secret": env_text("OIDC_CLIENT_SECRET")}
     if not client["client_id"]:
         raise BadSetting("OIDC_CLIENT_ID", "must be set when OIDC_ISSUER is")
@@ -248,7 +272,7 @@ if OIDC_ISSUER:
     }
 # ---- mail, for alerts
 EMAIL_HOST, EMAIL_PORT = env_text("EMAIL_HOST"), env_int("EMAIL_PORT", 587, least=1, most=65535)
-EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env_text("EMAIL_HOST_USER"), env_text("EMAIL_HOST_PASSWORD")
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env_pair("EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD")
 EMAIL_USE_SSL = EMAIL_PORT == 465
 EMAIL_USE_TLS = not EMAIL_USE_SSL and env_bool("EMAIL_USE_TLS", default=EMAIL_PORT == 587)
 DEFAULT_FROM_EMAIL = env_text("EMAIL_FROM") or EMAIL_HOST_USER or "regente@localhost"
@@ -269,7 +293,7 @@ TEAM_AGENTS_MOST = env_int("TEAM_AGENTS_MOST", 50, least=1, most=1_000)
 ENGINE_TENANT_CAP = env_int("ENGINE_TENANT_CAP", 0)  # running runs per tenant over all engines; 0 = no cap
 ENGINE_KIND_CAPS: dict[str, int] = {}  # {"conversation": 50}: running runs per tenant and kind
 MONITOR_SEND_S = env_float("MONITOR_SEND_S", 20.0, least=0.1)  # a monitor that takes nothing for so long is let go
-OUTBOUND_ALLOW = env_list("OUTBOUND_ALLOW")
+OUTBOUND_ALLOW = env_networks("OUTBOUND_ALLOW")
 
 # ---- Celery: the doorbell and the host; it keeps no state (docs/decisions/001-postgres-is-the-queue.md)
 CELERY_BROKER_URL = BROKER_URL
@@ -315,7 +339,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # ---- governance
 APPROVAL_EXPIRES_S = env_float("APPROVAL_EXPIRES_S", 7 * 24 * 3600.0, least=1.0)  # of questions that policies ask
-SECRETS_KEYS = env_list("SECRETS_KEYS")  # Fernet keys, the newest first; empty = one made of SECRET_KEY
+SECRETS_KEYS = env_keys("SECRETS_KEYS")  # Fernet keys, the newest first; empty = one made of SECRET_KEY
 
 # ---- memory: files and vectors
 FILES_BUCKET = env_text("FILES_BUCKET")  # an S3 bucket; without one the files lie in DATA_DIR
@@ -325,14 +349,15 @@ STORAGES = {
     "files": {"BACKEND": "memory.storage.FolderStorage", "OPTIONS": {"location": str(DATA_DIR / "files")}},
 }
 if FILES_BUCKET:
+    files_access_key, files_secret_key = env_pair("FILES_ACCESS_KEY", "FILES_SECRET_KEY")
     STORAGES["files"] = {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
             "bucket_name": FILES_BUCKET,
-            "endpoint_url": env_text("FILES_ENDPOINT") or None,
+            "endpoint_url": env_url("FILES_ENDPOINT") or None,
             "region_name": env_text("FILES_REGION") or None,
-            "access_key": env_text("FILES_ACCESS_KEY") or None,
-            "secret_key": env_text("FILES_SECRET_KEY") or None,
+            "access_key": files_access_key or None,
+            "secret_key": files_secret_key or None,
             "location": env_text("FILES_PREFIX", "regente"),
             "default_acl": None,
             "querystring_auth": True,
@@ -351,7 +376,7 @@ TASK_MEMORY_BYTES = env_int("TASK_MEMORY_MB", 512, least=64) * 1024 * 1024  # of
 TASK_DISK_BYTES = env_int("TASK_DISK_MB", 1_024, least=16) * 1024 * 1024  # of a task's workspace
 TASK_KEEP_DAYS = env_int("TASK_KEEP_DAYS", 30, least=1)  # a finished task's workspace; its record and files stay
 TASK_GIT_ALLOW = env_list("TASK_GIT_ALLOW")  # folders of this machine whose repositories tasks may begin with
-LLM_BASE_URL = env_text("LLM_BASE_URL")
+LLM_BASE_URL = env_url("LLM_BASE_URL")
 LLM_API_KEY = env_text("LLM_API_KEY")
 LLM_MODEL = env_text("LLM_MODEL")
 PROVIDER_KEYS = {  # environment keys, the last in the lookup order of RULINGS ยง4
@@ -369,6 +394,8 @@ PROVIDER_KEYS = {  # environment keys, the last in the lookup order of RULINGS ย
 OFFLINE_WORDS_PER_S = env_float("OFFLINE_WORDS_PER_S", 25.0)  # how fast the built-in model speaks; 0 = at once
 OFFLINE_MODEL_ALLOWED = EMBEDDED  # with no gateway and no key the embedded mode answers with the built-in model
 
+if env_choice("LOG_FORMAT", "text", ("text", "json")) == "json":
+    logging.captureWarnings(True)  # Python's own warnings are lines of the same form
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -176,7 +176,7 @@ class Monitor(AsyncWebsocketConsumer):
         finally:
             origin.enter(None)
 
-    def _found(self, request: HttpRequest) -> tuple[Story, UUID]:
+    def _found(self, request: Any) -> tuple[Story, UUID]:
         try:
             id = UUID(self.scope["url_route"]["kwargs"]["id"])
         except ValueError:

@@ -42,9 +42,9 @@ async def drive(held: "Held") -> None:
                 raise
             await _stopped(held)
     except LeaseLost:
-        log.info("run %s went to another engine", run.id)
+        log.info("run %s went to another engine", run.id, extra=_about(run))
     except Exception:
-        log.exception("run %s could not be closed; it goes back to the queue", run.id)
+        log.exception("run %s could not be closed; it goes back to the queue", run.id, extra=_about(run))
         ctx.engine.lose(run.id, broken=True)
 
 
@@ -143,10 +143,13 @@ async def _end(
         _log_failure(ctx.run, reason, result["error_type"], unforeseen)
 
 
+def _about(run: RunInfo) -> dict[str, str | None]:
+    return {"run": str(run.id), "tenant": run.tenant_id, "trace": run.trace_id or None}
+
+
 def _log_failure(run: RunInfo, reason: str, error_type: str, unforeseen: Exception | None) -> None:
     """One line; with the traceback of what no step of the program has foreseen, as an error."""
-    about = {"run": str(run.id), "tenant": run.tenant_id, "trace": run.trace_id or None, "kind": run.kind}
-    about |= {"reason": reason, "error_type": error_type}
+    about = _about(run) | {"kind": run.kind, "reason": reason, "error_type": error_type}
     text = " ".join(f"{name}={value}" for name, value in about.items() if value and name != "run")
     level = logging.ERROR if unforeseen else logging.INFO
     log.log(level, "run %s failed: %s", run.id, text, exc_info=unforeseen, extra=about)

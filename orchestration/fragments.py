@@ -12,7 +12,7 @@ LARGEST = 16 * 1024 * 1024
 CHANGES = (b"e+", b"-0.0")
 
 
-class NotRecordable(ValueError):
+class NotRecordable(NotJson):
     """A step answered something that cannot be recorded: no JSON, nested too deep, or larger than 16 MiB."""
 
 

@@ -8,7 +8,7 @@ from django.db import Error, connection
 
 from accounts.tenancy import everywhere
 from config.database.address import direct_parameters
-from config.database.session import PROVEN_S, SharedSession, require_own_sessions
+from config.database.session import VERIFIED_S, SharedSession, require_own_sessions
 from config.readiness import DOWN, READY, PartState, readiness_check
 
 STATE = """
@@ -43,14 +43,14 @@ def check_engines() -> PartState:
     return PartState(health, DOWN if problem else READY, problem)
 
 
-_proven = float("-inf")  # when ENGINE_DATABASE_URL was last seen to be right
+_verified_at = float("-inf")  # when ENGINE_DATABASE_URL was last seen to be right
 
 
 @readiness_check("engine_database")
 def check_engine_database() -> PartState:
     """ENGINE_DATABASE_URL gives sessions of one's own; looked at once a minute while it does."""
-    global _proven
-    if time.monotonic() - _proven < PROVEN_S:
+    global _verified_at
+    if time.monotonic() - _verified_at < VERIFIED_S:
         return PartState({"engine_database": "connected"})
     try:
         require_own_sessions(direct_parameters())
@@ -59,5 +59,5 @@ def check_engine_database() -> PartState:
     except psycopg.OperationalError:
         problem = "The database does not answer at ENGINE_DATABASE_URL; look at it and at its server."
         return PartState({"engine_database": "disconnected"}, DOWN, problem)
-    _proven = time.monotonic()
+    _verified_at = time.monotonic()
     return PartState({"engine_database": "connected"})

@@ -66,12 +66,12 @@ async def set_up(connection: AsyncConnection[Any]) -> None:
     By statements, which a pooler in session mode passes on, where it drops start-up options.
     """
     await require_own_session_async(connection, direct_parameters())
-    wanted = dict(SERVER)
+    values = dict(SERVER)
     if connection.info.server_version >= BOUNDS_TRANSACTIONS:
-        wanted["transaction_timeout"] = int(settings.ENGINE_LEASE_S * 2000)
-    said = "; ".join(f"SET {name} = '{value}'" for name, value in wanted.items())
+        values["transaction_timeout"] = int(settings.ENGINE_LEASE_S * 2000)
+    statements = "; ".join(f"SET {name} = '{value}'" for name, value in values.items())
     try:
-        await connection.execute(f"{said}; SET ROLE {WORKER}".encode(), prepare=False)
+        await connection.execute(f"{statements}; SET ROLE {WORKER}".encode(), prepare=False)
     except psycopg.DatabaseError as fault:
         refusal = roles.refusal(WORKER, connection.info.user, fault.sqlstate)
         raise psycopg.OperationalError(str(refusal)) if refusal else fault from None

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.errors import DomainError
-from config.foreign_json import clean_text
+from config.foreign_json import NotJson, clean_text
 from governance.budgets import BudgetExceeded
-from orchestration.fragments import NotRecordable
 
 LONGEST_BACKOFF_S = 300.0
 
@@ -58,7 +57,7 @@ def is_final(fault: Exception) -> bool:
     """The same call would fail in the same way again: refused input, a policy, a budget. So would one whose answer
     cannot be recorded, and what it did was done.
     """
-    return isinstance(fault, NotRecordable) or (isinstance(fault, DomainError) and fault.status < 500)
+    return isinstance(fault, NotJson) or (isinstance(fault, DomainError) and fault.status < 500)
 
 
 def describe(fault: BaseException) -> tuple[str, str]:

@@ -39,6 +39,10 @@ class ExecutionKeys(TenantModel):
     run_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     sealed = models.TextField(help_text="Encrypted (governance/vault.py).")
 
+    class Meta:
+        verbose_name = "keys of an execution"
+        verbose_name_plural = "keys of executions"
+
     def __str__(self) -> str:
         return f"keys of {self.run_id}"
 

@@ -57,7 +57,7 @@ def pooler(data_dir: Path, mode: str, sessions: int = SESSIONS) -> Iterator[Pool
     assert BINARY is not None
     runs_as = account.for_postgres(data_dir / "postgres")
     if runs_as is not None:
-        _let_in(data_dir, runs_as.name)
+        _admit(data_dir, runs_as.name)
     port = free_port()
     file = data_dir / "run" / f"pgbouncer-{port}.ini"
     values = {"host": embedded.postgres_socket_dir(data_dir), "port": embedded.PORT, "listen_port": port}
@@ -76,7 +76,7 @@ def pooler(data_dir: Path, mode: str, sessions: int = SESSIONS) -> Iterator[Pool
         process.wait()
 
 
-def _let_in(data_dir: Path, name: str) -> None:
+def _admit(data_dir: Path, name: str) -> None:
     """The embedded PostgreSQL lets this account in, too, as whomever it says it is."""
     file, line = data_dir / "run" / "pg_ident.conf", f'ours "{name}" all\n'
     if line in file.read_text():

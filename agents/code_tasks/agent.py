@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-import orjson
 from django.conf import settings
 
 from agents.lookup import AgentSpec
 from agents.serving import default_model
+from config.foreign_json import write_json
 
 CODER = AgentSpec(
     id="agent.coder",
@@ -37,4 +37,4 @@ def coder() -> AgentSpec:
 
 def message(objective: str, context: dict[str, Any] | None) -> str:
     """What the agent is asked: the objective as it was written, and the context as JSON."""
-    return f"{objective}\n\nContext: {orjson.dumps(context).decode()}" if context else objective
+    return f"{objective}\n\nContext: {write_json(context).decode()}" if context else objective

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-import orjson
+from config.foreign_json import write_json
 
 NAMED = re.compile(r"\bE(\d{1,3})\b")
 ORDER_KEYS = ("id", "number", "type", "status", "title", "description", "created_at", "completed_at")
@@ -79,4 +79,4 @@ def _threshold(alert: dict[str, Any]) -> list[str]:
 
 def _short(item: dict[str, Any], keys: tuple[str, ...] = ()) -> str:
     kept = {name: item[name] for name in keys if item.get(name) is not None} or dict(item)
-    return orjson.dumps(kept, default=str).decode()[:500]
+    return write_json(kept, default=str).decode()[:500]

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from django.conf import settings
 
 from agents.agent_runs import output
 from agents.jobs.registry import JOB_AGENTS
 from agents.loop import Ask, load_agent, run_agent
+from config.foreign_json import write_json
 from orchestration.programs import program
 from orchestration.retry import StepFailed
 
@@ -42,7 +42,7 @@ def message(given: dict[str, Any]) -> str:
         key, value = next(iter(given.items()))
         if key in MESSAGE_KEYS and isinstance(value, str):
             return value
-    return orjson.dumps(given, default=str).decode()
+    return write_json(given, default=str).decode()
 
 
 @asynccontextmanager

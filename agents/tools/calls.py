@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from agents.drafts.staging import stage_call
+from agents.errors import ToolExecutionError
 from agents.excerpts import excerpt
 from agents.ledger import once
 from agents.tools.faults import with_tool_errors
@@ -20,6 +21,7 @@ from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall, ToolSpec
 from agents.tools.scopes import check_scope
 from config.errors import DomainError
+from config.foreign_json import NotJson, clean_value
 from config.json_schema import checked
 from governance.policies import PolicyDenied
 from orchestration import writes
@@ -54,7 +56,7 @@ async def call_tool(call: ToolCall, action: str = "tool_call", perform: Perform 
 
 def coerced(call: ToolCall) -> ToolCall:
     """The call with arguments that fit the tool's schema; Invalid naming what does not."""
-    return replace(call, input=checked(call.tool.input_schema, call.input))
+    return replace(call, input=checked(call.tool.input_schema, clean_value(call.input)))
 
 
 async def permission(call: ToolCall, action: str, about: dict[str, Any]) -> Permit:
@@ -100,11 +102,16 @@ def _converses(call: ToolCall) -> bool:
 
 
 async def handle(call: ToolCall) -> Any:
-    """What the tool's function answers."""
+    """What the tool's function answers, as it can be recorded; a call that was answered is not made again."""
     handler = call.tool.handler
     if inspect.iscoroutinefunction(handler):
-        return await handler(call)
-    return await (call.ctx.engine.in_thread(handler, call) if call.ctx else asyncio.to_thread(handler, call))
+        output = await handler(call)
+    else:
+        output = await (call.ctx.engine.in_thread(handler, call) if call.ctx else asyncio.to_thread(handler, call))
+    try:
+        return clean_value(output)
+    except NotJson as fault:
+        raise ToolExecutionError(f"The tool was called and has answered, but its answer is no JSON: {fault}.") from None
 
 
 class CallRecord:

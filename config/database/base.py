@@ -9,6 +9,7 @@ not our own, statements have no names there: another one of a pooler's clients m
 
 from collections.abc import Sequence
 from functools import partial
+from hashlib import blake2b
 from typing import Any
 
 import psycopg
@@ -53,9 +54,9 @@ class DatabaseWrapper(PostgreSQL):
         if healthy and not self.beginning and not self.needs_rollback:  # else whoever rolls back brings the role back
             self.waiting.append(partial(pipeline.statement, roles.assume(role).encode(), None))
 
-    def opening_of_statement(self) -> list[str]:
+    def opening_of_statement(self) -> tuple[str, ...]:
         """What has to go in one message with a statement: its role, when it stands in no transaction."""
-        return [] if self.in_atomic_block else roles.opening(self.role, pooled=not self.own_session)
+        return () if self.in_atomic_block else roles.opening(self.role, pooled=not self.own_session)
 
     def get_connection_params(self) -> dict[str, Any]:
         """psycopg's parameters, with a cursor that minds the role."""
@@ -81,17 +82,17 @@ class DatabaseWrapper(PostgreSQL):
             raise
         super().init_connection_state()
 
-    def _check_role(self, made: psycopg.Connection) -> None:
+    def _check_role(self, connection: psycopg.Connection) -> None:
         try:
-            row = made.execute(roles.CHECK, [roles.TENANT_SETTING]).fetchone()
+            row = connection.execute(roles.CHECK, [roles.TENANT_SETTING]).fetchone()
         except psycopg.Error as fault:
-            if refusal := roles.refusal(self.role, made.info.user, fault.sqlstate):
+            if refusal := roles.refusal(self.role, connection.info.user, fault.sqlstate):
                 raise refusal from fault
             raise
         if row is not None:
             user, tenant, pid, privileged = row
             roles.check(self.role, user, tenant, privileged)
-            self.own_session = pid == made.info.backend_pid  # a pooler makes these numbers up
+            self.own_session = pid == connection.info.backend_pid  # a pooler makes these numbers up
 
     def chunked_cursor(self) -> Any:
         """A cursor of the server's, within a transaction; outside of one it would need a session, and the role."""
@@ -147,7 +148,7 @@ class DatabaseWrapper(PostgreSQL):
             return partial(pipeline.statement, _numbered(statement), given)
         if name is None:
             self._send_waiting()
-            name = b"regente_%d" % len(self.prepared)
+            name = _name(statement)
             self._checked(self._wire().prepare(name, _numbered(statement)))
             self.prepared[statement] = name
         given = self.transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
@@ -213,6 +214,11 @@ class DatabaseWrapper(PostgreSQL):
 
 def _execute(name: bytes, given: Sequence[Any], wire: pq.abc.PGconn) -> None:
     wire.send_query_prepared(name, given)
+
+
+def _name(statement: str) -> bytes:
+    """A name that no other statement has: were the session shared after all, none could be taken for another."""
+    return b"regente_" + blake2b(statement.encode(), digest_size=16).hexdigest().encode()
 
 
 def _numbered(statement: str) -> bytes:

@@ -4,6 +4,8 @@ A role and a tenant are said in the transaction itself, never to the session: a 
 may give each transaction another session, with whatever somebody else has set there.
 """
 
+from functools import lru_cache
+
 from django.db import OperationalError
 
 APP, WORKER, OWNER = "regente_app", "regente_worker", ""  # the owner is whom the database's URL names
@@ -25,11 +27,12 @@ def assume(role: str) -> str:
     return f"SET LOCAL ROLE {role or 'NONE'}"
 
 
-def opening(role: str, pooled: bool = False) -> list[str]:
+@lru_cache
+def opening(role: str, pooled: bool = False) -> tuple[str, ...]:
     """The statements that a transaction of this role begins with: it is bound to no tenant. None for the owner."""
     if not role:
-        return []
-    return [assume(role), f"SET LOCAL {TENANT_SETTING} = ''", *([POOLED] if pooled else [])]
+        return ()
+    return (assume(role), f"SET LOCAL {TENANT_SETTING} = ''", *([POOLED] if pooled else []))
 
 
 def refusal(role: str, login: str, sqlstate: str | None) -> WrongRole | None:

@@ -13,12 +13,12 @@ from psycopg import AsyncConnection, Connection, pq
 
 PID = "SELECT pg_backend_pid()"
 PROBES = 8  # a pooler may be several processes, of which each has sessions of its own
-PROVEN_S = 60.0
+VERIFIED_S = 60.0
 ADVICE = (
     "ENGINE_DATABASE_URL leads to a pooler that gives each transaction another session. Engines, streams, data stores "
     "and migrations need sessions of their own: let it name PostgreSQL itself, or a pooler in session mode."
 )
-_proven: dict[str, float] = {}  # address → when its sessions were last seen to be kept
+_verified_at: dict[str, float] = {}  # address → when its sessions were last seen to stay with their clients
 
 
 class SharedSession(psycopg.OperationalError):
@@ -53,24 +53,24 @@ def _is_the_servers(connection: Connection[Any] | AsyncConnection[Any], row: tup
 def keeps_sessions(parameters: dict[str, Any]) -> bool:
     """Whether a client of this pooler keeps its session while others begin transactions; True is known for a minute."""
     address = "\n".join(str(parameters.get(name)) for name in ("host", "port", "dbname", "user"))
-    if time.monotonic() - _proven.get(address, float("-inf")) < PROVEN_S:
+    if time.monotonic() - _verified_at.get(address, float("-inf")) < VERIFIED_S:
         return True
     try:
         with psycopg.connect(**parameters, autocommit=True) as mine:
-            kept = all(_stays(mine, parameters) for _ in range(PROBES))
+            stable = all(_stays(mine, parameters) for _ in range(PROBES))
     except psycopg.errors.ProtocolViolation:  # statement mode: no transactions at all
         return False
-    if kept:
-        _proven[address] = time.monotonic()
-    return kept
+    if stable:
+        _verified_at[address] = time.monotonic()
+    return stable
 
 
 def _stays(mine: Connection[Any], parameters: dict[str, Any]) -> bool:
-    before = mine.execute(PID).fetchone()
+    own_pid = mine.execute(PID).fetchone()
     with psycopg.connect(**parameters, autocommit=True) as other:
         other.execute("BEGIN")
-        taken = other.execute(PID).fetchone()
-        stays = taken != before and mine.execute(PID).fetchone() == before
+        other_pid = other.execute(PID).fetchone()
+        stays = other_pid != own_pid and mine.execute(PID).fetchone() == own_pid
         if other.info.transaction_status == pq.TransactionStatus.INTRANS:
             other.execute("ROLLBACK")
     return stays

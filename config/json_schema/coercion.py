@@ -5,6 +5,7 @@ A value that fits is left as it is, a text wherever a text is allowed; what fits
 refuse. Coercing what was coerced changes nothing.
 """
 
+from functools import cached_property
 from typing import Any
 
 from referencing import Registry
@@ -34,11 +35,20 @@ class _Walk:
     """A walk over value and schema side by side."""
 
     def __init__(self, schema: Any) -> None:
-        self.check = Check(schema)
-        root: Registry[Any] = Registry()
-        self.resolver = root.resolver_with_root(DRAFT202012.create_resource(schema))
+        self.schema = schema
         self.targets: dict[str, Any] = {}  # what references lead to
         self.results: dict[tuple[int, int], tuple[Any, Any, Any]] = {}  # with both, so that their ids stay theirs
+
+    @cached_property
+    def check(self) -> Check:
+        """What tells whether an alternative fits."""
+        return Check(self.schema)
+
+    @cached_property
+    def resolver(self) -> Any:
+        """What finds the schemas that references lead to."""
+        root: Registry[Any] = Registry()
+        return root.resolver_with_root(DRAFT202012.create_resource(self.schema))
 
     def part(self, schema: Any, value: Any) -> Any:
         """The value as this part of the schema asks for it; each pair of them is looked at once."""

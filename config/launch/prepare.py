@@ -10,10 +10,11 @@ import io
 import json
 import os
 import sys
+from typing import NoReturn
 
 import django
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -55,6 +56,23 @@ def _answer(command: str, **options: bool) -> dict[str, str]:
 
 
 def main() -> None:
+    """Prepare; what the environment's values do not allow is one sentence and the exit status REFUSED."""
+    try:
+        _main()
+    except CommandError as fault:
+        _refuse(str(fault))
+    except SystemExit as fault:
+        if not isinstance(fault.code, str):
+            raise
+        _refuse(fault.code)
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    sys.exit(programs.REFUSED)
+
+
+def _main() -> None:
     """Prepare, when --wait is given once standard input is closed; --demo adds the demo tenant."""
     parser = argparse.ArgumentParser(prog="python -m config.launch prepare", description=__doc__)
     parser.add_argument("--wait", action="store_true")

@@ -130,6 +130,8 @@ class Launcher:
         told, self.preparing = process.stdout.read(), None
         if process.returncode:
             last = (self.data_dir / "log" / "prepare.log").read_text(errors="replace").splitlines()[-15:]
+            if process.returncode == programs.REFUSED:
+                raise Failed(last[-1])
             raise Failed("\n".join([*last, "The database could not be made ready (the lines above say why)."]))
         self.credentials = json.loads(told.splitlines()[-1])
         if not self.started:

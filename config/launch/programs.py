@@ -10,6 +10,7 @@ from config.env import env_float, env_int, env_text
 WEB_STOP_S = 8.0
 WEB_DRAIN_S = 5  # of it, for requests under way
 SOCKET_MESSAGE_MOST = 64 * 1024  # bytes that a WebSocket's client may say at once
+REFUSED = 78  # exit status of a program that says in one sentence which setting it cannot start with (EX_CONFIG)
 WORKER_GRACE_S = 8.0  # Celery's own part of a stop, after the engine has drained
 
 

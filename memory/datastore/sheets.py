@@ -71,8 +71,8 @@ def typed_columns(sheet: Sheet) -> list[Column]:
     count = 0
     for number, row in sheet.rows():
         count += 1
-        for column, value in zip(values, row, strict=True):
-            column.add(value, number)
+        for seen, value in zip(values, row, strict=True):
+            seen.add(value, number)
     if not count:
         raise Invalid({"rows": ["The CSV has no rows." if sheet.of_file else "Send at least one row."]})
     for column, seen in zip(columns, values, strict=True):

@@ -34,7 +34,9 @@ class TableShape(serializers.Serializer):
 class LoadedColumn(ColumnShape):
     """A column, what the rows call it, and why it has its type."""
 
-    source = serializers.CharField(allow_null=True, help_text="Its key or header; null when the rows have none for it.")
+    source = serializers.CharField(  # type: ignore[assignment]  # a field of that name, which DRF keeps apart
+        allow_null=True, help_text="Its key or header; null when the rows have none for it."
+    )
     reason = serializers.CharField()
 
 

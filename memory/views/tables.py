@@ -54,6 +54,6 @@ class TableViewSet(TenantViewSet):
 
 def _sheet(upload: Any) -> Sheet:
     """The rows of the uploaded file."""
-    if not isinstance(upload, UploadedFile):
+    if not isinstance(upload, UploadedFile) or upload.file is None:
         raise Invalid({"file": ["Must be an uploaded CSV file."]})
     return csv_sheet(upload.file)

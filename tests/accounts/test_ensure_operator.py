@@ -1,6 +1,9 @@
 """The platform's operator, made at every start and only once."""
 
+import json
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -57,11 +60,55 @@ def test_without_a_name_it_makes_nobody(db: None) -> None:
 
 @pytest.mark.usefixtures("named")
 @pytest.mark.parametrize(
-    ("variable", "value"), [("DJANGO_SUPERUSER_PASSWORD", "short"), ("DJANGO_SUPERUSER_EMAIL", "nobody")]
+    ("variable", "value"),
+    [
+        ("DJANGO_SUPERUSER_PASSWORD", "short"),
+        ("DJANGO_SUPERUSER_PASSWORD", "password"),
+        ("DJANGO_SUPERUSER_PASSWORD", "1234567890"),
+        ("DJANGO_SUPERUSER_PASSWORD", EMAIL),
+        ("DJANGO_SUPERUSER_PASSWORD", ""),
+        ("DJANGO_SUPERUSER_EMAIL", "nobody"),
+        ("DJANGO_SUPERUSER_EMAIL", "nobody@"),
+        ("DJANGO_SUPERUSER_EMAIL", "@example.com"),
+        ("DJANGO_SUPERUSER_EMAIL", ""),
+    ],
 )
 def test_a_bad_value_stops_it_naming_the_variable(
     db: None, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    with pytest.raises(CommandError, match=variable):
+    with pytest.raises(CommandError, match=f"^{variable}: ") as refusal:
         ensure()
+    assert "\n" not in str(refusal.value) and not User.objects.exists()
+    assert SECRET not in str(refusal.value)
+
+
+def test_this_machines_operator_is_made_once_and_its_password_kept(
+    db: None, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
+) -> None:
+    for name in ("EMAIL", "PASSWORD"):
+        monkeypatch.delenv(f"DJANGO_SUPERUSER_{name}", raising=False)
+    settings.DATA_DIR = tmp_path
+    first, again = local(), local()
+    assert first == again and first["email"] == "admin@example.com"
+    assert (tmp_path / "operator_credentials.json").stat().st_mode & 0o777 == 0o600
+    user = User.objects.get(email=first["email"])
+    assert user.is_superuser and user.check_password(first["password"])
+    user.set_password("another-Horse-7")
+    user.save()
+    assert local()["password"] == "(changed by its user)"
+
+
+def test_a_named_operator_stands_in_for_this_machines(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_EMAIL", "root@example.com")
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "correct-Horse-7-root")
+    assert local() == {"email": "root@example.com"}
+    assert not User.objects.filter(email="admin@example.com").exists()
+
+
+def local() -> dict[str, str]:
+    """What the command says with --local."""
+    output = StringIO()
+    call_command("ensure_operator", local=True, stdout=output)
+    answer: dict[str, str] = json.loads(output.getvalue())
+    return answer

@@ -225,7 +225,7 @@ def test_statements_with_names_are_not_mixed_up(pooled: tuple[Tenant, Tenant]) -
 
 
 @pytest.fixture
-def spoilt(web: tuple[Tenant, Tenant]) -> Iterator[Callable[[str], None]]:
+def change_role(web: tuple[Tenant, Tenant]) -> Iterator[Callable[[str], None]]:
     """Lets the owner change the role APP; afterwards it is as it was."""
 
     def as_superuser(statement: str) -> None:
@@ -240,8 +240,8 @@ def spoilt(web: tuple[Tenant, Tenant]) -> Iterator[Callable[[str], None]]:
     as_superuser(f"ALTER ROLE {APP} NOBYPASSRLS")
 
 
-def test_a_role_that_sees_too_much_serves_nobody_and_readyz_says_so(spoilt: Callable[[str], None]) -> None:
-    spoilt(f"ALTER ROLE {APP} BYPASSRLS")
+def test_a_role_that_sees_too_much_serves_nobody_and_readyz_says_so(change_role: Callable[[str], None]) -> None:
+    change_role(f"ALTER ROLE {APP} BYPASSRLS")
     with pytest.raises(WrongRole, match="sees past row-level security"):
         value(WHO)
     assert connection.connection is None

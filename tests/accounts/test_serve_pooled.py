@@ -40,14 +40,12 @@ def database() -> Iterator[str]:
 
 @pytest.fixture(scope="module", params=["transaction", "session"])
 def product(request: pytest.FixtureRequest, database: str) -> Iterator[Product]:
-    """A product whose web works through a pooler in this mode."""
-    own = own_folder()
-    with pooler(own, request.param, sessions=3 if request.param == "transaction" else 40) as bouncer:
-        addresses = {
-            "DATABASE_URL": bouncer.url(database),
-            "ENGINE_DATABASE_URL": direct_url(own, database),
-            "SECRET_KEY": uuid.uuid4().hex * 2,
-        }
+    """A product whose web works through a pooler in this mode; in session mode its engines do, too."""
+    own, few = own_folder(), request.param == "transaction"
+    with pooler(own, request.param, sessions=3 if few else 90) as bouncer:
+        addresses = {"DATABASE_URL": bouncer.url(database), "SECRET_KEY": uuid.uuid4().hex * 2}
+        if few:
+            addresses["ENGINE_DATABASE_URL"] = direct_url(own, database)
         with fresh_folder() as folder, started(folder, **addresses) as one:
             yield one.ready()
 
@@ -112,9 +110,9 @@ def test_runs_complete_and_tenants_are_kept_apart_at_the_same_time(product: Prod
 def test_a_stream_tells_of_a_run_to_its_end(product: Product) -> None:
     member = Member(product.url)
     run = member.client.post(f"/workflows/{member.workflow()}/runs", json={"input": {}, "mode": "auto"}).json()
-    told = frames(member.client.get(f"/runs/{run['id']}/stream"))
-    assert told[0]["type"] == "connected"
-    assert told[-1] == {"type": "complete", "status": "completed"}
+    messages = frames(member.client.get(f"/runs/{run['id']}/stream"))
+    assert messages[0]["type"] == "connected"
+    assert messages[-1] == {"type": "complete", "status": "completed"}
 
 
 def test_a_database_that_is_only_reached_through_a_pooler_is_not_prepared(database: str) -> None:

@@ -127,6 +127,15 @@ def test_records_show_what_the_tool_gets(acme: Tenant, pay: Tool, far_end: FarEn
     assert Step.all_tenants.get(run_id=run.pk, name="pay").input == {"amount": 10}
 
 
+def test_each_digit_of_a_large_amount_is_judged_and_sent(acme: Tenant, pay: Tool, far_end: FarEnd) -> None:
+    digits = "123456789012345678901234567890"
+    assert ended(flow(acme, payment("$input.amount"), amount=digits)).failure_reason == "policy_denied"
+    Policy.all_tenants.all().delete()
+    policy(acme, "deny", int(digits) + 1)
+    assert ended(flow(acme, payment("$input.amount"), amount=digits)).status == "completed"
+    assert [hit.body for hit in far_end.hits] == [b'{"amount":%s}' % digits.encode()]
+
+
 def test_what_does_not_fit_is_refused_before_anybody_is_asked(acme: Tenant, pay: Tool, far_end: FarEnd) -> None:
     policy(acme, "require_approval", 0)
     run = ended(flow(acme, payment("much")))

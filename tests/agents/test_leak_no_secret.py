@@ -141,9 +141,9 @@ def test_rotation_seals_everything_anew_so_that_the_old_key_can_go(
     ]
     settings.SECRETS_KEYS = [new, old]
     call_command("rotate_secrets")
-    assert capsys.readouterr().out.count("1 secrets, 1 sealed anew") == 3
+    assert capsys.readouterr().out.count("1 secret, 1 sealed anew") == 3
     call_command("rotate_secrets")
-    assert capsys.readouterr().out.count("1 secrets, 0 sealed anew") == 3
+    assert capsys.readouterr().out.count("1 secret, 0 sealed anew") == 3
     settings.SECRETS_KEYS = [new]
     for row in rows:
         row.refresh_from_db()
@@ -155,7 +155,7 @@ def test_a_secret_that_no_key_opens_is_named_and_left(acme: Tenant, settings: An
     lost = TenantSecret.all_tenants.create(tenant=acme, key="lost", sealed=vault.sealed("x"))
     settings.SECRETS_KEYS = [Fernet.generate_key().decode()]
     fine = TenantSecret.all_tenants.create(tenant=acme, key="fine", sealed=vault.sealed("y"))
-    with pytest.raises(CommandError, match="1 secrets cannot be opened"):
+    with pytest.raises(CommandError, match="1 secret cannot be opened"):
         call_command("rotate_secrets")
     kept = TenantSecret.all_tenants.get(pk=lost.pk).sealed
     assert kept == lost.sealed and vault.opened(TenantSecret.all_tenants.get(pk=fine.pk).sealed) == "y"

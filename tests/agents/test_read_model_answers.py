@@ -11,6 +11,8 @@ from agents.answer_text import answer_json, answer_sql, answer_text
 from agents.loop import Turn
 from agents.nodes import result
 from orchestration.models import Status
+from teams import outcome
+from teams.supervising import Choice, choice
 from tests.agents.context import MemoryContext
 from tests.agents.test_ask_models import agent, run
 from tests.agents.test_run_nodes import new_agent, node
@@ -154,6 +156,12 @@ def test_marks_inside_of_a_statement_are_a_part_of_it(text: str) -> None:
 def test_a_thought_alone_is_no_answer() -> None:
     assert answer_text("<think>hmm") == answer_text("<think>hmm</think>") == ""
     assert answer_text("<think>1 or 2?</think> 2") == "2" and answer_text("a <think> b") == "a <think> b"
+
+
+def test_a_team_sums_up_and_ends_with_the_answer_alone() -> None:
+    told = {"result": "<think>Long thoughts.\n\nMore.</think>\n\nAll is well.\n\nDetails."}
+    assert outcome.final(told)["summary"] == "All is well."
+    assert choice(told, {}) == Choice(None, "All is well.\n\nDetails.")
 
 
 @pytest.mark.usefixtures("engine")

@@ -1,10 +1,15 @@
 """Turns with models that do not keep to the book: what the client sees is what is recorded, and the talk goes on."""
 
+import asyncio
+import json
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
 from agents import asking
+from agents.turn_stream import Turn
+from orchestration.hearing import Heard
 from orchestration.models import Run, RunEvent
 from orchestration.retry import Retry
 from tests.agents.far_end import FarEnd
@@ -78,6 +83,19 @@ def test_an_answer_that_is_always_cut_is_an_error(front: Front, token: str, gate
     told = turn(front, token, gateway.play(cut))
     assert told[-1]["type"] == "error" and shown(told) == "" and len(gateway.requests) == 3
     assert run_of(told).status == "failed"
+
+
+@pytest.mark.parametrize("kind, kinds", [("run_failed", ["restart", "error"]), ("run_cancelled", ["error"])])
+def test_pieces_that_come_after_their_failure_are_taken_back_in_the_end(kind: str, kinds: list[str]) -> None:
+    async def told() -> list[bytes]:
+        told = Turn(uuid4())
+        event = {"step": "conversation/model-1", "status": "running", "input": None, "output": None, "error": None}
+        told.read(event | {"seq": 3, "kind": "llm_call", "payload": {"error": "It broke off."}})
+        await told.hear(Heard("conversation/model-1", "a", 0, "The first half"))
+        return told.read(event | {"seq": 4, "kind": kind, "payload": {"error": "It broke off."}})
+
+    parts = asyncio.run(told())
+    assert [json.loads(part.split(b"data: ")[1])["type"] for part in parts] == kinds
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,11 @@ def test_a_model_that_says_that_it_cannot_be_done_fails_the_task(front: Front, t
     assert len(done["result"]["actions_taken"]) == 1
 
 
+def test_thoughts_before_it_hide_no_failure(front: Front, token: str) -> None:
+    done = finish(front, token, "Try it <<say: <think>Can it be done?</think>\n\nFAILED: there is no such project>>")
+    assert (done["state"], done["result"]["error"]) == ("failed", "there is no such project")
+
+
 def test_a_model_that_fails_fails_the_task(front: Front, token: str) -> None:
     done = finish(front, token, "Try it <<status: 400>>")
     assert done["state"] == "failed" and done["result"]["error"] and done["result"]["actions_taken"] == []

@@ -145,6 +145,13 @@ def test_without_an_engine_it_is_not_ready() -> None:
     assert (body["database"], body["broker"]) == ("connected", "connected")
 
 
+def test_a_table_whose_rows_are_not_kept_apart_is_named() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE orchestration_workflow NO FORCE ROW LEVEL SECURITY")
+    body = Client().get("/readyz").json()
+    assert "not kept apart in orchestration_workflow:" in body["problems"]["isolation"]
+
+
 def test_the_processes_metrics_are_for_operators(tenant: Tenant) -> None:
     operator = User.objects.create_superuser("root@example.com", PASSWORD)
     assert Client().get("/metrics").status_code == 401

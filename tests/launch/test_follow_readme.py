@@ -21,7 +21,7 @@ MARK = "<<<block"
 # What a reader must see after a block: its first words → patterns in its output.
 SHOWN = {
     ".venv/bin/python manage.py run_workflow": ["completed", "urgent"],
-    "RUN=$(api $BASE/workflows/$FLOW/runs": ["event: connected", "approval_requested"],
+    "RUN=$(api $BASE/workflows/$FLOW/runs": ['"type":"connected"', "approval_requested"],
     "api -X PATCH $BASE/runs/$RUN/resume": [r'"status": "completed"', r'"refunded": true'],
     "stream 30 $BASE/agents/agent.concierge": ["Ana Souza prefers tea", "offline model"],
     "api $BASE/data/tables": [r'"rows": 2', r"tickets: 20 rows"],

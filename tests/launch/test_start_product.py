@@ -48,6 +48,21 @@ def test_a_start_on_a_used_port_is_refused_and_names_the_port(data_dir: Path) ->
 
 
 @pytest.mark.parametrize(
+    "environment",
+    [
+        {"DJANGO_SUPERUSER_PASSWORD": "short", "DJANGO_SUPERUSER_EMAIL": "root@example.com"},
+        {"DJANGO_SUPERUSER_EMAIL": "root@example.com"},
+        {"RATE_LIMIT_IP": "many"},
+    ],
+)
+def test_what_the_database_is_not_made_ready_with_is_one_sentence(data_dir: Path, environment: dict[str, str]) -> None:
+    with started(data_dir, **environment) as refused:
+        assert refused.process.wait(90) != 0
+        assert refused.says("^(DJANGO_SUPERUSER_PASSWORD|RATE_LIMIT_IP): ")
+    assert "Traceback" not in str(refused) and "lines above" not in str(refused)
+
+
+@pytest.mark.parametrize(
     ("name", "value"), [("PORT", "eighty"), ("PORT", "99999"), ("WEB_WORKERS", "0"), ("HOST", "203.0.113.9")]
 )
 def test_a_bad_value_of_the_environment_is_named(data_dir: Path, name: str, value: str) -> None:

@@ -1,6 +1,7 @@
 """/api/v1/data/tables and manage.py load_data: rows become a table whose columns fit them, or nothing changes."""
 
 import json
+import re
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 
-from memory.datastore.tables import list_tables
+from memory.datastore.tables import list_tables, load_table
 from tests.factories import log_in, make_user
 
 if TYPE_CHECKING:
@@ -156,3 +157,52 @@ def test_the_command_says_what_is_wrong(tenant: "Tenant", files: Path, name: str
         call_command("load_data", files / name, tenant=tenant.pk, json=True)
     with pytest.raises(CommandError, match="no tenant"):
         call_command("load_data", files / "rows.json", tenant="ghost", json=True)
+
+
+def test_the_command_keeps_digits_of_json_and_tells_types_and_names(tenant: "Tenant", tmp_path: Path) -> None:
+    raw = (
+        '[{"Id": 123456789012345678901234567890, "x": 0.1234567890123456789, "n": 1.50, "É": {"a": [1e2]}}, {"id": 5}]'
+    )
+    (tmp_path / "Relatório.json").write_text(raw)
+    told = StringIO()
+    call_command("load_data", tmp_path / "Relatório.json", tenant=tenant.pk, stdout=told)
+    lines = told.getvalue().splitlines()
+    assert lines[0] == "relatorio: 2 rows"
+    assert "  id text: '123456789012345678901234567890' (rows[0]) is a whole number of more than 64 bits." in lines
+    assert "  x text: '0.1234567890123456789' (rows[0]) is a text." in lines
+    assert "  n number: Each value is a number." in lines and any(line.startswith("  e json: ") for line in lines)
+    assert "  Column 5, 'id', is called id_2: the name id is taken." in lines
+
+
+def test_the_command_reads_a_file_of_excel(tenant: "Tenant", tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("sep=;\r\nPreço;Código\r\n1,5;007\r\n".encode("utf-16"))
+    told = StringIO()
+    call_command("load_data", tmp_path / "a.csv", tenant=tenant.pk, json=True, stdout=told)
+    body = json.loads(told.getvalue())
+    assert types(body) == {"preco": "text", "codigo": "text"} and body["notes"] == []
+
+
+@pytest.mark.parametrize(
+    "name,raw,sentence",
+    [
+        ("a.csv", b"a,b\n1,2\n3,4,5\n", "Line 3 has 3 values"),
+        (
+            "a.csv",
+            b"n\n" + b"1\n" * 25_000 + b"x\n",
+            "Line 25002, column n: 'x' is a text; the column is of type integer",
+        ),
+        ("a.json", b'[{"a": NaN}]', "NaN is no JSON; write null"),
+        ("a.json", b'[{"a": "\\u0000"}]', "NUL"),
+        ("a.json", b'[{"a": {"b": "\\ud83d"}}]', "half a character"),
+        ("a.json", b'[{"a": ' + b"[" * 70 + b"]" * 70 + b"}]", "64 levels"),
+    ],
+)
+def test_the_command_names_the_place_and_changes_nothing(
+    tenant: "Tenant", tmp_path: Path, name: str, raw: bytes, sentence: str
+) -> None:
+    load_table(tenant.pk, "a", [{"n": 1, "a": "x"}], "create", from_text=False)
+    (tmp_path / name).write_bytes(raw)
+    mode = "append" if raw.startswith(b"n") else "replace"
+    with pytest.raises(CommandError, match=re.escape(sentence)):
+        call_command("load_data", tmp_path / name, tenant=tenant.pk, mode=mode, json=True)
+    assert [(table.name, table.rows) for table in list_tables(tenant.pk)] == [("a", 1)]

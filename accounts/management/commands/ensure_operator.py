@@ -5,13 +5,17 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import validate_email
 
 from accounts.credentials import CHANGED, kept_password
 from accounts.members import check_password, ensure_operator
+from accounts.models import User
 from config.env import env_text
 from config.errors import Invalid
 
+EMAIL, PASSWORD = "DJANGO_SUPERUSER_EMAIL", "DJANGO_SUPERUSER_PASSWORD"
 LOCAL_EMAIL = "admin@example.com"
 CREDENTIALS = "operator_credentials.json"
 
@@ -28,24 +32,36 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Say what was done."""
-        email, password = env_text("DJANGO_SUPERUSER_EMAIL"), env_text("DJANGO_SUPERUSER_PASSWORD")
+        email, password = env_text(EMAIL), env_text(PASSWORD)
         if not email and not password:
             if options["local"]:
                 self.stdout.write(json.dumps(_local_operator()))
                 return
             self.stdout.write("No operator named: DJANGO_SUPERUSER_EMAIL and DJANGO_SUPERUSER_PASSWORD are not set.")
             return
-        if "@" not in email or not password:
-            raise CommandError("Set both DJANGO_SUPERUSER_EMAIL (an e-mail address) and DJANGO_SUPERUSER_PASSWORD.")
-        try:
-            check_password(password)
-        except Invalid as fault:
-            raise CommandError(f"DJANGO_SUPERUSER_PASSWORD: {' '.join(fault.context['errors']['password'])}") from None
+        _check(email, password)
         user, created = ensure_operator(email, password)
         if options["local"]:
             self.stdout.write(json.dumps({"email": user.email}))
             return
         self.stdout.write(f"Operator {user.email} {'made' if created else 'is there'}.")
+
+
+def _check(email: str, password: str) -> None:
+    """Refuse what no operator can be made of, by the variable's name and with the remedy."""
+    for given, missing in ((EMAIL, PASSWORD), (PASSWORD, EMAIL)):
+        if not env_text(missing):
+            raise CommandError(f"{missing}: must be set when {given} is; set both, or neither.")
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise CommandError(f"{EMAIL}: {email!r} is no e-mail address; use one such as operator@example.com.") from None
+    try:
+        check_password(password, User(email=email))
+    except Invalid as fault:
+        why = " ".join(fault.context["errors"]["password"])
+        remedy = "Use another of at least 8 characters; openssl rand -base64 18 makes one."
+        raise CommandError(f"{PASSWORD}: {why} {remedy}") from None
 
 
 def _local_operator() -> dict[str, str]:

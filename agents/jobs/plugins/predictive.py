@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from django.utils import timezone
 from rest_framework import serializers
 
@@ -18,6 +17,7 @@ from agents.jobs.registry import job_agent
 from agents.lookup import AgentSpec
 from agents.loop import Ask, run_agent
 from config.fields import CharField, ChoiceField, DateTimeField, IntegerField, ObjectField, iso
+from config.foreign_json import write_json
 from orchestration.retry import StepFailed
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ async def work(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
 async def _summary(ctx: "RunContext", found: dict[str, Any], evidence: Evidence) -> str | None:
     """The model's words; None when it has none to give: the numbers stand without them."""
     about = {name: found[name] for name in ("asset", "risk", "signals")} | {"evidence": evidence.lines}
-    ask = Ask(orjson.dumps(about, default=str).decode(), lacks=partial(evidence.unfounded, "The summary"))
+    ask = Ask(write_json(about, default=str).decode(), lacks=partial(evidence.unfounded, "The summary"))
     try:
         return answer_text((await run_agent(ctx, AGENT, ask, prefix="summary")).text) or None
     except (StepFailed, AgentExecutionError) as fault:

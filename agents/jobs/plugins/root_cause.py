@@ -9,7 +9,6 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from django.utils import timezone
 from rest_framework import serializers
 
@@ -24,6 +23,7 @@ from agents.jobs.registry import JobFailed, job_agent
 from agents.lookup import AgentSpec
 from agents.loop import Ask, run_agent
 from config.fields import CharField, ChoiceField, DateTimeField, FloatField, IntegerField, ObjectField, iso
+from config.foreign_json import write_json
 
 if TYPE_CHECKING:
     from orchestration.context import RunContext
@@ -241,7 +241,7 @@ def question(found: dict[str, Any], evidence: Evidence) -> str:
     """What the model is asked: the alert's own words as they are, everything else as data."""
     alert = {name: value for name, value in found["alert"].items() if name != "description" and value is not None}
     described = found["alert"].get("description")
-    parts = [f"The alert: {orjson.dumps(alert, default=str).decode()}"]
+    parts = [f"The alert: {write_json(alert, default=str).decode()}"]
     if described:
         parts.append(f"Its description:\n{described}")
     parts.append("The evidence:\n" + "\n".join(f"{name}: {line}" for name, line in evidence.lines.items()))

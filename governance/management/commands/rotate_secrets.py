@@ -6,6 +6,7 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Model, QuerySet
 
+from config.plurals import counted
 from governance import vault
 
 AT_ONCE = 500
@@ -24,8 +25,8 @@ class Command(BaseCommand):
                 unreadable += self._rotate(model)
         if unreadable:
             raise CommandError(
-                f"{unreadable} secrets cannot be opened: keep the key that sealed them in SECRETS_KEYS (or the "
-                "SECRET_KEY of that time), or have them entered anew."
+                f"{counted(unreadable, 'secret')} cannot be opened: keep the key that sealed them in SECRETS_KEYS (or "
+                "the SECRET_KEY of that time), or have them entered anew."
             )
 
     def _rotate(self, model: type[Model]) -> int:
@@ -45,5 +46,5 @@ class Command(BaseCommand):
                     rotated += rows.filter(pk=pk, sealed=sealed).update(sealed=newer)
             done, last = done + len(batch), batch[-1][0]
             self.stdout.write(f"{model._meta.verbose_name_plural}: {done} of {total}")
-        self.stdout.write(f"{model._meta.verbose_name_plural}: {total} secrets, {rotated} sealed anew")
+        self.stdout.write(f"{model._meta.verbose_name_plural}: {counted(total, 'secret')}, {rotated} sealed anew")
         return unreadable

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.arguments import find_tenants
+from config.plurals import counted
 from governance import audit
 
 
@@ -28,4 +29,4 @@ class Command(BaseCommand):
             waiting = f", {found.unsealed} not sealed yet" if found.unsealed else ""
             self.stdout.write(f"{tenant.pk}: {state}; {found.sealed} sealed{waiting}; head {found.head[:16] or '-'}")
         if broken:
-            raise CommandError(f"{broken} audit chains are broken.")
+            raise CommandError(f"{counted(broken, 'audit chain is', 'audit chains are')} broken.")

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from config.plurals import counted
 from memory import indexing
 
 
@@ -29,4 +30,4 @@ class Command(BaseCommand):
             for key, model, dimension in wanted:
                 self.stdout.write(f"{'all tenants' if key == indexing.PUBLIC else key}: {model} …")
                 self.stdout.write(f"  {indexing.build(key, model, dimension)}")
-        self.stdout.write(f"{len(wanted)} indexes made.")
+        self.stdout.write(f"{counted(len(wanted), 'index', 'indexes')} made.")

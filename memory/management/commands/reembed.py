@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from accounts.arguments import find_tenants
 from config.errors import DomainError
+from config.plurals import counted
 from memory import indexing
 from memory.embedding import embedder
 from memory.models import MemoryChunk, MemoryEntry
@@ -48,7 +49,7 @@ class Command(BaseCommand):
             indexing.build(key, name, dimension)
         for name in old if not options["tenant"] else ():
             indexing.drop_of(name)
-        self.stdout.write(f"{done} memories have vectors of {model.model}.")
+        self.stdout.write(f"{counted(done, 'memory has', 'memories have')} vectors of {model.model}.")
 
     def _embed_all(self, stale: Any, model: Any, total: int) -> int:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
