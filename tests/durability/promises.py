@@ -40,7 +40,7 @@ UNTOLD = """
 SELECT s.run_id::text AS run, s.name AS step, e.payload -> 'output' AS told, s.output FROM orchestration_step s
 LEFT JOIN orchestration_runevent e ON e.run_id = s.run_id AND e.kind = 'step_completed' AND e.step = s.name
 WHERE s.type = 'tool' AND s.name NOT LIKE '%/%' AND s.status = 'completed'
-    AND e.payload -> 'output' IS DISTINCT FROM s.output
+    AND e.payload -> 'output' IS DISTINCT FROM s.output::jsonb
 """
 ORPHANS = """
 SELECT r.id::text AS run, r.status, r.owner FROM orchestration_run r WHERE r.owner IS NOT NULL AND NOT EXISTS (
