@@ -26,7 +26,6 @@ from governance.serializers.policies import (
     PolicySerializer,
 )
 
-
 ONE_OF_SCOPES = f'Must be one of {", ".join(Scope.values)}, not "%(value)s".'
 
 
