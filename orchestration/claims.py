@@ -121,7 +121,7 @@ WHERE r.id = (SELECT id FROM picked) RETURNING r.id, true AS known
 # Whether a suspect waits that no solitary engine is there for.
 SUSPECTS_WAIT = f"""
 SELECT (SELECT count(*) FROM orchestration_run r WHERE r.owner IS NULL AND r.due_at <= now() AND {_SUSPECT})
-    > (SELECT count(*) FROM orchestration_engine WHERE solitary AND lease_until > now()) AS wait
+    > (SELECT count(*) FROM orchestration_engine WHERE solitary AND NOT draining AND lease_until > now()) AS wait
 """
 # Read once the lock is free again: inputs may be large, and take as long as we take to read them.
 CLAIMED = """

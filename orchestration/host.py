@@ -21,7 +21,7 @@ from config.launch.orphans import die_with_parent
 from config.processes import end_reports, start_reports
 from config.supervision import start_thread
 from orchestration.postgres import require_engine_database
-from orchestration.solitary import SolitaryProcess
+from orchestration.solitary import STOP, SolitaryProcess
 from orchestration.worker import Engine
 
 log = logging.getLogger(__name__)
@@ -59,10 +59,15 @@ class Host:
         await self.engine.run()
 
     def _told_to_drain(self) -> None:
-        """The parent has closed its end."""
-        if self.loop and self.drain_pipe is not None:
-            self.loop.remove_reader(self.drain_pipe)
-        self._drain()
+        """The parent has closed its end, or has said something before: a solitary process whose parent was killed goes
+        on while there are suspects.
+        """
+        if self.drain_pipe is None or self.loop is None:
+            return
+        stays = self.solitary and not os.read(self.drain_pipe, len(STOP))
+        self.loop.remove_reader(self.drain_pipe)
+        if not stays:
+            self._drain()
 
     def _drain(self) -> None:
         if self.engine:

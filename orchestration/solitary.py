@@ -3,9 +3,10 @@
 An engine that sees a suspect waiting starts `python -m orchestration.solitary`: an engine that runs one suspect at a
 time and nothing else, so that its death is the suspect's doing and hurts nobody. A suspect that finishes a step is none
 any more: it is handed over to the others before its next step. The process ends when no suspect is left, or when the
-engine that started it drains or dies, which it learns by the end of its standard input.
+engine that started it drains and tells it so.
 """
 
+import contextlib
 import logging
 import os
 import subprocess
@@ -18,6 +19,7 @@ from config.embedded import BASE_DIR
 
 log = logging.getLogger(__name__)
 IDLE_S = 5.0  # without a suspect for so long the process ends
+STOP = b"stop"  # on its standard input
 EXIT_S = 8.0  # for the end of the process, after its engine has drained
 
 
@@ -49,7 +51,9 @@ class SolitaryProcess:
         """Let it drain and end."""
         if self.process is None or self.process.stdin is None:
             return
-        self.process.stdin.close()
+        with contextlib.suppress(OSError):  # it has ended by itself
+            self.process.stdin.write(STOP)
+            self.process.stdin.close()
         try:
             self.process.wait(settings.ENGINE_DRAIN_S + EXIT_S)
         except subprocess.TimeoutExpired:

@@ -221,6 +221,20 @@ def test_a_thread_that_fails_goes_on_as_the_same_thread() -> None:
     assert seen == [thread, thread] and STATES[name].restarts == 1
 
 
+def test_a_look_at_the_clock_that_fails_is_followed_by_the_next(caplog: pytest.LogCaptureFixture) -> None:
+    """Of the scheduler, whose loop is Celery's."""
+    name, faults = f"test {uuid4()}", [Fault(TEXT)]
+
+    def tick() -> float:
+        if faults:
+            raise faults.pop()
+        return 5.0
+
+    call = supervision.supervised_call(name, tick)
+    assert [call() <= supervision.MAX_PAUSE_S, call()] == [True, 5.0]
+    assert (STATES[name].restarts, tracebacks(caplog, name)) == (1, 1)
+
+
 @pytest.mark.django_db
 def test_readyz_names_the_task_and_its_process_and_nothing_of_the_data(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR)
