@@ -48,8 +48,8 @@ async def act(ctx: "RunContext", agent_id: str, tools: dict[str, ToolSpec], call
     tool = tools.get(call.name)
     work: Callable[..., Any] = partial(_refuse, ctx, call, name)
     if tool:
-        made = ToolCall(ctx.run.tenant_id, tool, {}, ctx.run, name, ctx.run.mode, ctx, agent_id)
-        work = partial(_make, ctx, made, call)
+        tool_call = ToolCall(ctx.run.tenant_id, tool, {}, ctx.run, name, ctx.run.mode, ctx, agent_id)
+        work = partial(_parse_and_call, ctx, tool_call, call)
     retry = TOOL_RETRY if tool and tool.idempotent else ONCE
     node_id = tool.id if tool else call.name
     try:
@@ -60,17 +60,21 @@ async def act(ctx: "RunContext", agent_id: str, tools: dict[str, ToolSpec], call
         return {"error": failed.error, "error_type": failed.error_type}
 
 
-async def _make(ctx: "RunContext", made: ToolCall, call: FunctionCall) -> Any:
+async def _parse_and_call(ctx: "RunContext", tool_call: ToolCall, call: FunctionCall) -> Any:
     """The tool's output for what the model has written."""
     if call.is_cut:
-        return await _refuse(ctx, call, made.step, made.tool, Invalid({"input": [CUT_OFF]}))
+        return await _refuse(ctx, call, tool_call.step, tool_call.tool, Invalid({"input": [CUT_OFF]}))
     try:
         arguments = parse_arguments(call.arguments)
     except Invalid as unreadable:
-        return await _refuse(ctx, call, made.step, made.tool, unreadable)
+        return await _refuse(ctx, call, tool_call.step, tool_call.tool, unreadable)
     if ctx.run.kind in TELL_BEGINNINGS:
-        ctx.emit("tool_started", {"tool_id": made.tool.id, "argument": excerpt(main_argument(arguments))}, made.step)
-    return await call_tool(replace(made, input=arguments))
+        ctx.emit(
+            "tool_started",
+            {"tool_id": tool_call.tool.id, "argument": excerpt(main_argument(arguments))},
+            tool_call.step,
+        )
+    return await call_tool(replace(tool_call, input=arguments))
 
 
 async def _refuse(

@@ -9,9 +9,8 @@ from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from celery.schedules import crontab
-
 from config import embedded
+from config.beat_schedule import SCHEDULE
 from config.env import (
     LOG_LEVELS,
     BadSetting,
@@ -321,23 +320,7 @@ CELERY_DB_REUSE_MAX = 1000
 CELERY_BEAT_SCHEDULER = "config.scheduler:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 2  # seconds; each look at the clock is a sign of life
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
-CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "orchestration.sweep_leases", "schedule": 5.0, "options": {"expires": 5}},
-    "forget": {"task": "memory.purge_expired", "schedule": 60.0, "options": {"expires": 60}},
-    "seal": {"task": "governance.seal_audit", "schedule": 5.0, "options": {"expires": 5}},
-    "tidy": {"task": "agents.tidy_workspaces", "schedule": 600.0, "options": {"expires": 600}},
-    "index": {"task": "memory.index", "schedule": 600.0, "options": {"expires": 600}},
-    "alerts": {"task": "observability.check_alerts", "schedule": 300.0, "options": {"expires": 300}},
-    "count": {"task": "observability.count", "schedule": 5.0, "options": {"expires": 5}},
-    "requests": {"task": "observability.count_requests", "schedule": 60.0, "options": {"expires": 60}},
-    "requests of the day": {
-        "task": "observability.count_requests",
-        "schedule": crontab(minute=5),
-        "kwargs": {"hours": 23},
-    },
-    "old rollups": {"task": "observability.merge_rollups", "schedule": crontab(hour=3, minute=30)},
-    "old alerts": {"task": "observability.forget_alerts", "schedule": crontab(hour=3, minute=0)},
-}
+CELERY_BEAT_SCHEDULE = SCHEDULE
 
 # ---- governance
 APPROVAL_EXPIRES_S = env_float("APPROVAL_EXPIRES_S", 7 * 24 * 3600.0, least=1.0)  # of questions that policies ask
