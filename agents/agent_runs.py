@@ -6,9 +6,8 @@ A run's input is {message, profile?, timeout_s?, retry?: {max_attempts, backoff_
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from agents.answer_text import answer_json
 from agents.lookup import AgentSpec
-from agents.loop import Ask, load_agent, run_agent
+from agents.loop import Ask, Turn, load_agent, run_agent
 from orchestration.programs import program
 from orchestration.retry import Retry
 
@@ -27,7 +26,7 @@ async def answer_once(ctx: "RunContext") -> dict[str, Any]:
 
     async def answer() -> dict[str, Any]:
         ask = Ask(asked["message"], aloud=True, answer_schema=asked.get("answer_schema"))
-        return output((await run_agent(ctx, agent, ask, prefix="agent")).text)
+        return output(await run_agent(ctx, agent, ask, prefix="agent"))
 
     retry = asked.get("retry") or {}
     told: dict[str, Any] = await ctx.step(
@@ -48,10 +47,7 @@ def overridden(agent: AgentSpec, profile: dict[str, Any]) -> AgentSpec:
     return replace(agent, profile=replace(agent.profile, **changed)) if changed else agent
 
 
-def output(text: str) -> dict[str, Any]:
+def output(turn: Turn) -> dict[str, Any]:
     """An answer as the next agent, conditions and clients see it."""
-    try:
-        data = answer_json(text)
-    except ValueError:
-        data = None
-    return {"result": text} | ({"data": data} if isinstance(data, dict) else {})
+    data = turn.data
+    return {"result": turn.text} | ({} if data is None else {"data": data})

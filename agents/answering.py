@@ -4,18 +4,25 @@ from typing import Any
 
 from agents.answer_text import answer_json
 from agents.messages import assistant, user
-from config.json_schema import errors_of
+from config.json_schema import coerced, errors_of
 
 WRONG_MOST = 10
 
 
-def problems(schema: dict[str, Any], text: str) -> list[str]:
-    """Sentences about what is wrong with this answer; none when it fits the schema."""
+def fitted(schema: dict[str, Any], text: str) -> tuple[Any, list[str]]:
+    """(the answer's JSON value, coerced to the schema; sentences about what is wrong with it, none when it fits)."""
     try:
         value = answer_json(text)
     except ValueError:
-        return ["The answer is not valid JSON."]
-    return [f"{field}: {told[0]}" for field, told in errors_of(schema, value).items()][:WRONG_MOST]
+        return None, ["The answer is not valid JSON."]
+    result = coerced(schema, value)
+    errors = errors_of(schema, result)
+    return result, [f"{field}: {sentences[0]}" for field, sentences in errors.items()][:WRONG_MOST]
+
+
+def problems(schema: dict[str, Any], text: str) -> list[str]:
+    """Sentences about what is wrong with this answer; none when it fits the schema."""
+    return fitted(schema, text)[1]
 
 
 def repair(text: str, wrong: list[str], *, in_form: bool) -> list[dict[str, Any]]:

@@ -4,11 +4,13 @@ Each model call and each tool call is a recorded step of its own, so that a cras
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents import acting, answering
+from agents.answer_text import answer_json
 from agents.asking import answer_of
 from agents.chat import ModelRequest
 from agents.errors import AgentExecutionError
@@ -47,11 +49,23 @@ class Ask:
 
 @dataclass(frozen=True)
 class Turn:
-    """How the loop ended: the model's last answer, and all tool calls made on the way."""
+    """How the loop ended: the model's last answer, and all tool calls made on the way. `value`: the JSON, coerced to
+    its schema, of one that was to fit a schema.
+    """
 
     text: str
     finish_reason: str
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
+    value: Any = None
+
+    @property
+    def data(self) -> dict[str, Any] | None:
+        """The JSON object that the answer is, also in a code fence; None when it is none."""
+        value = self.value
+        if value is None:
+            with suppress(ValueError):
+                value = answer_json(self.text)
+        return value if isinstance(value, dict) else None
 
 
 async def load_agent(ctx: "RunContext", agent_id: str) -> AgentSpec:
@@ -92,7 +106,8 @@ async def run_agent(ctx: "RunContext", agent: AgentSpec, ask: Ask, *, prefix: st
         if not wrong:
             recorded = await _bettered(ctx, request, recorded, ask, f"{prefix}/model-{turn + 1}")
             await remember(ctx, agent, recorded["text"], prefix)
-            return Turn(recorded["text"], recorded["finish_reason"], made)
+            value = answering.fitted(schema, recorded["text"])[0] if schema else None
+            return Turn(recorded["text"], recorded["finish_reason"], made, value)
         if repaired:
             raise AgentExecutionError(f"The agent {agent.id} gave no answer of its schema: {wrong[0]}", problems=wrong)
         repaired = True

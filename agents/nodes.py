@@ -3,7 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agents.answer_text import answer_json, answer_text
+from agents.answer_text import answer_text
 from agents.lookup import find_agent
 from agents.loop import Ask, Turn, load_agent, run_agent
 from agents.serving import close, preload
@@ -73,12 +73,8 @@ def as_text(value: Any) -> str:
 
 def result(turn: Turn) -> dict[str, Any]:
     """The answer's JSON object, also in a code fence, else {text, toolCalls, finishReason}."""
-    try:
-        value = answer_json(turn.text)
-    except ValueError:
-        value = None
-    if isinstance(value, dict):
-        return value
+    if (data := turn.data) is not None:
+        return data
     return {"text": turn.text, "toolCalls": turn.tool_calls, "finishReason": turn.finish_reason}
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orchestration.context import RunContext
 
 KIND = "tool"
+CALL = "call"  # the name of its one step
 
 
 @program(KIND)
@@ -23,5 +24,5 @@ async def run_one_tool(ctx: "RunContext") -> Any:
     """The tool's output."""
     run = ctx.run
     tool = await ctx.shared((run.tenant_id, "tool", run.subject_id), partial(find_tool, run.tenant_id, run.subject_id))
-    call = ToolCall(run.tenant_id, tool, run.input, run, "call", run.mode, ctx)
-    return await ctx.step("call", call_tool, call, node_id=tool.id, type="tool", input=run.input)
+    call = ToolCall(run.tenant_id, tool, run.input, run, CALL, run.mode, ctx)
+    return await ctx.step(CALL, call_tool, call, node_id=tool.id, type="tool", input=run.input)

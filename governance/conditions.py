@@ -48,6 +48,9 @@ def equal(left: Any, right: Any) -> bool:
     """The same JSON value; true is not 1."""
     if isinstance(left, bool) is not isinstance(right, bool):
         return False
+    if type(left) is not type(right) and (type(left) in NUMERIC or type(right) in NUMERIC):
+        left, right = _number(left), _number(right)  # one of them may be kept as text for its many digits
+        return left is not None and bool(left == right)
     try:
         return bool(left == right)
     except RecursionError:  # two values nested too deep to be looked at

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from config.foreign_json import write_json
 from orchestration import writes
+from orchestration.claims import Recorded
 from orchestration.fragments import fragment, recordable
 from orchestration.waits import Wait, clocks_stopped, now
 
@@ -85,6 +86,7 @@ async def answer_to(ctx: "RunContext", name: str, question: Question) -> dict[st
     if not asked["approved"]:
         raise Rejected("A person said no.", told)
     await ctx.record(row, None, time.perf_counter(), recordable(told), wait=True)
+    ctx.run.recorded[name] = Recorded("completed", told)
     return told
 
 

@@ -72,15 +72,32 @@ def reclaim(run: Run) -> None:
     held.filter(apply_run_id__in=list(over.values_list("pk", flat=True))).update(status=ChangeStatus.STAGED)
 
 
-def settle_applied(change_id: UUID, tenant_id: str, run_id: UUID, outcome: Any, actor: UUID | None) -> None:
+@dataclass(frozen=True)
+class Applied:
+    """A change of this draft run that has landed, with these arguments: an approver may have edited them."""
+
+    change_id: UUID
+    tenant_id: str
+    run_id: UUID
+    arguments: dict[str, Any]
+    outcome: Any
+    actor: UUID | None
+
+
+def settle_applied(applied: Applied) -> None:
     """Put on record that the change has landed, once, with its event in the draft run."""
     with transaction.atomic():
-        run = locked(run_id, tenant_id)
-        rows = Change.objects.for_tenant(tenant_id).filter(pk=change_id)
-        told = {"outcome": outcome, "settled_by": actor, "settled_at": timezone.now(), "error": ""}
-        if not rows.exclude(status=ChangeStatus.APPLIED).update(status=ChangeStatus.APPLIED, **told):
+        run = locked(applied.run_id, applied.tenant_id)
+        rows = Change.objects.for_tenant(applied.tenant_id).select_for_update().filter(pk=applied.change_id)
+        change = rows.exclude(status=ChangeStatus.APPLIED).first()
+        if change is None:
             return
-        change = rows.get()
+        if change.arguments != applied.arguments:  # what was staged as it would be sent is shown as it was sent
+            change.after = applied.arguments if change.after == change.arguments else applied.outcome
+            change.arguments = applied.arguments
+        change.status, change.error, change.outcome = ChangeStatus.APPLIED, "", applied.outcome
+        change.settled_by, change.settled_at = applied.actor, timezone.now()
+        change.save()
         append(run, [("effect_applied", {"change_id": str(change.pk), "tool_id": change.tool_id, "kind": change.kind,
                                          "target": change.target})])  # fmt: skip
 

@@ -20,7 +20,7 @@ from config.database.address import direct_parameters
 from config.renderers import dumps
 from config.supervision import start_task
 from orchestration.bell import client
-from orchestration.models import FINAL
+from orchestration.models import FINAL, Status
 from orchestration.postgres import set_up
 from orchestration.queue import RUNS
 
@@ -118,13 +118,14 @@ async def status_changes(run_id: UUID, status: str, seconds: float) -> None:
             await followers.wait(bell, left)
 
 
-async def ended(run_id: UUID, seconds: float) -> UUID:
-    """The run's id, once it has come to its end, or after so long."""
+async def ended(run_id: UUID, seconds: float, or_paused: bool = False) -> UUID:
+    """The run's id, once it has come to its end (or waits for a person, if that is asked for too), or after so long."""
+    ends = {*FINAL, Status.PAUSED} if or_paused else FINAL
     end = asyncio.get_running_loop().time() + seconds
     with followers.follow(run_id) as bell:
         while (left := end - asyncio.get_running_loop().time()) > 0:
             rows = await followers.read(STATE, [run_id])
-            if not rows or rows[0]["status"] in FINAL:
+            if not rows or rows[0]["status"] in ends:
                 break
             await followers.wait(bell, left)
     return run_id

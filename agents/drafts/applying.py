@@ -22,7 +22,7 @@ from agents.tools.registry import ToolCall, ToolSpec
 from config.errors import Conflict, Invalid
 from config.json_schema import checked
 from governance.policies import decide, rules_of
-from orchestration.effects import give_back, reclaim, settle_applied
+from orchestration.effects import Applied, give_back, reclaim, settle_applied
 from orchestration.engine import Actor, denied, locked, start_run
 from orchestration.governing import context_of
 from orchestration.models import FINAL, Change, ChangeStatus, Mode, Run
@@ -181,14 +181,19 @@ async def _land(ctx: "RunContext", change: Change, draft: Run, tool: ToolSpec) -
         return change.outcome
     step = f"apply {change.position}"
     call = ToolCall(change.tenant_id, tool, change.arguments, ctx.run, step, Mode.AUTO.value, ctx, change.agent_id)
-    output = await call_tool(call, "apply", partial(_apply, change, draft), **_of_draft(draft))
-    actor = ctx.run.created_by
-    await ctx.database(partial(settle_applied, change.pk, change.tenant_id, draft.pk, output, actor))
-    return output
+    return await call_tool(call, "apply", partial(_apply, change, draft), **_of_draft(draft))
 
 
 async def _apply(change: Change, draft: Run, call: ToolCall) -> Any:
-    """What the call answers, made as the draft's step."""
+    """What the call answers, made as the draft's step and put on record with what it was made with."""
+    output = await _perform(change, draft, call)
+    assert call.ctx and call.run
+    settled = Applied(change.pk, change.tenant_id, draft.pk, call.input, output, call.run.created_by)
+    await call.ctx.database(partial(settle_applied, settled))
+    return output
+
+
+async def _perform(change: Change, draft: Run, call: ToolCall) -> Any:
     staging = call.tool.staging
     own = replace(call, run=draft, step=change.step)  # type: ignore[arg-type]
     if not (staging and staging.apply):

@@ -31,7 +31,7 @@ async def run_job(ctx: "RunContext") -> dict[str, Any]:
         if built_in is not None and built_in.work is not None:
             return built_in.finished(await built_in.work(ctx, built_in.checked(run.input)))
         agent = await load_agent(ctx, run.subject_id)
-        return output((await run_agent(ctx, agent, Ask(message(run.input)), prefix="agent")).text)
+        return output(await run_agent(ctx, agent, Ask(message(run.input)), prefix="agent"))
 
 
 def message(given: dict[str, Any]) -> str:

@@ -99,3 +99,4 @@ class ToolExecutionSerializer(serializers.Serializer):
     output_data = serializers.JSONField(allow_null=True)
     error_message = serializers.CharField(allow_null=True)
     execution_time_ms = serializers.IntegerField()
+    approval_id = serializers.UUIDField(allow_null=True)

@@ -42,7 +42,7 @@ class ChangeViewSet(RunViewSet):
         if made is None:
             return self._settled(run, None, "applied")
         response = self._settled(run, made, "applying")
-        until = functools.partial(ended, made.pk, WAIT_S)
+        until = functools.partial(ended, made.pk, WAIT_S, or_paused=True)
         again = Run.objects.for_tenant(run.tenant_id)
         return answer_later(self, response, until, lambda: self._applied(run, again.get(pk=made.pk)))
 
@@ -59,7 +59,7 @@ class ChangeViewSet(RunViewSet):
         return Asked(run.pk, run.tenant_id, actor_of(self.request), named, trace)
 
     def _applied(self, run: Run, apply: Run) -> Response:
-        """The answer once the apply has ended, or its error."""
+        """The answer once the apply has ended, or waits for a person (`applying`); or its error."""
         if apply.status not in FINAL:
             return self._settled(run, apply, "applying")
         if apply.status == Status.COMPLETED:

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from agents.models import Tool
 from agents.serializers.tools import ToolExecutionSerializer, ToolSerializer
-from agents.tool_runs import KIND
+from agents.tool_runs import CALL, KIND
 from agents.tools.lookup import find_tool
 from agents.tools.registry import BUILT_IN
 from agents.views.keyed import KeyedViewSet
@@ -20,7 +20,7 @@ from config.json_schema import checked
 from config.later import answer_later
 from orchestration.engine import start_run
 from orchestration.idempotency import answer, asked_by, idempotency
-from orchestration.models import FINAL, Mode, Run, Status
+from orchestration.models import FINAL, Approval, Mode, Run, Status, Step
 from orchestration.streaming import ended
 
 WAIT_S = 60.0  # an execution that takes longer is answered as running
@@ -60,7 +60,7 @@ class ToolViewSet(KeyedViewSet):
     @action(detail=True, methods=["post"])
     def execute(self, request: Request, id: str) -> Response:
         """The execution: completed with the output, failed with the reason, or running when it takes too long to wait
-        for; its id is that of a run.
+        for, or waits for a person's approval (`approval_id`); its id is that of a run.
         """
         run, created = start_run(
             tenant_id=request.tenant.pk,
@@ -73,7 +73,7 @@ class ToolViewSet(KeyedViewSet):
         )
         response = answer(_row(run), created, 200)
         if run.status not in FINAL:
-            until = functools.partial(ended, run.id, WAIT_S)
+            until = functools.partial(ended, run.id, WAIT_S, or_paused=True)
             again = Run.objects.for_tenant(run.tenant_id)
             answer_later(self, response, until, lambda: Response(_row(again.get(pk=run.id))))
         return response
@@ -102,8 +102,23 @@ def _row(run: Run) -> dict[str, Any]:
         "status": {Status.COMPLETED: "completed"}.get(
             Status(run.status), "failed" if run.status in FINAL else "running"
         ),
-        "input_data": run.input,
+        "input_data": _input_of(run),
         "output_data": run.result if run.status == Status.COMPLETED else None,
         "error_message": (failed.get("error") or "It was cancelled.") if run.status in FINAL and failed else None,
         "execution_time_ms": took,
+        "approval_id": _open_approval(run),
     }
+
+
+def _input_of(run: Run) -> Any:
+    """What the tool was called with: an approver may have edited it."""
+    step = Step.objects.for_tenant(run.tenant_id).filter(run_id=run.pk, name=CALL).values_list("input", flat=True)
+    return run.input if run.status not in FINAL or (called := step.first()) is None else called
+
+
+def _open_approval(run: Run) -> str | None:
+    """The id of the question that the run waits with."""
+    if run.status != Status.PAUSED:
+        return None
+    asked = Approval.objects.for_tenant(run.tenant_id).filter(run_id=run.pk, approved__isnull=True)
+    return str(asked.values_list("pk", flat=True).first() or "") or None

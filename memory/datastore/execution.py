@@ -6,13 +6,13 @@ statement_timeout is no wall clock, so a watchdog of ours cancels what it does n
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
-import orjson
 import psycopg
 from asgiref.sync import sync_to_async
 from psycopg import AsyncConnection, Column, sql
@@ -20,7 +20,7 @@ from psycopg import AsyncConnection, Column, sql
 from config.database.address import direct_parameters
 from config.database.session import SharedSession, require_own_session_async
 from config.errors import DomainError, Unavailable
-from config.foreign_json import read_json
+from config.foreign_json import NotJson, clean_value, read_json, write_json
 from memory.datastore.roles import STATEMENT_S, Login, make_store
 from memory.models import DataStore
 
@@ -30,6 +30,7 @@ ROW_BYTES = 256 * 1024
 ALL_BYTES = 2 * 1024 * 1024
 FETCH = 20
 SESSIONS = 4  # at a time, of one process
+NAME_BYTES = 58  # of a column whose name is numbered; PostgreSQL has 63
 
 
 class SQLFailed(DomainError):
@@ -79,7 +80,10 @@ async def read(store: DataStore, statement: str, staged: Sequence[str] = ()) -> 
 def _declared(connection: AsyncConnection, statement: str, columns: list[str]) -> bytes:
     """The cursor over the statement's rows as JSON, under these names; null for one that is too large."""
     names = sql.SQL(", ").join(sql.Identifier(column) for column in columns).as_string(connection)
-    rows = f"SELECT row_to_json(q)::text AS json FROM (\n{statement}\n) AS q{f'({names})' if names else ''}"
+    row = "q"
+    while row in columns:  # the column would be taken for the row
+        row += "_"
+    rows = f"SELECT row_to_json({row})::text AS json FROM (\n{statement}\n) AS {row}{f'({names})' if names else ''}"
     kept = f"SELECT CASE WHEN octet_length(s.json) <= {ROW_BYTES} THEN s.json END FROM ({rows}) AS s"
     return f"DECLARE answer NO SCROLL CURSOR FOR {kept}".encode()
 
@@ -90,7 +94,8 @@ def _names(description: Sequence[Column] | None) -> list[str]:
     for column in description or ():
         name, number = column.name, 2
         while name in names:
-            name, number = f"{column.name[:40]}_{number}", number + 1
+            start = column.name.encode()[:NAME_BYTES].decode(errors="ignore")
+            name, number = f"{start}_{number}", number + 1
         names.append(name)
     return names
 
@@ -143,7 +148,7 @@ async def write(
                 raise RowsMoved
         made = await _made(connection, statement)
         if key is not None:
-            answer = orjson.dumps(asdict(made)).decode()
+            answer = write_json(asdict(made)).decode()
             await connection.execute("UPDATE _applied SET answer = %s WHERE key = %s", [answer, key])
         await connection.execute("COMMIT")
         return made
@@ -151,7 +156,7 @@ async def write(
 
 def same_rows(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> bool:
     """Whether these are the same rows; their order means nothing."""
-    one, other = (sorted(orjson.dumps(row, option=orjson.OPT_SORT_KEYS) for row in rows) for rows in (left, right))
+    one, other = (sorted(write_json(row, sort_keys=True) for row in rows) for rows in (left, right))
     return one == other
 
 
@@ -160,7 +165,7 @@ async def _made(connection: AsyncConnection, statement: str) -> Rows:
     cursor = await connection.execute(statement.encode(), prepare=True)
     names = _names(cursor.description)
     rows = [dict(zip(names, _plain(row), strict=True)) for row in await cursor.fetchmany(ROWS_MOST)]
-    return Rows(orjson.loads(orjson.dumps(rows, default=str)), cursor.rowcount > len(rows), names)
+    return Rows(rows, cursor.rowcount > len(rows), names)
 
 
 async def _applied(connection: AsyncConnection, key: str) -> Rows | None:
@@ -169,12 +174,18 @@ async def _applied(connection: AsyncConnection, key: str) -> Rows | None:
     if taken.rowcount:
         return None
     row = await (await connection.execute("SELECT answer FROM _applied WHERE key = %s", [key])).fetchone()
-    return Rows(**orjson.loads(row[0])) if row and row[0] else Rows([])
+    return Rows(**json.loads(row[0])) if row and row[0] else Rows([])
 
 
 def _plain(row: tuple[Any, ...]) -> list[Any]:
-    return [value if value is None or isinstance(value, bool | int | float | str | dict | list) else str(value)
-            for value in row]  # fmt: skip
+    """The row's values as JSON has them; what has no form there, as addresses and ranges, is its text."""
+    values: list[Any] = []
+    for value in row:
+        try:
+            values.append(clean_value(value))
+        except NotJson:
+            values.append(str(value))
+    return values
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """Drafts: calls are staged, read back by their run, reviewed, applied once or discarded."""
 
 import json
-import threading
 import uuid
 from typing import Any
 
@@ -18,7 +17,7 @@ from orchestration.models import Change, Run, RunEvent
 from tests.agents.far_end import FarEnd
 from tests.factories import make_user, make_workflow, token_of
 from tests.front import Front
-from tests.orchestration.running import EngineThread, ended, reached, start, until
+from tests.orchestration.running import EngineThread, ended, reached, start
 
 pytestmark = pytest.mark.usefixtures("engine", "far_end")
 
@@ -153,17 +152,12 @@ def test_an_apply_may_need_a_persons_yes(
     rule = {"condition": {"mode": "auto", "action": "apply"}, "effect": "require_approval"}
     about = {"tool": "send", "workflow": run.subject_id}[scope]
     Policy.all_tenants.create(tenant=acme, name="p", scope=scope, scope_id=about, rule_expr=rule)
-    answers: list[Any] = []
-
-    asking = threading.Thread(target=lambda: answers.append(settle(front, run, token)))
-    asking.start()
-    apply = until(lambda: Run.all_tenants.filter(kind="apply", status="paused").first())
-    assert far_end.hits == []
-    reached(apply, "paused")
+    answer = settle(front, run, token)
+    assert (answer.status_code, answer.json()["status"], far_end.hits) == (200, "applying", [])
+    apply = reached(Run.all_tenants.get(kind="apply"), "paused")
     body = {"approval_input": {"approved": True}}
     assert front.request("PATCH", f"/api/v1/runs/{apply.pk}/resume", token, json=body).status_code == 200
-    asking.join()
-    assert answers[0].status_code == 200 and len(far_end.hits) == 1
+    assert ended(apply).status == "completed" and len(far_end.hits) == 1
 
 
 def test_a_file_is_read_back_staged_and_applied(acme: Tenant, boss: User, front: Front, token: str) -> None:

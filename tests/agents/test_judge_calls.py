@@ -20,7 +20,8 @@ from orchestration.approvals import call_digest
 from orchestration.models import Approval, Change, Run, RunEvent, Step
 from tests.agents.context import MemoryContext
 from tests.agents.far_end import FarEnd
-from tests.factories import log_in, make_agent, make_user, make_workflow
+from tests.factories import log_in, make_agent, make_user, make_workflow, token_of
+from tests.front import Front
 from tests.model_server import ModelServer
 from tests.orchestration.running import ended, reached, start
 
@@ -182,6 +183,47 @@ def test_edited_arguments_that_another_rule_is_about_ask_again(
     assert decide(boss, again).status_code == 403
     assert decide(log_in(make_user(acme, "admin")), again).status_code == 200
     assert ended(run).status == "completed" and paid(far_end) == [40]
+
+
+def test_what_was_approved_is_what_each_record_shows(
+    acme: Tenant, pay: Tool, far_end: FarEnd, boss: "APIClient", gateway: ModelServer
+) -> None:
+    policy(acme, "require_approval", 5)
+    make_agent(acme, "clerk", allowed_tools=["pay"])
+    prompt = '<<call: pay {"amount": "20"}>> <<then: done>>'
+    run = flow(acme, {"id": "ask", "type": "agent", "config": {"agent_id": "clerk", "prompt": prompt}})
+    assert decide(boss, question(run), arguments={"amount": "6"}).status_code == 200
+    run = ended(run)
+    assert [call["args"] for call in run.result["toolCalls"]] == [{"amount": 6}] and paid(far_end) == [6]
+    assert Step.all_tenants.get(run_id=run.pk, name__endswith="/tool-1.1").input == {"amount": 6}
+
+
+def test_an_execution_that_waits_for_a_person_says_so_at_once(
+    acme: Tenant, pay: Tool, far_end: FarEnd, front: Front, boss: "APIClient"
+) -> None:
+    policy(acme, "require_approval", 5)
+    token = token_of(make_user(acme, "developer"))
+    execution = front.post("/api/v1/tools/pay/execute", token, {"amount": "20"}).json()
+    asked = question(Run.all_tenants.get(pk=execution["id"]))
+    assert (execution["status"], execution["approval_id"]) == ("running", str(asked.pk))
+    assert decide(boss, asked, arguments={"amount": "6"}).status_code == 200
+    ended(Run.all_tenants.get(pk=execution["id"]))
+    assert paid(far_end) == [6]
+
+
+def test_an_apply_that_waits_for_a_person_is_shown_with_what_it_was_approved_for(
+    acme: Tenant, pay: Tool, far_end: FarEnd, front: Front, boss: "APIClient"
+) -> None:
+    draft = ended(flow(acme, payment(20), mode="draft"))
+    policy(acme, "require_approval", 5)
+    token = token_of(make_user(acme, "developer"))
+    answer = front.post(f"/api/v1/runs/{draft.pk}/apply", token, {}).json()
+    assert answer["status"] == "applying"
+    apply = Run.all_tenants.get(pk=answer["apply_run_id"])
+    assert decide(boss, question(apply), arguments={"amount": "6"}).status_code == 200
+    assert ended(apply).status == "completed" and paid(far_end) == [6]
+    change = Change.all_tenants.get(run_id=draft.pk)
+    assert (change.status, change.arguments, change.after) == ("applied", {"amount": 6}, {"amount": 6})
 
 
 def test_an_applied_draft_is_judged_on_what_the_tool_gets(

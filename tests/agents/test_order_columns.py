@@ -57,3 +57,10 @@ def test_a_turn_tells_the_rows_in_order(front: Front, acme: "Tenant", token: str
     (call,) = [frame["toolCall"] for frame in told if frame["type"] == "tool_call"]
     assert ordered(call["result"])
     assert "zip: 01310, id: 7, name: Ana, n: 1.5" in told[-1]["result"]
+
+
+@pytest.mark.parametrize("column", ["q", "Q", "s", "json", "answer", "row_to_json"])
+def test_a_column_may_have_any_name(front: Front, acme: "Tenant", token: str, column: str) -> None:
+    load_table(acme.pk, "odd", [{column.lower(): 1, "w": "a"}], "replace", from_text=False)
+    answer = front.post(f"/api/v1/tools/{READ}/execute", token, {"query": "Show the odd"}).json()
+    assert answer["output_data"]["results"] == [{column.lower(): 1, "w": "a"}], answer

@@ -74,7 +74,8 @@ def test_the_reason_of_an_error_is_read_in_its_charset(far_end: FarEnd) -> None:
 
 
 def test_numbers_beyond_64_bits_are_sent_with_each_digit(far_end: FarEnd) -> None:
-    call(http_tool(far_end.url), {"n": int(DIGITS)})
+    whole = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    call(http_tool(far_end.url, input_schema=whole), {"n": DIGITS})
     call(http_tool(far_end.url, "GET"), {"n": int(DIGITS)})
     assert far_end.hits[0].body == f'{{"n":{DIGITS}}}'.encode() and far_end.hits[1].path.endswith(f"n={DIGITS}")
 

@@ -67,6 +67,14 @@ def test_a_number_that_is_kept_as_text_for_its_digits_has_its_order(large: str) 
     assert not holds({"x": large}, "x", "gte", float("nan")) and not holds({"x": large}, "x", "gte", float("inf"))
 
 
+def test_a_number_that_is_kept_as_text_for_its_digits_equals_itself() -> None:
+    large = 10**29 + 7
+    for left, right in ((large, str(large)), (str(large), large)):
+        assert holds({"x": left}, "x", "equals", right) and not holds({"x": left}, "x", "not_equals", right)
+        assert holds({"x": left}, "x", "in", [right]) and not holds({"x": left}, "x", "equals", right + right)
+    assert not holds({"x": 7}, "x", "equals", "7")  # what 64 bits hold is no text
+
+
 @pytest.mark.parametrize("path", ["a.b.0.c", "a.b[0].c", "a.b[-1].c"])
 def test_a_dot_path_leads_through_objects_and_lists(path: str) -> None:
     assert holds({"a": {"b": [{"c": 5}]}}, path, "equals", 5)

@@ -14,7 +14,7 @@ from rest_framework import serializers
 
 from accounts.models import Role
 from accounts.permissions import RANK
-from agents.answer_text import answer_json
+from agents.answering import fitted
 from agents.jobs.alerts import find_alert
 from agents.jobs.evidence import Evidence, about_alert
 from agents.jobs.fields import IdField, Items
@@ -139,7 +139,7 @@ async def work(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
     evidence = about_alert(found)
     asked = Ask(question(found, evidence), answer_schema=ANSWER, lacks=partial(unfounded, evidence))
     turn = await run_agent(ctx, AGENT, asked, prefix="analysis")
-    answer = answer_json(turn.text)
+    answer = turn.value
     return {
         "schema_version": SCHEMA_VERSION,
         "alert": found["alert"],
@@ -160,7 +160,7 @@ async def work(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
 
 def unfounded(evidence: Evidence, text: str) -> list[str]:
     """Which hypotheses of this answer cite no evidence, or some that was not given."""
-    told = [(str(one["id"]), one["evidence"]) for one in answer_json(text)["hypotheses"]]
+    told = [(str(one["id"]), one["evidence"]) for one in fitted(ANSWER, text)[0]["hypotheses"]]
     return [wrong for id, sentences in told for wrong in evidence.unfounded(f"The hypothesis {id}", *sentences)]
 
 
