@@ -167,6 +167,7 @@ def ensure_operator(email: str, password: str) -> tuple[User, bool]:
         user.is_staff = user.is_superuser = user.is_active = True
         user.set_password(password)
         user.save()
+        _revoke_keys(user)
     make_operator(user)
     return user, created
 
@@ -245,8 +246,13 @@ def enter_by_sso(email: str, name: str, is_bound: Callable[[User], bool]) -> Mem
         user.set_unusable_password()
         user.stamp = new_stamp()
         user.save()
-        ApiKey.all_tenants.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
+        _revoke_keys(user)
     return known_by_sso(user)
+
+
+def _revoke_keys(user: User) -> None:
+    """End the API keys that whoever had the account before has made."""
+    ApiKey.all_tenants.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
 
 
 def _check_home(user: User) -> None:

@@ -10,7 +10,7 @@ from accounts.models import KeyPermission, Role
 from accounts.tenant_choice import choose_tenant
 from config.errors import Forbidden, Unauthorized
 
-WRITES = frozenset({"POST", "PUT", "PATCH"})
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 OPERATOR = "operator"  # is_staff; stands above every role
 RANK: dict[str, int] = {Role.USER: 0, "viewer": 0, Role.DEVELOPER: 1, Role.ADMIN: 2, OPERATOR: 3}
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from orchestration.context import RunContext
 
 KIND = "agent"
+WHOLE = frozenset({"stop", "tool_calls"})  # ends of answers that lack nothing
 OVERRIDES = ("provider", "model", "temperature", "max_tokens")
 
 
@@ -50,4 +51,5 @@ def overridden(agent: AgentSpec, profile: dict[str, Any]) -> AgentSpec:
 def output(turn: Turn) -> dict[str, Any]:
     """An answer as the next agent, conditions and clients see it."""
     data = turn.data
-    return {"result": turn.text} | ({} if data is None else {"data": data})
+    end = {} if turn.finish_reason in WHOLE else {"finish_reason": turn.finish_reason}
+    return {"result": turn.text} | ({} if data is None else {"data": data}) | end

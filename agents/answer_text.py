@@ -61,7 +61,7 @@ def answer_sql(text: str) -> str:
     fences = [fence for fence in _fences(answer) if fence.body.strip()]
     labelled = [fence for fence in fences if fence.language in SQL_LANGUAGES]
     unlabelled = [fence for fence in fences if fence.begins_line]
-    statements = [fence for fence in unlabelled if STATEMENT.match(fence.body)]
+    statements = [fence for fence in fences if STATEMENT.match(fence.body)]
     chosen = labelled or statements or unlabelled
     return chosen[-1].body.strip() if chosen else answer
 

@@ -17,6 +17,7 @@ from config.foreign_json import clean_text, write_json
 
 MAX_RESULT = 50_000  # characters of a tool's result that the model reads
 MAX_NAME = 64
+EMPTY = "(an empty text)"  # of a user: what an agent before has answered, or an input has
 NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 
 Message = dict[str, Any]
@@ -38,8 +39,8 @@ def assistant(text: str | None) -> list[Message]:
 
 
 def sendable(messages: Iterable[Message]) -> list[Message]:
-    """The messages as strict providers take them: in whole characters, without empty ones of the assistant, and what
-    thus became two questions in a row in one.
+    """The messages as strict providers take them: in whole characters, without empty ones of the assistant, an empty
+    one of the user saying so, and what thus became two questions in a row in one.
     """
     result: list[Message] = []
     for message in messages:
@@ -48,6 +49,8 @@ def sendable(messages: Iterable[Message]) -> list[Message]:
             message = message | {"content": clean_text(content)}
         if message["role"] == "assistant" and not message.get("tool_calls") and not (content or "").strip():
             continue
+        if message["role"] == "user" and isinstance(content, str) and not content.strip():
+            message = user(EMPTY)
         if message["role"] == "user" and result and result[-1]["role"] == "user":
             message = user(f"{result.pop()['content']}\n\n{message['content']}")
         result.append(message)

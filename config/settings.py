@@ -389,6 +389,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env_choice("LOG_LEVEL", "INFO", LOG_LEVELS, upper=True)},
     "loggers": {
         "django.request": {"level": "ERROR"},
+        "multiprocessing": {"handlers": ["console"], "level": "WARNING"},  # Celery's pool; it passes nothing on
         # What these say of each call is said by ours, or is of use to nobody.
         **{name: {"level": "WARNING"} for name in ("LiteLLM", "celery", "kombu", "httpx", "httpcore", "uvicorn")},
     },

@@ -16,7 +16,7 @@ from teams import outcome
 from teams.inputs import Shared
 from teams.models import KIND
 from teams.plan import Member, Plan, plan_of
-from teams.supervising import choice, objective
+from teams.supervising import CUT_CHOICE, choice, is_cut, objective
 
 if TYPE_CHECKING:
     from orchestration.context import RunContext
@@ -168,7 +168,12 @@ async def supervised(work: Work) -> dict[str, Any]:
     others = {member.agent_id: member for member in work.plan.members if member is not coordinator}
     for turn in range(1, work.plan.turns + 1):
         message = objective(work.shared, others, faults, last=turn == work.plan.turns)
-        chosen = choice(await work.do(coordinator, message, 2 * turn - 1), others)
+        output = await work.do(coordinator, message, 2 * turn - 1)
+        faults.pop(coordinator.agent_id, None)
+        if is_cut(output):
+            faults[coordinator.agent_id] = CUT_CHOICE
+            continue
+        chosen = choice(output, others)
         if chosen.agent_id is None:
             results = {agent_id: work.shared.results[agent_id] for agent_id in dict.fromkeys(work.executed)}
             told = {"executed_agents": work.executed, "agent_results": results}

@@ -9,6 +9,8 @@ from orchestration.retry import StepFailed
 from teams.inputs import Shared
 from teams.plan import Member
 
+CUT_CHOICE = "your last answer was cut off by the token limit; answer again, with a shorter message"
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -33,6 +35,12 @@ def objective(shared: Shared, others: Mapping[str, Member], faults: Mapping[str,
     )
 
 
+def is_cut(output: Mapping[str, Any]) -> bool:
+    """Whether the token limit has ended the coordinator's answer in the middle of a JSON object."""
+    begins = answer_text(str(output.get("result") or "")).lstrip("`jsonJSON \n")[:1]
+    return output.get("finish_reason") == "length" and not output.get("data") and begins == "{"
+
+
 def choice(output: Mapping[str, Any], others: Mapping[str, Member]) -> Choice:
     """The choice that the coordinator's answer makes; StepFailed when it names nobody of the team."""
     data = output.get("data") or {}
@@ -42,9 +50,9 @@ def choice(output: Mapping[str, Any], others: Mapping[str, Member]) -> Choice:
         return Choice(None, answer)
     if agent_id in (None, "", "null"):
         return Choice(None, text if isinstance(text, str) else answer)
-    if agent_id not in others:
+    if not isinstance(agent_id, str) or agent_id not in others:
         known = ", ".join(others)
         raise StepFailed(
             "team", f"The coordinator chose {agent_id!r}, who is not in the team: {known}.", "UnknownAgent"
         )
-    return Choice(str(agent_id), text if isinstance(text, str) and text else "")
+    return Choice(agent_id, text if isinstance(text, str) and text else "")

@@ -24,6 +24,12 @@ class TurnRequest(serializers.Serializer):
     llm_calls_limit = serializers.IntegerField(required=False, allow_null=True, min_value=0)
     latency_slo_ms = serializers.IntegerField(required=False, allow_null=True, min_value=1)
 
+    def validate_message(self, message: str) -> str:
+        """A text that says something."""
+        if not message.strip():
+            raise serializers.ValidationError("This field may not be blank.")
+        return message
+
 
 class ConversationSerializer(StrictModelSerializer):
     """A conversation."""

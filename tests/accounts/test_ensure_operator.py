@@ -48,8 +48,10 @@ def test_an_operators_own_password_is_left_alone(db: None) -> None:
 @pytest.mark.usefixtures("named")
 def test_one_who_took_the_address_before_does_not_become_the_operator(tenant: Tenant) -> None:
     squatter = log_in(make_user(tenant, email=EMAIL))
+    key = squatter.post("/api/v1/auth/api-keys", {"name": "mine"}, format="json").json()["key"]
     ensure()
     assert squatter.get("/api/v1/auth/me").status_code == 401
+    assert APIClient().get("/metrics", headers={"X-API-Key": key}).status_code == 401
     assert User.objects.get().check_password(SECRET)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agents.function_calls import FunctionCall
-from agents.messages import MAX_RESULT, assistant, system, tool_exchange, user, with_unique_ids
+from agents.messages import MAX_RESULT, assistant, sendable, system, tool_exchange, user, with_unique_ids
 
 
 def exchange(*calls: FunctionCall, text: str = "", results: list[Any] | None = None) -> list[dict[str, Any]]:
@@ -77,3 +77,11 @@ def test_a_result_keeps_each_digit_and_is_cut_when_long() -> None:
     number = 123456789012345678901234567890
     assert json.loads(exchange(FunctionCall("a", "t", ""), results=[{"v": number}])[1]["content"]) == {"v": number}
     assert len(exchange(FunctionCall("a", "t", ""), results=["x" * 99_999])[1]["content"]) == MAX_RESULT
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n", "\u3000"])
+def test_an_empty_text_of_a_user_says_so(text: str) -> None:
+    (message,) = sendable([user(text)])
+    assert message["content"].strip() and message["role"] == "user"
+    asked = sendable([user(text), user("And now?")])
+    assert len(asked) == 1 and asked[0]["content"].endswith("And now?")

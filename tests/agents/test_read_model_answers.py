@@ -101,7 +101,7 @@ def test_hostile_answers_are_read_to_their_end(text: str) -> None:
 @EACH_FORM
 def test_all_who_want_json_read_it(text: str) -> None:
     assert result(Turn(text, "stop")) == ANSWER  # a workflow's node
-    assert output(text) == {"result": text, "data": ANSWER}  # a team's member, a job
+    assert output(Turn(text, "stop")) == {"result": text, "data": ANSWER}  # a team's member, a job
 
 
 @EACH_FORM
@@ -133,6 +133,9 @@ STATEMENT = "SELECT count(*) AS n FROM t"
         "```SQL\n{}\n```",
         "```\n{}\n```",
         "```sql {}```",
+        "Here is the query: ```\n{}\n```",
+        "Query: ```{}```",
+        "- ```\n{}\n```",
         "Here is the query:\n```sql\n{}\n```\nIt counts.",
         "<think>SELECT 2?</think>\n{}",
         "<think>```sql\nSELECT 2\n```</think>\n```sql\n{}\n```",

@@ -248,6 +248,15 @@ def test_nobody_gets_into_another_tenant_by_naming_it(tenant: Tenant, owned: dic
     assert rows_of(owned[""]) == before
 
 
+def test_nothing_of_ones_own_is_deleted_in_another_tenants_name(tenant: Tenant, owned: dict[str, str]) -> None:
+    boss = log_in(make_user(tenant, "admin"))
+    workflow = make_workflow(tenant)
+    path = f"/api/v1/workflows/{workflow.pk}"
+    assert boss.delete(path, {"tenant_id": owned[""]}, format="json").status_code == 403
+    assert boss.get(path).status_code == 200
+    assert boss.delete(path, {"tenant_id": tenant.pk}, format="json").status_code in (200, 204)
+
+
 def test_a_read_only_key_changes_nothing_of_its_own_tenant(tenant: Tenant, owned: dict[str, str]) -> None:
     client = strangers(tenant)["read-only key"]
     for route in routes():

@@ -1,5 +1,6 @@
 """Executions by a running engine: who works when and on what, what is kept of it, and how it is stopped."""
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ from governance.models import BudgetLimit
 from orchestration.models import Run, RunEvent
 from teams.models import ExecutionKeys
 from tests.factories import log_in, make_user
+from tests.model_replies import message
 from tests.model_server import ModelServer
 from tests.orchestration.running import EngineThread, until
 from tests.teams.building import EXECUTIONS, agents, begun, member, over, result_of, told
@@ -96,6 +98,32 @@ def test_a_coordinator_chooses_who_works_until_it_is_done(acme: "Tenant", api: A
     execution = begun(api, "supervised", member("boss", 1, role="coordinator"), member("hand", 2))
     assert over(execution).result["summary"] == "All done."
     assert "- hand" in gateway.requests[0]["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize("chosen", [["hand"], {"id": "hand"}, 7, True, "nobody"], ids=repr)
+def test_a_choice_of_nobody_is_refused_in_words(acme: "Tenant", api: APIClient, chosen: object) -> None:
+    agents(acme, boss=f"<<say: {json.dumps({'next': chosen, 'message': 'Build.'})}>>", hand="<<say: built>>")
+    run = over(begun(api, "supervised", member("boss", 1, role="coordinator"), member("hand", 2)))
+    assert (run.status, run.result["error_type"]) == ("failed", "UnknownAgent") and "hand" in run.result["error"]
+
+
+def test_a_choice_that_was_cut_off_is_asked_for_again(acme: "Tenant", api: APIClient, gateway: ModelServer) -> None:
+    cut = message('{"next": "hand", "message": "Bu', finish="length")
+    done = message('{"next": null, "message": "All done."}')
+    agents(acme, boss=gateway.play(cut, done), hand="<<say: built>>")
+    run = over(begun(api, "supervised", member("boss", 1, role="coordinator"), member("hand", 2)))
+    assert (run.status, run.result["summary"]) == ("completed", "All done.")
+    assert "was cut off" in gateway.requests[-1]["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize("empty", [None, "", " \n"])
+def test_an_empty_answer_is_handed_on_as_one_that_says_so(
+    acme: "Tenant", api: APIClient, gateway: ModelServer, empty: str | None
+) -> None:
+    agents(acme, a=gateway.play(message(empty)), b="<<say: beta>>")
+    run = over(begun(api, "pipeline", member("a", 1), member("b", 2, result_of("a"))))
+    assert run.status == "completed", run.result
+    assert all(one["content"].strip() for request in gateway.requests for one in request["messages"])
 
 
 def test_a_coordinator_who_is_never_done_is_stopped(acme: "Tenant", api: APIClient) -> None:
