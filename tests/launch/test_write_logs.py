@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
+from tests.orchestration.running import until
 from tests.product import Product, fresh_folder, started
 
 NAMES = ("web", "worker", "scheduler")
@@ -23,7 +25,7 @@ def json_product() -> Iterator[Product]:
 def lines(product: Product, name: str) -> list[dict[str, Any]]:
     """The log of a program."""
     text = (product.data_dir / "log" / f"{name}.log").read_text()
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
+    return [json.loads(line) for line in text.rpartition("\n")[0].splitlines()]
 
 
 def failed_run(product: Product, trace: str) -> dict[str, Any]:
@@ -56,3 +58,11 @@ def test_every_line_of_our_programs_is_an_object(json_product: Product) -> None:
     assert written["worker"], "a worker says that its engine is there"
     for found in written.values():
         assert all({"time", "level", "logger", "message", "run", "tenant", "trace"} <= set(line) for line in found)
+
+
+def test_the_death_of_a_workers_process_is_an_object(json_product: Product) -> None:
+    worker = psutil.Process(json_product.pid_of("worker"))
+    child = next(one for one in worker.children() if "solitary" not in " ".join(one.cmdline()))
+    child.kill()
+    found = until(lambda: [line for line in lines(json_product, "worker") if "exited with" in line["message"]])
+    assert found[0]["logger"] == "multiprocessing" and str(child.pid) in found[0]["message"]
