@@ -201,7 +201,7 @@ WORKSPACE_TOOLS = {"write_file": "path", "read_file": "path", "list_files": "roo
 @pytest.mark.usefixtures("gateway")
 @pytest.mark.parametrize(
     "path", ["secret/y", "./secret/y", " secret/y", "/workspace/secret/y", "/workspace//secret/y", "./ secret/y",
-             "/workspace/ ./secret/y", "secret\\y", " /workspace/./secret/y "]
+             "/workspace/ ./secret/y", "secret\\y", "/workspace/./secret/y "]
 )  # fmt: skip
 def test_a_workspaces_paths_are_judged_as_they_are_opened(front: Front, acme: Tenant, path: str) -> None:
     for tool_id, name in WORKSPACE_TOOLS.items():
