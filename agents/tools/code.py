@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial, wraps
 from typing import Any
 
-from agents.code_tasks import commands
+from agents.code_tasks import commands, patches
 from agents.code_tasks.workspace import Workspace, file_path, folder_path
 from agents.errors import WorkspaceError
 from agents.tools.canonical import canonical
@@ -120,13 +120,7 @@ def _lines(space: Workspace, beneath: str, wanted: str) -> Any:
 )  # fmt: skip
 async def apply_patch(call: ToolCall, space: Workspace) -> str:
     """Which files it has changed."""
-    patch = call.input["patch"]
-    script = "cat > /tmp/p; for p in 1 0; do git apply -p$p --whitespace=nowarn /tmp/p 2>/tmp/e-$p && exec git apply "
-    script += "-p$p --numstat /tmp/p; done; cat /tmp/e-1 >&2; exit 1"
-    whole = patch if patch.endswith("\n") else f"{patch}\n"
-    told = await commands.git(space, script, stdin=whole.encode("utf-8", "replace"))
-    names = [line.split("\t", 2)[-1] for line in told.splitlines()]
-    return f"Patch applied: {', '.join(names)}"
+    return f"Patch applied: {', '.join(await patches.apply(space, call.input['patch']))}"
 
 
 @code_tool(
