@@ -12,7 +12,6 @@ from agents.messages import MAX_NAME, function_name
 from agents.tools.calls import call_tool
 from agents.tools.registry import ToolCall, ToolSpec
 from config.errors import DomainError, Invalid, ToolNotFound
-from config.json_schema import checked
 from orchestration.retry import ONCE, Retry, StepFailed, describe
 
 if TYPE_CHECKING:
@@ -69,11 +68,9 @@ async def _parse_and_call(ctx: "RunContext", tool_call: ToolCall, call: Function
     except Invalid as unreadable:
         return await _refuse(ctx, call, tool_call.step, tool_call.tool, unreadable)
     if ctx.run.kind in TELL_BEGINNINGS:
-        ctx.emit(
-            "tool_started",
-            {"tool_id": tool_call.tool.id, "argument": excerpt(main_argument(arguments))},
-            tool_call.step,
-        )
+        canonical = arguments_of(tool_call.tool, call)
+        argument = main_argument(canonical if isinstance(canonical, dict) else arguments)
+        ctx.emit("tool_started", {"tool_id": tool_call.tool.id, "argument": excerpt(argument)}, tool_call.step)
     return await call_tool(replace(tool_call, input=arguments))
 
 
@@ -100,7 +97,7 @@ def arguments_of(tool: ToolSpec | None, call: FunctionCall) -> Any:
     """The arguments as the tool gets them; as far as they cannot be read, or do not fit, as the model wrote them."""
     try:
         arguments = parse_arguments(call.arguments)
-        return checked(tool.input_schema, arguments) if tool else arguments
+        return tool.canonical_input(arguments) if tool else arguments
     except Invalid:
         return call.arguments
 

@@ -22,9 +22,23 @@ def recipients(value: object) -> list[str]:
     return found
 
 
+def one_line(subject: str) -> str:
+    """The subject as a letter's header can have it."""
+    return " ".join(subject.split())
+
+
+def canonical_address(address: str) -> str:
+    """The address with its domain in lower case and in ASCII; what has no such domain stays as it is."""
+    local, at, domain = address.rpartition("@")
+    try:
+        return f"{local}{at}{domain.encode('idna').decode().lower()}"
+    except UnicodeError:
+        return address
+
+
 def send(subject: str, text: str, to: list[str], id: str) -> None:
     """Hand a letter to the server, which blocks; OSError when it does not take it. `id` names the letter for good."""
     connection = get_connection(timeout=settings.EMAIL_TIMEOUT)
     headers = {"Message-ID": f"<{id}@regente.invalid>"}
-    one_line = " ".join(subject.split())
-    EmailMessage(one_line, text, settings.DEFAULT_FROM_EMAIL, to, headers=headers, connection=connection).send()
+    sender, line = settings.DEFAULT_FROM_EMAIL, one_line(subject)
+    EmailMessage(line, text, sender, to, headers=headers, connection=connection).send()

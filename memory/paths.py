@@ -27,6 +27,11 @@ def checked_path(path: str, field: str = "path") -> str:
     wrong = _wrong(path)
     if wrong:
         raise Invalid({field: [f"{wrong} Use a relative path such as documents/report.pdf."]})
+    return _plain(path)
+
+
+def _plain(path: str) -> str:
+    """The path with plain slashes, without empty parts and “.”; "" when nothing is left."""
     return "/".join(part for part in path.replace("\\", "/").split("/") if part not in ("", "."))
 
 
@@ -39,10 +44,10 @@ def is_blank(part: str) -> bool:
 
 
 def _wrong(path: str) -> str:
-    readings = [path]
+    readings = [path, _plain(path)]  # "./C:/x" begins with a drive once its dot is gone
     for _ in range(UNQUOTES):
         readings.append(unquote(readings[-1]))
-    if not any(part not in ("", ".") for part in path.replace("\\", "/").split("/")):
+    if not _plain(path):
         return "Must not be empty."
     if len(path) > LONGEST:
         return f"Must have at most {LONGEST} characters."

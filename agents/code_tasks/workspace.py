@@ -18,7 +18,7 @@ from django.conf import settings
 from agents import sandbox
 from agents.errors import WorkspaceError
 from config.errors import Invalid
-from memory.paths import Folder, is_blank
+from memory.paths import Folder, checked_path, is_blank
 from memory.trees import TooDeep, walk
 
 GIT = ".git"
@@ -93,8 +93,25 @@ class Workspace(Folder):
             yield folder
 
 
+def file_path(path: str, field: str = "path") -> str:
+    """The path of a file in the one spelling in which the workspace opens it; Invalid for what it would refuse."""
+    return checked_path(inside(path, field), field)
+
+
+def folder_path(path: str, field: str = "path") -> str:
+    """The path of a folder in its one spelling; "." for the workspace itself."""
+    plain = inside(path, field)
+    return checked_path(plain, field) if plain else "."
+
+
 def inside(path: str, field: str = "path") -> str:
     """The path as it is within the workspace, whose own name commands know; "" for the workspace itself."""
+    while (plain := _inside(path, field)) != path:  # "./ x" begins with a blank once its dot is gone
+        path = plain
+    return plain
+
+
+def _inside(path: str, field: str) -> str:
     plain = path.strip().replace("\\", "/")
     if plain and any(part and is_blank(part) for part in path.replace("\\", "/").split("/")):
         raise Invalid({field: ["No name in it may be blank."]})

@@ -20,7 +20,6 @@ from agents.tools.faults import with_tool_errors
 from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall, ToolSpec
 from config.errors import Conflict, Invalid
-from config.json_schema import checked
 from governance.policies import decide, rules_of
 from orchestration.effects import Applied, give_back, reclaim, settle_applied
 from orchestration.engine import Actor, denied, locked, start_run
@@ -137,7 +136,7 @@ def _refused(run: Run, chosen: Iterable[Change], actor: Actor) -> Any:
 def _arguments(tool: ToolSpec, change: Change) -> dict[str, Any]:
     """The change's arguments as its tool takes them now; Conflict when it has come to take others since."""
     try:
-        return checked(tool.input_schema, change.arguments)
+        return tool.canonical_input(change.arguments)
     except Invalid as unfit:
         reason = f"The tool {tool.id} no longer takes these arguments: {unfit.message}"
         moved = [{"id": str(change.pk), "target": change.target, "reason": reason}]

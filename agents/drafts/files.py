@@ -8,7 +8,6 @@ from agents.tools.registry import Staging, ToolCall
 from config.errors import Invalid
 from memory import files
 from memory.models import File, FileVersion
-from memory.paths import checked_path
 from orchestration.effects import Staged, staged_by
 from orchestration.models import Change
 
@@ -33,7 +32,7 @@ def written_to(tenant_id: str, run_id: Any, path: str) -> File | None:
 
 async def stage(call: ToolCall) -> Staged:
     """The file before and after."""
-    run, content, path = call.run, content_of(call.input), checked_path(call.input["path"])
+    run, content, path = call.run, content_of(call.input), call.input["path"]
     assert run
     mime = files.mime_of(path, call.input.get("mime_type") or "")
     after = _shown(content, mime)
@@ -80,7 +79,7 @@ def found(call: ToolCall, path: str, file_id: str) -> tuple[dict[str, Any], byte
     """(description, content) of the latest staged version of a file."""
     assert call.run
     for change in reversed(staged_by(call.tenant_id, call.run.id, KIND)):
-        if (file_id and file_id == change.base["file_id"]) or (not file_id and checked_path(path) == change.target):
+        if (file_id and file_id == change.base["file_id"]) or (not file_id and path == change.target):
             return described(change), content_of(change.arguments)
     return None
 

@@ -76,10 +76,11 @@ def _transport() -> Any:
         def _response(self, request: httpx2.Request, exchange: Exchange, answer: outbound.Answer) -> httpx2.Response:
             if not answer.ok:
                 self.refusal = f"({answer.status}: {summary(answer.text)})"
-            content = exchange.fit(answer.body, answer.headers.get("content-type", "").lower())
+            content, kind = exchange.fit(answer.body, answer.headers.get("content-type", ""))
             self.result = exchange.result if exchange.result is not None else self.result
             without = ("content-encoding", "content-length")
             kept = {name: value for name, value in answer.headers.items() if name not in without}
+            kept |= {"content-type": kind} if kind else {}
             return httpx2.Response(answer.status, headers=kept, content=content, request=request)
 
     return Guarded()

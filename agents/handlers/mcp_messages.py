@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.foreign_json import clean_text, clean_value, parse_json, write_json
+from governance.charsets import text_of
+
+JSON, EVENTS = "application/json", "text/event-stream"
 
 
 @dataclass
@@ -28,13 +31,15 @@ class Exchange:
             message = None
         return cls(message.get("method", ""), message.get("id")) if isinstance(message, dict) else cls("", None)
 
-    def fit(self, body: bytes, kind: str) -> bytes:
-        """The answer's body with JSON that the library can read."""
-        text = body.decode("utf-8-sig", "replace")
-        if kind.startswith("text/event-stream"):
-            events = text.replace("\r\n", "\n").replace("\r", "\n").split("\n\n")
-            return "\n\n".join(map(self._fit_event, events)).encode()
-        return self._fit_message(text) if kind.startswith("application/json") else body
+    def fit(self, body: bytes, content_type: str) -> tuple[bytes, str]:
+        """(body, content type) of the answer with JSON that the library can read: in UTF-8, whatever it came in."""
+        kind = content_type.partition(";")[0].strip().lower()
+        if kind.startswith(EVENTS):
+            lines = text_of(body, content_type).replace("\r\n", "\n").replace("\r", "\n")
+            return "\n\n".join(map(self._fit_event, lines.split("\n\n"))).encode(), kind
+        if kind.startswith(JSON):
+            return self._fit_message(text_of(body, content_type)), kind
+        return body, content_type
 
     def _fit_event(self, event: str) -> str:
         """A server-sent event; its data is one message."""

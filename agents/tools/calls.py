@@ -1,7 +1,7 @@
 """One tool call, from the arguments as they came to the output: the one way to every handler (RULINGS §8).
 
 coerce → app scope → policy → budget → once → stage or handle. What policies judge, people approve, the ledger keeps and
-events show is what the handler gets.
+events show is what the handler gets: the arguments in the tool's canonical form.
 """
 
 import asyncio
@@ -22,7 +22,6 @@ from agents.tools.registry import ToolCall, ToolSpec
 from agents.tools.scopes import check_scope
 from config.errors import DomainError
 from config.foreign_json import NotJson, clean_value
-from config.json_schema import checked
 from governance.policies import PolicyDenied
 from orchestration import writes
 from orchestration.governing import Act, Permit, permit
@@ -55,8 +54,8 @@ async def call_tool(call: ToolCall, action: str = "tool_call", perform: Perform 
 
 
 def coerced(call: ToolCall) -> ToolCall:
-    """The call with arguments that fit the tool's schema; Invalid naming what does not."""
-    return replace(call, input=checked(call.tool.input_schema, clean_value(call.input)))
+    """The call with arguments in the tool's canonical form; Invalid naming what does not fit."""
+    return replace(call, input=call.tool.canonical_input(call.input))
 
 
 async def permission(call: ToolCall, action: str, about: dict[str, Any]) -> Permit:
@@ -69,7 +68,7 @@ async def permission(call: ToolCall, action: str, about: dict[str, Any]) -> Perm
         call.input,
         call_context(call.tool, call.agent_id) | about,
         call.tool.id,
-        fit=partial(checked, call.tool.input_schema),
+        fit=call.tool.canonical_input,
     )
     return await permit(call.ctx, what)
 
@@ -157,5 +156,5 @@ class CallRecord:
 
 @checks_arguments
 def check_arguments(tenant_id: str, tool_id: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments, fit for the tool; Invalid naming what does not fit."""
-    return checked(find_tool(tenant_id, tool_id).input_schema, arguments)
+    """The arguments in the tool's canonical form; Invalid naming what does not fit."""
+    return find_tool(tenant_id, tool_id).canonical_input(arguments)

@@ -4,12 +4,13 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
-from agents.code_tasks import commands
-from agents.code_tasks.workspace import Workspace
+from agents.code_tasks import commands, patches
+from agents.code_tasks.workspace import Workspace, file_path, folder_path
 from agents.errors import WorkspaceError
+from agents.tools.canonical import canonical
 from agents.tools.registry import ToolCall, tool
 from config.errors import DomainError
 
@@ -51,7 +52,7 @@ RUNS: dict[str, Any] = WRITES | {"idempotent": False, "contained": True}
 @code_tool(
     "read_file", "Read Workspace File", "Reads a text file of the workspace.",
     {"path": PATH, "offset": {"type": "integer", "minimum": 0, "default": 0, "description": "Character to begin at."}},
-    "path",
+    "path", canonical=canonical(path=file_path),
 )  # fmt: skip
 async def read_file(call: ToolCall, space: Workspace) -> str:
     """The text, or as much of it as is told at a time."""
@@ -67,7 +68,8 @@ async def read_file(call: ToolCall, space: Workspace) -> str:
 
 @code_tool(
     "write_file", "Write Workspace File", "Writes a text file of the workspace, in place of what was there.",
-    {"path": PATH, "content": {"type": "string", "description": "The whole text."}}, "path", "content", **WRITES,
+    {"path": PATH, "content": {"type": "string", "description": "The whole text."}}, "path", "content",
+    canonical=canonical(path=file_path), **WRITES,
 )  # fmt: skip
 async def write_file(call: ToolCall, space: Workspace) -> str:
     """That it is written."""
@@ -78,6 +80,7 @@ async def write_file(call: ToolCall, space: Workspace) -> str:
 @code_tool(
     "list_files", "List Workspace Files", "Lists the files of the workspace and its folders.",
     {"root": {"type": "string", "default": ".", "description": "A folder of the workspace."}},
+    canonical=canonical(root=partial(folder_path, field="root")),
 )  # fmt: skip
 async def list_files(call: ToolCall, space: Workspace) -> list[str]:
     """Their paths, at most a thousand."""
@@ -90,7 +93,7 @@ async def list_files(call: ToolCall, space: Workspace) -> list[str]:
         "pattern": {"type": "string", "minLength": 1, "maxLength": 500, "description": "Case does not count."},
         "path": {"type": "string", "default": ".", "description": "A folder of the workspace."},
     },
-    "pattern",
+    "pattern", canonical=canonical(path=folder_path),
 )  # fmt: skip
 async def search_files(call: ToolCall, space: Workspace) -> list[dict[str, Any]]:
     """[{path, line, text}], at most two hundred."""
@@ -101,8 +104,8 @@ async def search_files(call: ToolCall, space: Workspace) -> list[dict[str, Any]]
 def _lines(space: Workspace, beneath: str, wanted: str) -> Any:
     for path in itertools.islice(space.files(beneath), LIST_MOST * 10):
         try:
-            content = space.get(path, FILE_MOST)
-        except DomainError:  # gone, not ours to read, or of a name that only commands can say
+            content = space.read(path, most=FILE_MOST)
+        except (DomainError, OSError):  # gone, not ours to read, or of a name that only commands can say
             continue
         if b"\0" in content[:8192]:
             continue
@@ -117,13 +120,7 @@ def _lines(space: Workspace, beneath: str, wanted: str) -> Any:
 )  # fmt: skip
 async def apply_patch(call: ToolCall, space: Workspace) -> str:
     """Which files it has changed."""
-    patch = call.input["patch"]
-    script = "cat > /tmp/p; for p in 1 0; do git apply -p$p --whitespace=nowarn /tmp/p 2>/tmp/e-$p && exec git apply "
-    script += "-p$p --numstat /tmp/p; done; cat /tmp/e-1 >&2; exit 1"
-    whole = patch if patch.endswith("\n") else f"{patch}\n"
-    told = await commands.git(space, script, stdin=whole.encode("utf-8", "replace"))
-    names = [line.split("\t", 2)[-1] for line in told.splitlines()]
-    return f"Patch applied: {', '.join(names)}"
+    return f"Patch applied: {', '.join(await patches.apply(space, call.input['patch']))}"
 
 
 @code_tool(

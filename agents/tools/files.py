@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from agents.drafts import files as drafts
+from agents.tools.canonical import canonical, uuid_form
 from agents.tools.registry import ToolCall, tool
 from config.errors import Invalid
 from config.paging import count
@@ -59,7 +60,7 @@ def _found(tenant_id: str, run_id: UUID, path: str, file_id: str) -> File:
         if file_id:
             found = rows.filter(pk=UUID(file_id)).first()
         else:
-            own = rows.filter(path=checked_path(path))
+            own = rows.filter(path=path)
             found = own.filter(run_id=run_id).order_by("-created_at").first() or own.order_by("-created_at").first()
     except ValueError:
         found = None
@@ -68,8 +69,18 @@ def _found(tenant_id: str, run_id: UUID, path: str, file_id: str) -> File:
     return found
 
 
+def path_form(path: str) -> str:
+    """The path as files are stored; an empty one names no file, as if it were left out."""
+    return checked_path(path) if path else ""
+
+
 @tool(
-    "files.read", "Read File", "Reads the text of a file; of PDF and HTML files too.", READ, side_effects=("file_read",)
+    "files.read",
+    "Read File",
+    "Reads the text of a file; of PDF and HTML files too.",
+    READ,
+    side_effects=("file_read",),
+    canonical=canonical(path=path_form, file_id=uuid_form),
 )
 async def read(call: ToolCall) -> dict[str, Any]:
     """{path, content, offset, total, …}: total is the text's length, `next_offset` where to go on."""
@@ -103,6 +114,7 @@ async def read(call: ToolCall) -> dict[str, Any]:
     "Writes a text file; what was there before stays as an earlier version.",
     WRITE,
     side_effects=("file_write",),
+    canonical=canonical(path=checked_path),
     staging=drafts.STAGING,
 )
 async def write(call: ToolCall) -> dict[str, Any]:
@@ -113,7 +125,7 @@ async def write(call: ToolCall) -> dict[str, Any]:
     writer = Writer(call.tenant_id, run.created_by, run.id, run.app_id, call.key, call.effect_id)
 
     def save() -> File:
-        path = checked_path(given["path"])
+        path = given["path"]
         known = drafts.written_to(call.tenant_id, run.id, path)
         if known is None:
             return files.create_file(writer, path, content, given.get("mime_type") or "")
@@ -122,7 +134,14 @@ async def write(call: ToolCall) -> dict[str, Any]:
     return described(await call.database(save))
 
 
-@tool("files.list", "List Files", "Lists the tenant's files by path.", LIST, side_effects=("file_read",))
+@tool(
+    "files.list",
+    "List Files",
+    "Lists the tenant's files by path.",
+    LIST,
+    side_effects=("file_read",),
+    canonical=canonical(run_id=uuid_form),
+)
 async def list_files(call: ToolCall) -> dict[str, Any]:
     """{files, total}: at most 500 of them."""
     filters: dict[str, Any] = {"path__startswith": call.input["prefix"]} if call.input.get("prefix") else {}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from agents.handlers.http import output, run_headers
+from agents.tools.canonical import canonical, headers_form, url_form
 from agents.tools.registry import ToolCall, tool
 from governance import outbound
 
@@ -28,6 +29,7 @@ SCHEMA = {
     risk_level="medium",
     side_effects=("external_write",),
     acts_on=lambda input: input.get("method", "GET") not in SAFE,
+    canonical=canonical(url=url_form, headers=headers_form),
 )
 async def http_request(call: ToolCall) -> dict[str, Any]:
     """{status, headers, body}, whatever the status is."""

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from agents.errors import ToolExecutionError
+from agents.tools.canonical import canonical
 from agents.tools.registry import Staging, ToolCall, tool
 from config import mail
 from orchestration.effects import Staged
@@ -23,6 +24,19 @@ SCHEMA = {
 }
 
 
+def _subject(subject: str) -> str:
+    """The subject as the letter has it."""
+    line = mail.one_line(subject)
+    if not line:
+        raise ValueError("Must not be blank.")
+    return line
+
+
+def _addresses(to: list[str]) -> list[str]:
+    """The addresses with their domains as mail servers know them."""
+    return [mail.canonical_address(address) for address in to]
+
+
 async def _stage(call: ToolCall) -> Staged:
     return Staged("mail", ", ".join(_to(call)), None, call.input)
 
@@ -35,6 +49,7 @@ async def _stage(call: ToolCall) -> Staged:
     risk_level="high",
     side_effects=("send_email",),
     idempotent=False,
+    canonical=canonical(to=_addresses, subject=_subject),
     staging=Staging(_stage),
 )
 async def send_mail(call: ToolCall) -> dict[str, Any]:

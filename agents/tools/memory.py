@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import Membership, Role
 from agents.drafts import memory as drafts
 from agents.remembering import viewer_of
+from agents.tools.canonical import canonical, uuid_form
 from agents.tools.registry import Staging, ToolCall, tool
 from config.errors import Forbidden, Invalid
 from config.fields import iso
@@ -172,7 +173,14 @@ async def search(call: ToolCall) -> list[dict[str, Any]]:
     return found
 
 
-@tool("memory.retrieve", "Retrieve Memory", "Reads one memory by its id.", RETRIEVE, side_effects=("memory_read",))
+@tool(
+    "memory.retrieve",
+    "Retrieve Memory",
+    "Reads one memory by its id.",
+    RETRIEVE,
+    side_effects=("memory_read",),
+    canonical=canonical(memory_id=uuid_form),
+)
 async def retrieve(call: ToolCall) -> dict[str, Any]:
     """The memory; without an id {memories} of the owner."""
     given = call.input
@@ -208,6 +216,7 @@ async def _stage_delete(call: ToolCall) -> Staged:
     DELETE,
     side_effects=("memory_write",),
     remembers=True,
+    canonical=canonical(memory_id=uuid_form),
     staging=Staging(_stage_delete, drafts.moved),
 )
 async def delete(call: ToolCall) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from config.foreign_json import clean_value
+from config.json_schema import checked
 from orchestration.effects import Staged, effect_id
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from orchestration.models import Change
 
 Handler = Callable[["ToolCall"], Any]  # sync functions run in a thread, async ones on the loop
+Canonical = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,20 @@ class ToolSpec:
     side_effects: tuple[str, ...] = ()
     idempotent: bool = True  # a call whose answer was lost may be made again
     acts_on: Callable[[dict[str, Any]], bool] | None = None
+    canonical: Canonical | None = None  # one spelling for arguments that have several (agents/tools/canonical.py)
     contained: bool = False  # it acts within its run alone: after a crash the model decides, and no person is asked
     needs_scope: bool = False  # only apps that name it in their scopes may call it
     remembers: bool = False  # it acts in a conversation's turn although that is a draft (RULINGS §7)
     staging: Staging | None = None
     sealed: str = ""  # a tenant's tool: its secrets, encrypted (governance/vault.py)
+
+    def canonical_input(self, input: Any) -> dict[str, Any]:
+        """The arguments in the one form in which the tool acts on them; Invalid naming what it does not take.
+
+        Policies, approvals, records and the handler get this form, and it is its own canonical form.
+        """
+        arguments = checked(self.input_schema, clean_value(input))
+        return self.canonical(arguments) if self.canonical else arguments
 
     def acts(self, input: dict[str, Any]) -> bool:
         """True when a call with this input changes something outside; effects that only read are named *_read."""
@@ -55,7 +67,7 @@ class ToolSpec:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """One call, its input checked and coerced. `ctx` is its run's, `agent_id` the agent that makes it, if one does."""
+    """One call, its input in canonical form. `ctx` is its run's, `agent_id` the agent that makes it, if one does."""
 
     tenant_id: str
     tool: ToolSpec
@@ -100,12 +112,15 @@ def tool(
     side_effects: tuple[str, ...] = (),
     idempotent: bool = True,
     acts_on: Callable[[dict[str, Any]], bool] | None = None,
+    canonical: Canonical | None = None,
     contained: bool = False,
     needs_scope: bool = False,
     remembers: bool = False,
     staging: Staging | None = None,
 ) -> Callable[[Handler], Handler]:
-    """Register the function behind a built-in tool; `acts_on` tells which inputs have the side effects, if not all."""
+    """Register the function behind a built-in tool; `acts_on` tells which inputs have the side effects, if not all;
+    `canonical` gives arguments the form in which the function acts on them.
+    """
 
     def register(function: Handler) -> Handler:
         BUILT_IN[id] = ToolSpec(
@@ -118,6 +133,7 @@ def tool(
             side_effects=side_effects,
             idempotent=idempotent,
             acts_on=acts_on,
+            canonical=canonical,
             contained=contained,
             needs_scope=needs_scope,
             remembers=remembers,

@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from agents.errors import ToolExecutionError
+from agents.tools.canonical import canonical, url_form
 from agents.tools.registry import Staging, ToolCall, tool
 from config.fields import iso
 from config.foreign_json import write_json
@@ -36,6 +37,7 @@ async def _stage(call: ToolCall) -> Staged:
     SCHEMA,
     risk_level="medium",
     side_effects=("external_write",),
+    canonical=canonical(url=url_form),
     staging=Staging(_stage),
 )
 async def send_webhook(call: ToolCall) -> dict[str, Any]:

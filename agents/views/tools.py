@@ -16,7 +16,6 @@ from agents.tools.registry import BUILT_IN
 from agents.views.keyed import KeyedViewSet
 from config.api import body_object
 from config.errors import ScopeDenied, ToolNotFound
-from config.json_schema import checked
 from config.later import answer_later
 from orchestration.engine import start_run
 from orchestration.idempotency import answer, asked_by, idempotency
@@ -83,7 +82,7 @@ class ToolViewSet(KeyedViewSet):
         tool = find_tool(self.request.tenant.pk, id)
         if tool.needs_scope:
             raise ScopeDenied(f"The tool {id} may be called only by an app that has a scope for it.", tool_id=id)
-        return checked(tool.input_schema, _input(body_object(self.request)))
+        return tool.canonical_input(_input(body_object(self.request)))
 
 
 def _input(body: dict[str, Any]) -> dict[str, Any]:

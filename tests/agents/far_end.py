@@ -47,7 +47,8 @@ class FarEnd:
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                far_end.hits.append(hit := Hit(self.command, self.path, headers, body))
+                path = self.requestline.split()[1]  # self.path has fewer slashes at its beginning
+                far_end.hits.append(hit := Hit(self.command, path, headers, body))
                 if far_end.stream:
                     self.close_connection = True
                     return far_end.stream(self.wfile)

@@ -27,6 +27,7 @@ class RawPeer:
 
     def __init__(self, far_end: FarEnd) -> None:
         self.far_end, self.raw, self.events, self.calls = far_end, "{}", False, 0
+        self.charset, self.codec = "", "utf-8"  # as its headers name it, and as it writes
         far_end.answer = self.answer
 
     def answer(self, hit: Hit) -> Reply:
@@ -54,8 +55,8 @@ class RawPeer:
         if self.events:
             notice = '{"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "x"}}'
             body = f"event: message\ndata: {notice}\n\nevent: message\r\ndata: {text}\r\n\r\n"
-            return 200, {"content-type": "text/event-stream"}, body.encode()
-        return 200, {"content-type": "application/json"}, text.encode()
+            return 200, {"content-type": f"text/event-stream{self.charset}"}, body.encode(self.codec)
+        return 200, {"content-type": f"application/json{self.charset}"}, text.encode(self.codec)
 
 
 @pytest.fixture(params=["json", "events"])
@@ -139,6 +140,48 @@ LONG = "1" * 30
 )  # fmt: skip
 def test_json_that_is_hard_to_keep_arrives(peer: RawPeer, result: str, carried: Any) -> None:
     assert output(peer, result) == carried
+
+
+@pytest.mark.parametrize(
+    "charset, codec, text",
+    [
+        ("", "utf-8", "São Łódź 日本"),
+        ("", "utf-8-sig", "São Łódź 日本"),
+        ("; charset=utf-8", "utf-8", "São Łódź 日本"),
+        (";charset=iso-8859-1", "latin-1", "São"),
+        ('; Charset="ISO-8859-1"', "cp1252", "São “5 €”"),
+        ("; charset=windows-1252", "cp1252", "São “5 €”"),
+        ("; charset=iso-8859-2", "iso-8859-2", "Łódź"),
+        ("; charset=shift_jis", "shift_jis", "日本"),
+        ("; charset=utf-16", "utf-16", "São Łódź 日本"),
+        ("; charset=utf-16le", "utf-16-le", "São Łódź 日本"),
+        ("; charset=utf-32", "utf-32", "São Łódź 日本"),
+        ("; charset=nonsense", "utf-8", "São Łódź 日本"),
+    ],
+)
+def test_an_answer_is_read_in_its_charset(peer: RawPeer, charset: str, codec: str, text: str) -> None:
+    peer.charset, peer.codec = charset, codec
+    result = json.dumps({"content": [], "structuredContent": {"v": text}}, ensure_ascii=False)
+    assert output(peer, result) == {"v": text}
+
+
+def test_json_in_utf_16_is_read_though_no_header_says_so(far_end: FarEnd) -> None:
+    peer = RawPeer(far_end)
+    peer.codec = "utf-16-le"
+    assert output(peer, '{"content": [], "structuredContent": {"v": "São"}}') == {"v": "São"}
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "cp1252", "utf-16"])
+def test_an_error_is_read_in_its_charset(peer: RawPeer, codec: str) -> None:
+    peer.charset, peer.codec = f"; charset={codec}", codec
+    peer.raw = '"error": {"code": -32602, "message": "São não"}'
+    with pytest.raises(ToolExecutionError, match="São não"):
+        asked(peer)
+
+
+def test_a_byte_that_its_charset_does_not_have_is_replaced(peer: RawPeer) -> None:
+    peer.charset, peer.codec = "; charset=utf-8", "latin-1"
+    assert output(peer, '{"content": [], "structuredContent": {"v": "São"}}') == {"v": "S\ufffdo"}
 
 
 def test_an_answer_that_nobody_can_read_is_its_text(peer: RawPeer) -> None:

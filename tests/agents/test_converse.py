@@ -60,7 +60,7 @@ def test_tools_are_told_as_they_are_called(front: Front, acme: "Tenant", token: 
     far_end.answer = lambda _: (500, {}, b"broken")
     told = turn(front, token, f'<<call: http_request {{"url": "{far_end.url}"}}>> <<say: done>>')
     (call,) = [frame["toolCall"] for frame in told if frame["type"] == "tool_call"]
-    assert (call["toolId"], call["args"]) == ("http.request", {"url": far_end.url})
+    assert (call["toolId"], call["args"]) == ("http.request", {"url": f"{far_end.url}/"})
     assert call["result"]["status"] == 500 and told[-1]["result"] == "done"
     told = turn(front, token, '<<call*2: ticketing_list_open {"tickets": "none"}>> <<say: failed>>')
     calls = [frame["toolCall"] for frame in told if frame["type"] == "tool_call"]
