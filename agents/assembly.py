@@ -11,6 +11,7 @@ from agents.function_calls import FunctionCall, parse_arguments
 from config.characters import Joiner
 from config.errors import Invalid
 from config.foreign_json import clean_text, write_json
+from config.numbers import whole_number
 
 TEXT_PARTS = frozenset({"text", "output_text", "refusal"})
 # What other providers call the ends that the OpenAI form has a word for.
@@ -222,8 +223,8 @@ def provider_error(error: Any) -> ProviderError:
     if not isinstance(error, dict):
         return ProviderError(str(error), None)
     code = error.get("code", error.get("status"))
-    if isinstance(code, str) and code.isascii() and code.isdigit():
-        code = int(code)
+    if isinstance(code, str):
+        code = whole_number(code)
     status = code if isinstance(code, int) and 400 <= code < 600 else None
     message = error.get("message")
     return ProviderError(message if isinstance(message, str) else write_json(error).decode(), status)

@@ -9,7 +9,7 @@ and is told to discard them when a later try says something else.
 import asyncio
 import re
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -136,7 +136,7 @@ def place_of(last_event_id: str) -> tuple[int, int, int]:
     return min(seq, 2**31 - 1), offset, crc
 
 
-async def turn_stream(run_id: UUID, conversation_id: str, last_event_id: str = "") -> AsyncIterator[bytes]:
+async def turn_stream(run_id: UUID, conversation_id: str, last_event_id: str = "") -> AsyncGenerator[bytes, None]:
     """The turn's frames from its beginning, or from where the client was."""
     turn = Turn(run_id, *place_of(last_event_id))
     told = {"runId": run_id, "stepId": step_id(run_id, STEP), "conversation_id": conversation_id}

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.errors import Invalid
+from config.numbers import whole_number
 
 MOST = 1000
 MAX_COUNT = 10_000
@@ -27,10 +28,9 @@ def number(request: Request, name: str, default: int, least: int, most: int) -> 
     text = request.query_params.get(name, "").strip()
     if not text:
         return default
-    try:
-        value = int(text[:40])
-    except ValueError:
-        raise Invalid({name: [f"Must be a whole number from {least} to {most}."]}) from None
+    value = whole_number(text)
+    if value is None:
+        raise Invalid({name: [f"Must be a whole number from {least} to {most}."]})
     return min(max(value, least), most)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from config.foreign_json import large_number
 
 MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda self: "MISSING", "__bool__": lambda self: False})()
-_PART = re.compile(r"\[(-?\d+)\]|([^.\[\]]+)")
+_PART = re.compile(r"\[(-?[0-9]{1,9})\]|([^.\[\]]+)")
 
 
 def path_parts(path: str) -> tuple[str | int, ...]:

@@ -7,7 +7,6 @@ the last seq that it has seen.
 import asyncio
 import contextlib
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, ClassVar
 from uuid import UUID
@@ -17,13 +16,10 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.http import HttpRequest, QueryDict
 
-from accounts import tenancy
-from accounts.authentication import Identity, authenticate_token, credential, establish
-from accounts.tenant_choice import choose_tenant
-from config import limits, origin
-from config.database.threads import drop_dead_connections
-from config.errors import DomainError, RateLimited, Unauthorized
+from config.errors import DomainError, RateLimited
+from config.numbers import whole_number
 from config.renderers import dumps
+from orchestration.access import Access, admitted, readable_run, threads
 from orchestration.feeds import Feed, Story, feeds, frame
 from orchestration.models import Run
 from orchestration.serializers.runs import event_json
@@ -32,11 +28,7 @@ from orchestration.updates import MAX_EVENTS, MAX_UPDATE_BYTES, MAX_WINDOW, Pace
 log = logging.getLogger(__name__)
 POLICY_VIOLATION, TRY_LATER, INTERNAL = 1008, 1013, 1011  # RFC 6455 §7.4.1 and its registry
 HEARTBEAT_S = 15.0
-LOOK_AGAIN_S = 60.0  # whether the watcher still may
 COMMANDS_MOST = 4_096  # bytes of a client's message
-THREADS = 2
-
-threads = ThreadPoolExecutor(THREADS, "monitor")
 
 
 class RunStory:
@@ -65,7 +57,7 @@ class Refused(Exception):
 class Monitor(AsyncWebsocketConsumer):
     """A WebSocket that follows one run to its end."""
 
-    kind: ClassVar[str | None] = None  # the one kind of runs that this monitor knows
+    kind: ClassVar[str] = ""  # the one kind of runs that this monitor knows
     whole: ClassVar[bool] = False  # whether a client that names no frame gets all of them, or only what comes
 
     def story(self, run: Run) -> Story:
@@ -82,6 +74,7 @@ class Monitor(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         """Accept first: a client reads why it is refused only from a socket that was open."""
         await self.accept()
+        self.request = _request(self.scope)
         self.sending: asyncio.Task[None] = asyncio.create_task(self._serve())
 
     async def disconnect(self, code: int) -> None:
@@ -101,11 +94,14 @@ class Monitor(AsyncWebsocketConsumer):
 
     async def _serve(self) -> None:
         try:
-            story, run_id = await self._admitted()
+            story, run_id = await asyncio.get_running_loop().run_in_executor(threads, self._admit)
             async with feeds.watch(run_id, story) as feed:
                 await self._watch(feed)
         except Refused as refusal:
             await self.close(refusal.code, refusal.reason)
+        except DomainError as refusal:
+            code = TRY_LATER if isinstance(refusal, RateLimited) else POLICY_VIOLATION
+            await self.close(code, refusal.message[:120])
         except TimeoutError:
             log.warning("a monitor of %s takes nothing in, and is let go", self.scope["path"])
             await self.close(TRY_LATER, "You take nothing in; connect again with ?after= the last seq you have seen.")
@@ -118,13 +114,12 @@ class Monitor(AsyncWebsocketConsumer):
         after = self.number("after")
         if after is not None and after > len(feed.frames):
             await feed.look_again()
-        at = min(after, len(feed.frames)) if after is not None else 0 if self.whole else len(feed.frames)
+        _refuse_broken(feed)
+        at = self._place(feed, after)
         await self.send_in_time(feed.story.greeting(at))
-        loop = asyncio.get_running_loop()
-        look_again = loop.time() + LOOK_AGAIN_S
+        access = Access(self.request, str(feed.run_id), self._query("token"))
         while True:
-            if feed.broken:
-                raise Refused(TRY_LATER, "The database is away; connect again with ?after= the last seq you have seen.")
+            _refuse_broken(feed)
             at = await self.catch_up(feed, at)
             if feed.over:
                 await self.farewell(feed, at)
@@ -132,9 +127,13 @@ class Monitor(AsyncWebsocketConsumer):
                 return
             if not await feed.wait(HEARTBEAT_S) and at == len(feed.frames):
                 await self.send_in_time(frame(("heartbeat", {"after": at}), None))
-            if loop.time() > look_again:
-                await self._admitted(again=True)
-                look_again = loop.time() + LOOK_AGAIN_S
+            await access.renew()
+
+    def _place(self, feed: Feed, after: int | None) -> int:
+        """Where a client begins: behind this frame, or at the beginning when the run has no such frame."""
+        if after is None:
+            return 0 if self.whole else len(feed.frames)
+        return after if after <= len(feed.frames) else 0
 
     async def send_in_time(self, text: bytes) -> None:
         """Send this; TimeoutError when the client takes nothing in."""
@@ -146,46 +145,21 @@ class Monitor(AsyncWebsocketConsumer):
         text = self._query(name)
         if not text:
             return None
-        if not (text.isascii() and text.isdigit()):
+        number = whole_number(text)
+        if number is None or number < 0:
             raise Refused(POLICY_VIOLATION, f"{name} must be a whole number: 0 or more.")
-        return int(text[:12])
+        return number
 
     def _query(self, name: str) -> str:
         return QueryDict(self.scope["query_string"]).get(name, "")
 
-    async def _admitted(self, again: bool = False) -> tuple[Story, UUID]:
-        return await asyncio.get_running_loop().run_in_executor(threads, self._admit, again)
-
-    def _admit(self, again: bool) -> tuple[Story, UUID]:
-        """In a thread: the run and how it is told, for one who may watch it; Refused otherwise. Only the first look
-        counts as a request.
-        """
-        drop_dead_connections()
-        request = _request(self.scope)
-        request.counted = again  # type: ignore[attr-defined]
-        origin.enter(origin.of(request))
-        try:
-            with tenancy.request_scope():
-                establish(request, _identity(request, self._query("token")))
-                choose_tenant(request)
-                return self._found(request)
-        except RateLimited as refusal:
-            raise Refused(TRY_LATER, refusal.message[:120]) from None
-        except DomainError as refusal:
-            raise Refused(POLICY_VIOLATION, refusal.message[:120]) from None
-        finally:
-            origin.enter(None)
-
-    def _found(self, request: Any) -> tuple[Story, UUID]:
-        try:
-            id = UUID(self.scope["url_route"]["kwargs"]["id"])
-        except ValueError:
-            raise Refused(POLICY_VIOLATION, "There is no such run.") from None
-        rows = Run.objects.for_tenant(request.tenant).filter(pk=id)
-        run = (rows.filter(kind=self.kind) if self.kind else rows).first()
-        if run is None or (run.kind == "conversation" and run.created_by != request.user.pk):
-            raise Refused(POLICY_VIOLATION, "There is no such run.")
-        return self.story(run), run.id
+    def _admit(self) -> tuple[Story, UUID]:
+        """In a thread: the run and how it is told, for one who may watch it; a DomainError otherwise."""
+        with admitted(self.request, self._query("token")):
+            run = readable_run(self.request, self.scope["url_route"]["kwargs"]["id"], self.kind)
+            story = self.story(run)
+        self.request.counted = True  # type: ignore[attr-defined]  # later looks are no requests
+        return story, run.id
 
 
 class RunMonitor(Monitor):
@@ -231,18 +205,9 @@ def _cut(run: dict[str, Any]) -> dict[str, Any]:
     return run | {"result": {"truncated": True, "message": f"The whole result is in GET /api/v1/runs/{run['id']}."}}
 
 
-def _identity(request: HttpRequest, token: str) -> Identity:
-    """Who asks, by ?token=, Authorization, X-API-Key or our own pages' cookie; counted against the rate limits."""
-    shown = token or credential(request)
-    try:
-        if shown is None:
-            raise Unauthorized
-        identity = authenticate_token(shown)
-    except Unauthorized:
-        limits.pass_address(request)
-        raise
-    limits.pass_caller(request, identity)
-    return identity
+def _refuse_broken(feed: Feed) -> None:
+    if feed.broken:
+        raise Refused(TRY_LATER, "The database is away; connect again with ?after= the last seq you have seen.")
 
 
 def _request(scope: dict[str, Any]) -> HttpRequest:

@@ -4,11 +4,9 @@ An update holds the run's state and the events since the last update, each once 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 from uuid import UUID
-
-import psycopg
 
 from config.renderers import dumps
 from orchestration.models import FINAL
@@ -25,6 +23,7 @@ WHERE run_id = %(run)s AND seq > least(
     %(after)s, (SELECT max(seq) FROM orchestration_runevent WHERE run_id = %(run)s) - %(window)s)
 ORDER BY seq LIMIT {MAX_EVENTS}
 """
+LAST_SEQ = "SELECT coalesce(max(seq), 0) AS seq FROM orchestration_runevent WHERE run_id = %s"
 
 
 class Pacer:
@@ -51,19 +50,15 @@ async def read_changes(run_id: UUID, after: int, window: int = 0) -> tuple[dict[
     return run, events
 
 
-async def run_stream(run_id: UUID, after: int, window: int) -> AsyncIterator[bytes]:
-    """The SSE frames: connected, update…, complete; `id:` is the last seq that a frame covers."""
+async def run_stream(run_id: UUID, after: int, window: int) -> AsyncGenerator[bytes, None]:
+    """The SSE frames: connected, update…, complete; `id:` is the last seq that a frame covers.
+
+    Who names a place that is none of this run's gets everything from the beginning.
+    """
     yield frame({"type": "connected", "runId": run_id})
-    try:
-        async for part in _updates(run_id, after, window):
-            yield part
-    except (psycopg.Error, OSError):
-        yield frame({"type": "error", "error": "The database is away; connect again with Last-Event-ID."})
-
-
-async def _updates(run_id: UUID, seen: int, window: int) -> AsyncIterator[bytes]:
     loop, pacer, status = asyncio.get_running_loop(), Pacer(), None
     quiet_since = loop.time()
+    seen = await _place(run_id, after)
     with followers.follow(run_id) as bell:
         while True:
             await asyncio.sleep(pacer.delay(loop.time()))
@@ -86,6 +81,12 @@ async def _updates(run_id: UUID, seen: int, window: int) -> AsyncIterator[bytes]
                 yield frame({"type": "complete", "status": status})
                 return
             await followers.wait(bell, COMMENT_S - (loop.time() - quiet_since))
+
+
+async def _place(run_id: UUID, after: int) -> int:
+    """This seq when the run has come so far; else the beginning."""
+    (row,) = await followers.read(LAST_SEQ, [run_id])
+    return after if after <= row["seq"] else 0
 
 
 def fitting(events: Sequence[bytes], repeats: int = 0) -> int:

@@ -67,20 +67,93 @@ class Front:
         return self._run(self._first_message(path, query, headers))
 
     async def _first_message(self, path: str, query: str, headers: Headers) -> dict[str, Any]:
-        from config.asgi import application
-
-        scope = {"type": "websocket", "path": path, "query_string": query.encode(), "headers": list(headers)}
-        socket = ApplicationCommunicator(application, scope)
-        await socket.send_input({"type": "websocket.connect"})
-        assert (await socket.receive_output(PATIENCE_S))["type"] == "websocket.accept"
+        socket = await open_socket(path, query, headers)
         message: dict[str, Any] = await socket.receive_output(PATIENCE_S)
-        await socket.send_input({"type": "websocket.disconnect", "code": 1000})
-        await socket.wait(PATIENCE_S)
+        await close_socket(socket)
         return message
 
     def post(self, path: str, token: str, body: Any, **options: Any) -> httpx.Response:
         """The answer to a POST."""
         return self.request("POST", path, token, json=body, **options)
+
+
+async def open_socket(path: str, query: str, headers: Headers) -> ApplicationCommunicator:
+    """A WebSocket that the application has accepted."""
+    from config.asgi import application
+
+    scope = {"type": "websocket", "path": path, "query_string": query.encode(), "headers": list(headers)}
+    socket = ApplicationCommunicator(application, scope)
+    await socket.send_input({"type": "websocket.connect"})
+    assert (await socket.receive_output(PATIENCE_S))["type"] == "websocket.accept"
+    return socket
+
+
+async def close_socket(socket: ApplicationCommunicator) -> None:
+    """Leave, as a client does."""
+    await socket.send_input({"type": "websocket.disconnect", "code": 1000})
+    await socket.wait(PATIENCE_S)
+
+
+class OpenStream:
+    """An answer that is read frame by frame while it is made."""
+
+    def __init__(self, front: Front, path: str, token: str) -> None:
+        self.front = front
+        self.answer = front.call(self._open(path, token))
+        self.left = b""
+
+    async def _open(self, path: str, token: str) -> ApplicationCommunicator:
+        from config.asgi import application
+
+        path, _, query = path.partition("?")
+        headers = [(b"authorization", f"Bearer {token}".encode()), (b"host", b"test")]
+        scope = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "path": path}
+        scope |= {"query_string": query.encode(), "headers": headers, "client": ("127.0.0.1", 1)}
+        answer = ApplicationCommunicator(application, scope)
+        await answer.send_input({"type": "http.request"})
+        assert (await answer.receive_output(PATIENCE_S))["status"] == 200
+        return answer
+
+    def read(self) -> dict[str, Any] | None:
+        """The next frame's body; None at the end."""
+        while b"\n\n" not in self.left:
+            message = self.front.call(self.answer.receive_output(PATIENCE_S))
+            self.left += message.get("body", b"")
+            if not message.get("more_body"):
+                self.front.call(self.answer.wait(PATIENCE_S))
+                return None
+        block, self.left = self.left.split(b"\n\n", 1)
+        data = [line.removeprefix(b"data: ") for line in block.split(b"\n") if line.startswith(b"data: ")]
+        return json.loads(data[0]) if data else self.read()
+
+    def rest(self) -> list[dict[str, Any]]:
+        """All frames to the end."""
+        return list(iter(self.read, None))
+
+
+class OpenSocket:
+    """A WebSocket that is read message by message."""
+
+    def __init__(self, front: Front, path: str, headers: Headers = ()) -> None:
+        self.front = front
+        path, _, query = path.partition("?")
+        self.socket = front.call(open_socket(path, query, headers))
+
+    def read(self) -> dict[str, Any]:
+        """The next message: what it says, or {code, reason} of the close."""
+        message = self.front.call(self.socket.receive_output(PATIENCE_S))
+        if message["type"] == "websocket.close":
+            return {"code": message["code"], "reason": message.get("reason", "")}
+        body: dict[str, Any] = json.loads(message["text"])
+        return body
+
+    def rest(self) -> list[dict[str, Any]]:
+        """All messages up to the close."""
+        messages = [self.read()]
+        while "code" not in messages[-1]:
+            messages.append(self.read())
+        self.front.call(close_socket(self.socket))
+        return messages
 
 
 def frames(answer: httpx.Response) -> list[dict[str, Any]]:

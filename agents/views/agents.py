@@ -25,6 +25,7 @@ from config.errors import AgentNotFound, Invalid
 from orchestration.idempotency import asked_by, idempotency
 from orchestration.models import Mode, Run
 from orchestration.serializers.workflows import start_fields
+from orchestration.views.event_stream import event_stream
 
 _stream = OpenApiResponse(
     OpenApiTypes.STR, description="text/event-stream: connected, text…, tool_call…, complete|error"
@@ -107,9 +108,7 @@ class AgentViewSet(KeyedViewSet):
 
     def _stream(self, run: Run, created: bool) -> StreamingHttpResponse:
         frames = turn_stream(run.id, run.input["conversation_id"], self.request.headers.get("Last-Event-ID", ""))
-        response = StreamingHttpResponse(frames, content_type="text/event-stream")
-        response["Cache-Control"] = "no-cache"
-        response["X-Accel-Buffering"] = "no"
+        response = event_stream(self.request, run, frames)
         if not created:
             response["Idempotency-Replayed"] = "true"
         return response

@@ -16,6 +16,7 @@ from accounts.models import Role
 from accounts.permissions import has_role
 from config.api import ArrayPagination, TenantViewSet
 from config.errors import Forbidden, Invalid, NotFound
+from config.numbers import whole_number
 from memory import files
 from memory.files import FileNotFound, Writer
 from memory.models import File, FileVersion
@@ -34,14 +35,15 @@ CHUNK, CHUNK_MOST = 65_536, 1024 * 1024
 _version = OpenApiParameter("version", int, description="A version's number; the latest without one.")
 
 
-def whole_number(request: Request, name: str, default: int, least: int) -> int:
+def number_from(request: Request, name: str, default: int, least: int) -> int:
     """The number of the query; a 400 when it is none, or too small."""
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not text.isascii() or not text.isdigit() or int(text[:10]) < least:
+    number = whole_number(text)
+    if number is None or number < least:
         raise Invalid({name: [f"Must be a whole number, {least} or more."]})
-    return int(text[:10])
+    return number
 
 
 class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
@@ -72,7 +74,7 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
         return Response(self.get_serializer(file).data | told | {"version": version.number, "content": content})
 
     def _number(self) -> int | None:
-        return whole_number(self.request, "version", 0, 1) or None
+        return number_from(self.request, "version", 0, 1) or None
 
     @extend_schema(request=NewFile, responses={201: FileSerializer})
     def create(self, request: Request) -> Response:
@@ -137,7 +139,7 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
     def chunks(self, request: Request, pk: str) -> Response:
         """One chunk; an empty file has one, which is empty."""
         version = files.version_of(self.get_object(), self._number())
-        index, size = whole_number(request, "chunk", 0, 0), whole_number(request, "size", CHUNK, 1)
+        index, size = number_from(request, "chunk", 0, 0), number_from(request, "size", CHUNK, 1)
         size = min(size, CHUNK_MOST)
         total = max(-(-version.size // size), 1)
         if index >= total:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +16,7 @@ from accounts.permissions import OPERATOR
 from config.api import ArrayPagination, PagePagination, TenantViewSet
 from config.errors import Invalid
 from config.later import answer_later
+from config.numbers import whole_number
 from config.paging import number
 from config.query import query_of
 from orchestration import engine, schemas
@@ -28,9 +29,10 @@ from orchestration.serializers.requests import EventRequest, ResumeRequest, RunQ
 from orchestration.steps import steps_of
 from orchestration.streaming import status_changes
 from orchestration.updates import MAX_WINDOW, run_stream
+from orchestration.views.event_stream import event_stream
 
 WAIT_MOST_S = 30
-PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
+PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]+)", re.IGNORECASE)
 EVENT_FIELDS = ("run_id", "seq", "kind", "step", "payload", "ts")
 SEQ_MOST = 2**31 - 1
 
@@ -38,7 +40,7 @@ SEQ_MOST = 2**31 - 1
 def preferred_wait(request: Request) -> int:
     """Seconds that the caller is willing to wait (RFC 7240), at most 30; 0 when it does not say."""
     found = PREFER_WAIT.search(request.headers.get("Prefer", ""))
-    return min(int(found[1]), WAIT_MOST_S) if found else 0
+    return min(whole_number(found[1]) or 0, WAIT_MOST_S) if found else 0
 
 
 def answer_or_wait(view: TenantViewSet, shape: Callable[[Run], Any]) -> Response:
@@ -127,13 +129,10 @@ class RunViewSet(OneRun):
     def stream(self, request: Request, pk: str) -> HttpResponseBase:
         """SSE: connected, update…, complete; `Last-Event-ID` (or `after`) resumes without gap or repeat."""
         run = self.get_object()
-        seen = request.headers.get("Last-Event-ID") or request.query_params.get("after")
-        after = seq_named(seen, "Last-Event-ID") if seen else 0
+        places = {"Last-Event-ID": request.headers.get("Last-Event-ID"), "after": request.query_params.get("after")}
+        after = next((seq_named(text, field) for field, text in places.items() if text), 0)
         window = number(request, "window", 0, 0, MAX_WINDOW)
-        response = StreamingHttpResponse(run_stream(run.id, after, window), content_type="text/event-stream")
-        response["Cache-Control"] = "no-cache"
-        response["X-Accel-Buffering"] = "no"
-        return response
+        return event_stream(request, run, run_stream(run.id, after, window))
 
     @schemas.run_resume
     @action(detail=True, methods=["patch", "put", "post"])
@@ -154,6 +153,7 @@ class RunViewSet(OneRun):
 
 def seq_named(text: str, field: str) -> int:
     """The event number that the caller has seen; a 400 when it is none."""
-    if not text.isascii() or not text.isdigit() or int(text[:12]) > SEQ_MOST:
+    seq = whole_number(text)
+    if seq is None or not 0 <= seq <= SEQ_MOST:
         raise Invalid({field: ["Must be the number (seq) of an event: 0 or more."]})
-    return int(text)
+    return seq

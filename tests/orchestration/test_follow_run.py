@@ -9,7 +9,7 @@ from orchestration.context import RunContext
 from orchestration.programs import program
 from orchestration.updates import MAX_BURST, MAX_UPDATE_BYTES, MIN_INTERVAL_S, Pacer, fitting
 from tests.factories import make_user, token_of
-from tests.front import Front, frames
+from tests.front import Front, OpenSocket, frames
 from tests.orchestration.running import EngineThread, ended, start
 
 if TYPE_CHECKING:
@@ -72,6 +72,34 @@ def test_a_stream_of_a_finished_run_holds_all_its_events_once(
     assert seqs(follow(run, **{"Last-Event-ID": "4"})) == [list(range(5, total + 1))]
     assert seqs(follow(run, "?after=4")) == [list(range(5, total + 1))]
     assert seqs(follow(run, **{"Last-Event-ID": str(total)})) == []
+
+
+@pytest.mark.parametrize("place", ["500", "2147483647"])
+def test_a_place_that_the_run_has_not_reached_is_the_beginning(
+    engine: EngineThread, acme: "Tenant", follow: Follow, front: Front, place: str
+) -> None:
+    run = start(acme, "test.notes", {"count": 12, "size": 1, "apart_s": 0.02})
+    live = flat(seqs(follow(run, **{"Last-Event-ID": place})))
+    assert live == list(range(1, len(live) + 1)) and len(live) > 12
+    assert flat(seqs(follow(run, f"?after={place}"))) == live, "and of a run that has ended"
+    assert flat(seqs(follow(run, f"?after={place}&window=3"))) == live
+    token = token_of(make_user(acme))
+    messages = OpenSocket(front, f"/ws/runs/{run.pk}/monitor?after={place}&token={token}").rest()
+    assert flat(seqs(messages[:-1])) == live and messages[0]["seq"] == 0
+
+
+@pytest.mark.parametrize("place", ["0" * 5_000 + "2", "2"])
+def test_a_monitor_reads_a_place_whole(engine: EngineThread, acme: "Tenant", front: Front, place: str) -> None:
+    run, token = ended(start(acme, "test.notes", {"count": 2, "size": 1, "apart_s": 0})), token_of(make_user(acme))
+    messages = OpenSocket(front, f"/ws/runs/{run.pk}/monitor?after={place}&token={token}").rest()
+    assert messages[0]["seq"] == 2 and flat(seqs(messages[:-1]))[0] == 3
+
+
+@pytest.mark.parametrize("place", ["-1", "x", "1.5", "1_0"])
+def test_a_monitor_refuses_a_bad_place(acme: "Tenant", front: Front, place: str) -> None:
+    run, token = start(acme, "test.notes", {}), token_of(make_user(acme))
+    (close,) = OpenSocket(front, f"/ws/runs/{run.pk}/monitor?after={place}&token={token}").rest()
+    assert close["code"] == 1008 and "after" in close["reason"]
 
 
 def test_a_window_repeats_the_last_events(engine: EngineThread, acme: "Tenant", follow: Follow) -> None:
