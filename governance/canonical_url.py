@@ -1,7 +1,8 @@
 """The one spelling of a URL: what policies judge, records show and the outbound client sends are the same text.
 
 Scheme and host are in lower case, the host is ASCII (IDNA) without a dot at its end, an address is in its short form;
-there is no default port, no dot segment and no fragment; octets that need no percent-encoding are plain.
+the path is at least "/"; there is no default port, no dot segment and no fragment; octets that need no percent-encoding
+are plain.
 """
 
 import re
@@ -33,7 +34,8 @@ def canonical_url(url: Any) -> URL:
         raise ValueError("The URL holds a user or password; send credentials in a header.")
     if address is None and not HOST_NAME.fullmatch(host):
         raise ValueError("The URL's host is no valid name.")
-    return _stable(parsed.with_host(str(_plain(address) if address else host)).with_fragment(None))
+    found = parsed.with_host(str(_plain(address) if address else host)).with_fragment(None)
+    return _stable(found if found.raw_path != "/" else found.with_path("/", encoded=True, keep_query=True))
 
 
 def _parsed(url: str) -> tuple[URL, Address | None]:

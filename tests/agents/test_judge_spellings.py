@@ -149,6 +149,12 @@ def test_a_host_is_judged_however_it_is_written(acme: Tenant, boss: "APIClient",
     assert denied(Run.all_tenants.get(pk=execution["id"]))
 
 
+@pytest.mark.parametrize("rest", ["", "/", "/.", "#x", "?"])
+def test_a_host_alone_is_judged_with_its_first_path(acme: Tenant, rest: str) -> None:
+    policy(acme, "http.request", {"input.url": "http://blocked.test/"})
+    assert denied(flow(acme, "http.request", url=f"http://blocked.test{rest}"))
+
+
 def test_an_address_in_disguise_is_judged_as_the_one_that_is_connected_to(acme: Tenant, far_end: FarEnd) -> None:
     policy(acme, "http.request", {"input.url": {"contains": "//127.0.0.1:"}})
     for host in ("[::ffff:127.0.0.1]", "[::FFFF:7f00:1]", "127。0。0。1", "１２７.0.0.1"):

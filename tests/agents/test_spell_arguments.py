@@ -123,7 +123,7 @@ def test_the_domain_of_an_address_has_one_spelling(to: str) -> None:
     assert canonical("mail.send", to=[to], subject=" \n ", body="x") is None
 
 
-@given(tail=TEXTS.map("/".__add__))
+@given(tail=TEXTS.map("/".__add__) | st.sampled_from(["", "#part", "?", "?q=%73"]))
 @settings(OFTEN, max_examples=60)
 @example("/a/../%73ecret/%2e/x?q=%73&r=+%2B%20#part")
 def test_a_url_is_sent_as_it_was_judged(far_end: FarEnd, tail: str) -> None:
