@@ -20,8 +20,11 @@ from orchestration.postgres import replan
 LOCK_CLASS = 0x52454745  # "REGE": the first half of every lock key of ours
 CLAIM_LOCK = 1
 # A run that has seen so many engines die beside others that lived on is a suspect: it is claimed only by an engine of a
-# process of its own (solitary.py), where it hurts nobody else, and where a death is its own doing.
+# process apart (solitary.py), with the other suspects: most of them are innocent, and wait for nobody there.
 SUSPECT_DEATHS = 2
+# If that process dies too, those that were in it run alone, where a death is their own doing.
+ALONE_DEATHS = 3
+ROOM_S = 2  # a suspect that waits for longer is not waited for by the solitary engines that are there
 # When all engines die at once it tells nothing about a run: a machine was switched off, a worker killed. Only one that
 # was there so often without finishing a step is taken for a suspect all the same.
 MAX_SHARED_DEATHS = 10
@@ -35,7 +38,8 @@ BY_USER = "task"  # the kind of which each user may have only so many under way;
 _RANK = "(r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds'"
 _COLUMNS = f"r.id, r.tenant_id, r.kind, {_RANK} AS rank"
 # Of a run that was cancelled, or is given up, only the end is left to write.
-_SUSPECT = f"r.suspect_deaths >= {SUSPECT_DEATHS} AND r.held_against < %(max_deaths)s AND NOT r.cancel_requested"
+_HELD_AGAINST = f"r.held_against + (r.suspect_deaths >= {ALONE_DEATHS})::int"  # see answers_for
+_SUSPECT = f"r.suspect_deaths >= {SUSPECT_DEATHS} AND {_HELD_AGAINST} < %(max_deaths)s AND NOT r.cancel_requested"
 _WAITING_TASK = f"r.owner IS NULL AND r.due_at IS NOT NULL AND r.tenant_id = t.id AND r.kind = '{BY_USER}'"
 _CLAIMABLE = f"r.owner IS NULL AND r.due_at <= now() AND r.tenant_id = t.id AND NOT ({_SUSPECT})"
 _TAKE = """UPDATE orchestration_run r
@@ -103,31 +107,48 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
 WHERE r.id = ANY ((SELECT ids FROM taken)::uuid[])
 RETURNING r.id, r.attempt > 1 OR r.id = ANY (coalesce((SELECT known FROM taken), '{{}}')) AS known
 """
-# The suspect that has died alone least often, within its tenant's caps as CLAIM has them.
-CLAIM_SUSPECT = f"""
-WITH picked AS (
-    SELECT r.id FROM orchestration_run r JOIN accounts_tenant t ON t.id = r.tenant_id
-    WHERE r.owner IS NULL AND r.due_at <= now() AND {_SUSPECT}
-      AND (SELECT count(*) FROM orchestration_run l WHERE l.owner IS NOT NULL AND l.tenant_id = r.tenant_id)
-        < coalesce(t.max_running, nullif(%(tenant_cap)s, 0), 2147483647)
-      AND (SELECT count(*) FROM orchestration_run l
-           WHERE l.owner IS NOT NULL AND l.tenant_id = r.tenant_id AND l.kind = r.kind)
-        < coalesce((%(kind_caps)s::jsonb ->> r.kind)::int, 2147483647)
-    ORDER BY r.held_against, r.due_at LIMIT 1 FOR NO KEY UPDATE OF r SKIP LOCKED
+# Suspects, within their tenants' caps as CLAIM has them: those that may run together, or (`alone`) those that may not.
+# Nobody joins a group while one waits that must run alone: it would wait for ever.
+CLAIM_SUSPECTS = f"""
+WITH candidates AS (
+    SELECT r.id, r.held_against, r.due_at,
+        coalesce(t.max_running, nullif(%(tenant_cap)s, 0), 2147483647) AS cap,
+        (SELECT count(*) FROM orchestration_run l WHERE l.owner IS NOT NULL AND l.tenant_id = r.tenant_id)
+            + row_number() OVER (PARTITION BY r.tenant_id ORDER BY r.held_against, r.due_at) AS nth,
+        coalesce((%(kind_caps)s::jsonb ->> r.kind)::int, 2147483647) AS kind_cap,
+        (SELECT count(*) FROM orchestration_run l
+         WHERE l.owner IS NOT NULL AND l.tenant_id = r.tenant_id AND l.kind = r.kind)
+            + row_number() OVER (PARTITION BY r.tenant_id, r.kind ORDER BY r.held_against, r.due_at) AS nth_of_kind
+    FROM orchestration_run r JOIN accounts_tenant t ON t.id = r.tenant_id AND NOT t.suspended
+    WHERE r.owner IS NULL AND r.due_at <= now() AND {_SUSPECT} AND (r.suspect_deaths >= {ALONE_DEATHS}) = %(alone)s
+      AND (%(alone)s OR NOT EXISTS (
+        SELECT FROM orchestration_run r WHERE r.owner IS NULL AND r.due_at <= now() AND {_SUSPECT}
+        AND r.suspect_deaths >= {ALONE_DEATHS}))
+), picked AS (
+    SELECT locked.id FROM (
+        SELECT id FROM candidates WHERE nth <= cap AND nth_of_kind <= kind_cap
+        ORDER BY held_against, due_at LIMIT %(most)s
+    ) AS c CROSS JOIN LATERAL (
+        SELECT r.id FROM orchestration_run r
+        WHERE r.id = c.id AND (r.owner IS NULL AND r.due_at <= now()) IS TRUE FOR NO KEY UPDATE OF r SKIP LOCKED
+    ) AS locked
 )
 {_TAKE}
-WHERE r.id = (SELECT id FROM picked) RETURNING r.id, true AS known
+WHERE r.id = ANY (ARRAY(SELECT id FROM picked)) RETURNING r.id, true AS known
 """
-# Whether a suspect waits that no solitary engine is there for.
+# Whether a suspect waits that no solitary engine is there for, or that those which are there have no room for.
 SUSPECTS_WAIT = f"""
-SELECT (SELECT count(*) FROM orchestration_run r WHERE r.owner IS NULL AND r.due_at <= now() AND {_SUSPECT})
-    > (SELECT count(*) FROM orchestration_engine WHERE solitary AND NOT draining AND lease_until > now()) AS wait
+SELECT EXISTS (
+    SELECT FROM orchestration_run r WHERE r.owner IS NULL AND {_SUSPECT} AND r.due_at <= now() - CASE WHEN EXISTS (
+        SELECT FROM orchestration_engine WHERE solitary AND NOT draining AND lease_until > now()
+    ) THEN interval '{ROOM_S} seconds' ELSE interval '0' END
+) AS wait
 """
 # Read once the lock is free again: inputs may be large, and take as long as we take to read them.
 CLAIMED = """
 SELECT r.id, r.tenant_id, r.kind, r.subject_id, r.subject_version, r.mode, r.input, r.created_by, r.on_behalf_of,
     r.app_id, r.app_action_id, r.trigger, r.origin, r.policy, r.trace_id, r.parent_id, r.depth, r.attempt, r.deaths,
-    r.held_against, r.cancel_requested, r.deadline_at, r.budget_ids, r.created_at
+    r.held_against, r.suspect_deaths, r.cancel_requested, r.deadline_at, r.budget_ids, r.created_at
 FROM orchestration_run r WHERE r.id = ANY(%s) AND (r.owner = %s) IS TRUE
 """
 STEPS = """
@@ -196,9 +217,9 @@ WITH dead AS (
 UPDATE orchestration_run r SET owner = NULL, deaths = r.deaths + 1, updated_at = now(), due_at = now(),
     suspect_deaths = greatest(r.suspect_deaths + coalesce(held.others_live, false)::int,
         CASE WHEN r.deaths + 1 >= {MAX_SHARED_DEATHS} THEN {SUSPECT_DEATHS} ELSE 0 END),
-    -- It ran alone: in a process of its own, or as the only run of all that died at this moment.
+    -- It ran alone: in the process of suspects, or as the only run of all that died at this moment.
     held_against = r.held_against
-        + coalesce(held.solitary OR held.n_all = 1 OR (held.others_live AND held.n = 1), false)::int
+        + coalesce(held.n_all = 1 OR (held.n = 1 AND (held.solitary OR held.others_live)), false)::int
 FROM left_behind LEFT JOIN held ON held.owner = left_behind.owner WHERE r.id = left_behind.id RETURNING r.id
 """
 # Engines whose lock is gone have died, whatever their rows say.
@@ -278,6 +299,7 @@ class RunInfo:
     attempt: int
     deaths: int
     held_against: int
+    suspect_deaths: int
     cancel_requested: bool
     deadline_at: datetime | None
     budget_ids: list[int]
@@ -287,6 +309,16 @@ class RunInfo:
     recorded: dict[str, Recorded] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)  # steps whose start is in the events
     inbox: Inbox = field(default_factory=Inbox)
+
+    @property
+    def runs_alone(self) -> bool:
+        """Whether it is a suspect with which no other may run."""
+        return self.suspect_deaths >= ALONE_DEATHS
+
+    @property
+    def answers_for(self) -> int:
+        """The deaths that count against it: those alone, and one that it had with other suspects before."""
+        return self.held_against + self.runs_alone
 
 
 @dataclass(frozen=True)
@@ -298,7 +330,8 @@ class ClaimLimits:
     kind_caps: dict[str, int]
     max_deaths: int  # alone, after which a run is given up
     user_cap: int = 5  # of the kind BY_USER
-    solitary: bool = False  # one suspect, and nothing else
+    solitary: bool = False  # suspects, and nothing else
+    alone: bool = False  # of them those with which no other may run
 
 
 async def claim(connection: EngineConnection, owner: str, limits: ClaimLimits) -> list[RunInfo]:
@@ -310,8 +343,9 @@ async def claim(connection: EngineConnection, owner: str, limits: ClaimLimits) -
         "kind_caps": json.dumps(limits.kind_caps),
         "max_deaths": limits.max_deaths,
         "user_cap": limits.user_cap,
+        "alone": limits.alone,
     }
-    statement = CLAIM_SUSPECT if limits.solitary else CLAIM
+    statement = CLAIM_SUSPECTS if limits.solitary else CLAIM
     chosen = (await connection.at_once([*replan(connection), (SERIALISE, []), (statement, values)]))[-1]
     taken = {row["id"]: row["known"] for row in chosen}
     if not taken:

@@ -53,7 +53,7 @@ async def _refused(held: "Held") -> bool:
     ctx, run = held.ctx, held.run
     if run.cancel_requested:
         await _end(ctx, "cancelled", {"cancelled": True})
-    elif run.held_against >= settings.ENGINE_MAX_DEATHS:
+    elif run.answers_for >= settings.ENGINE_MAX_DEATHS:
         error = f"The worker died {run.deaths} times while it held this run, {run.held_against} times with no other."
         await _end(ctx, "failed", {"error": error, "error_type": "WorkerLost"}, "worker_lost")
     elif run.kind not in PROGRAMS:

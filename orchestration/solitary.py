@@ -1,7 +1,8 @@
-"""A process of its own for runs that are suspected to kill their workers (claims.SUSPECT_DEATHS).
+"""A process apart for runs that are suspected to kill their workers (claims.SUSPECT_DEATHS).
 
-An engine that sees a suspect waiting starts `python -m orchestration.solitary`: an engine that runs one suspect at a
-time and nothing else, so that its death is the suspect's doing and hurts nobody. A suspect that finishes a step is none
+An engine that sees a suspect waiting starts `python -m orchestration.solitary`: an engine that runs suspects and
+nothing else, so that a death there hurts nobody. Suspects run there together, as most of them are innocent; those that
+were in it when it died run there one at a time, and a death is their own doing. A suspect that finishes a step is none
 any more: it is handed over to the others before its next step. The process ends when no suspect is left, or when the
 engine that started it drains and tells it so.
 """
@@ -18,6 +19,7 @@ from django.conf import settings
 from config.embedded import BASE_DIR
 
 log = logging.getLogger(__name__)
+MAX_SUSPECTS = 100  # that run together
 IDLE_S = 5.0  # without a suspect for so long the process ends
 STOP = b"stop"  # on its standard input
 EXIT_S = 8.0  # for the end of the process, after its engine has drained
@@ -43,7 +45,7 @@ class SolitaryProcess:
         """Start it, unless it runs."""
         if self.process is not None and self.process.poll() is None:
             return
-        log.warning("a run has seen its worker die twice; it goes on in a process of its own")
+        log.warning("a run has seen its worker die twice; it goes on in a process apart")
         command = [sys.executable, "-m", "orchestration.solitary"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=BASE_DIR)
 

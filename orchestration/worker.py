@@ -38,7 +38,8 @@ from orchestration.pacer import Pacer, is_busy
 from orchestration.postgres import DatabaseLost, close_connections, connect, in_loader
 from orchestration.programs import CLOSE
 from orchestration.reads import SharedReads
-from orchestration.solitary import IDLE_S, Isolation
+from orchestration.solitary import IDLE_S, MAX_SUSPECTS, Isolation
+from orchestration.suspects import claim_suspects
 from orchestration.writes import Entry
 
 log = logging.getLogger(__name__)
@@ -53,11 +54,11 @@ class Engine:
 
     def __init__(self, worker: str = "", isolation: Isolation | None = None, solitary: bool = False) -> None:
         """`worker`: the life of the worker that this process belongs to. `isolation`: where suspects are run.
-        `solitary`: here, one at a time.
+        `solitary`: here, and nothing else.
         """
         self.name = f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self.worker, self.isolation, self.solitary = worker, isolation, solitary
-        self.slots = 1 if solitary else settings.ENGINE_SLOTS
+        self.slots = MAX_SUSPECTS if solitary else settings.ENGINE_SLOTS
         self.busy_at = time.monotonic()  # a solitary engine: when it last had a run
         self.held: dict[uuid.UUID, Held] = {}
         self.wake = asyncio.Event()
@@ -120,7 +121,10 @@ class Engine:
         limits = ClaimLimits(most, *caps, user_cap=settings.TASKS_PER_USER, solitary=self.solitary)
         self.pacer.claim()
         with CLAIM_SECONDS.time():
-            runs = await claims.claim(connection, self.name, limits)
+            if self.solitary:
+                runs = await claim_suspects(connection, self.name, limits, [held.run for held in self.held.values()])
+            else:
+                runs = await claims.claim(connection, self.name, limits)
         if runs:
             self.pacer.bring(len(runs))
             CLAIMED_RUNS.inc(len(runs))
@@ -146,7 +150,7 @@ class Engine:
             del self.broken[: len(broken)]
 
     async def _look_for_suspects(self, connection: EngineConnection) -> None:
-        """Have those that wait run alone; a solitary engine ends when there are none for a while."""
+        """Have those that wait run apart; a solitary engine ends when there are none for a while."""
         if self.solitary:
             self.busy_at = time.monotonic() if self.held else self.busy_at
             self.draining = self.draining or time.monotonic() - self.busy_at > IDLE_S

@@ -17,14 +17,21 @@ from tests.orchestration.running import start
 
 
 def claimed(
-    most: int, owner: str = "tester", tenant_cap: int = 0, solitary: bool = False, worker: str = "", **kind_caps: int
+    most: int,
+    owner: str = "tester",
+    tenant_cap: int = 0,
+    solitary: bool = False,
+    worker: str = "",
+    alone: bool = False,
+    **kind_caps: int,
 ) -> list[RunInfo]:
     """What this owner gets."""
 
     async def claim() -> list[RunInfo]:
         connection = await connect()
         async with connection:
-            return await claims.claim(connection, owner, ClaimLimits(most, tenant_cap, kind_caps, 3, solitary=solitary))
+            limits = ClaimLimits(most, tenant_cap, kind_caps, 3, solitary=solitary, alone=alone)
+            return await claims.claim(connection, owner, limits)
 
     alive = {"lock_key": 1, "host": "here", "pid": 1, "slots": 1, "lease_until": timezone.now() + timedelta(seconds=5)}
     Engine.objects.get_or_create(owner=owner, defaults=alive | {"worker": worker, "solitary": solitary})
@@ -102,16 +109,16 @@ def test_a_run_is_not_claimed_before_its_time(acme: Tenant) -> None:
     assert claimed(10) == []
 
 
-def test_a_suspect_is_claimed_by_a_solitary_engine_alone_and_only_one(acme: Tenant) -> None:
+def test_suspects_are_claimed_by_solitary_engines_the_least_suspected_first(acme: Tenant) -> None:
     suspects = [start(acme, "k") for _ in range(3)]
     Run.all_tenants.update(suspect_deaths=2)
     Run.all_tenants.filter(pk=suspects[0].pk).update(held_against=1)
     innocent = start(acme, "k")
     assert [run.id for run in claimed(10)] == [innocent.pk]
-    assert [claimed(10, owner=f"alone {n}", solitary=True)[0].id for n in range(3)] == [
+    assert [claimed(1, owner=f"apart {n}", solitary=True)[0].id for n in range(3)] == [
         suspects[1].pk, suspects[2].pk, suspects[0].pk,
     ]  # fmt: skip
-    assert claimed(10, owner="alone 4", solitary=True) == []
+    assert claimed(10, owner="apart 4", solitary=True) == []
 
 
 def test_caps_hold_for_suspects_too(acme: Tenant) -> None:

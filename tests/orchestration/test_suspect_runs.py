@@ -84,6 +84,40 @@ def test_a_suspect_answers_for_the_death_of_its_solitary_engine_whatever_dies_be
     assert (other.deaths, other.suspect_deaths, other.held_against) == (1, 0, 0)
 
 
+def suspects(acme: Tenant, *deaths: int) -> list[Run]:
+    """Runs that have seen so many deaths which others outlived."""
+    runs = [start(acme, "k") for _ in deaths]
+    for run, number in zip(runs, deaths, strict=True):
+        Run.all_tenants.filter(pk=run.pk).update(deaths=number, suspect_deaths=number)
+    return runs
+
+
+def test_suspects_run_together_until_their_process_dies_then_each_alone(acme: Tenant) -> None:
+    one, _ = runs = suspects(acme, 2, 2)
+    with living("other", 7, minutes=30):
+        assert die(*runs, solitary=True) == (3, 3, 0)
+        assert claimed(2, owner="apart", solitary=True) == []
+        assert len(claimed(1, owner="apart", solitary=True, alone=True)) == 1
+        assert sweep() == 1
+        assert sorted(Run.all_tenants.values_list("held_against", flat=True)) == [0, 1]
+        Run.all_tenants.filter(held_against=1).update(held_against=2)  # dies alone once more
+        assert len(claimed(5, owner="apart", solitary=True, alone=True)) == 1, "the other one has its turn"
+        assert len(claimed(5, owner="ordinary")) == 1, "it is given up by whoever writes its end"
+
+
+def test_nobody_joins_suspects_while_one_waits_that_must_run_alone(acme: Tenant) -> None:
+    together, alone = suspects(acme, 2, 3)
+    assert claimed(5, owner="apart", solitary=True) == []
+    assert [run.id for run in claimed(1, owner="apart", solitary=True, alone=True)] == [alone.pk]
+    assert [run.id for run in claimed(5, owner="another", solitary=True)] == [together.pk]
+
+
+def test_suspects_keep_the_caps_of_their_tenant(acme: Tenant) -> None:
+    suspects(acme, 2, 2, 2)
+    assert len(claimed(5, owner="apart", solitary=True, tenant_cap=2)) == 2
+    assert claimed(5, owner="another", solitary=True, tenant_cap=2) == []
+
+
 def test_who_was_there_at_very_many_deaths_is_a_suspect_all_the_same(acme: Tenant) -> None:
     runs = [start(acme, "k"), start(acme, "k")]
     Run.all_tenants.update(deaths=MAX_SHARED_DEATHS - 2)
