@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import HttpResponseBase
 from rest_framework.decorators import action
+from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -65,7 +66,7 @@ class RunViewSet(OneRun):
     """Runs of every kind."""
 
     roles = {"resume": Role.DEVELOPER}
-    pagination_class = PagePagination
+    pagination_class: type[BasePagination] | None = PagePagination
 
     def get_queryset(self) -> QuerySet[Any]:
         """The tenant's; a conversation is its user's own."""
