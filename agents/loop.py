@@ -20,7 +20,7 @@ from agents.messages import Message, system, tool_exchange, user, with_unique_id
 from agents.remembering import recalled, remember
 from agents.tools.lookup import find_tools
 from agents.tools.registry import ToolSpec
-from config.errors import DomainError
+from config.errors import DomainError, Invalid
 from orchestration.governing import Act, permit
 from orchestration.retry import StepFailed
 
@@ -92,7 +92,8 @@ async def run_agent(ctx: "RunContext", agent: AgentSpec, ask: Ask, *, prefix: st
     repaired = False
     for turn in range(1, agent.max_turns + 1):
         request = ModelRequest(agent.id, agent.profile, list(messages), offered, answer_schema=schema)
-        recorded = await answer_of(ctx, request, f"{prefix}/model-{turn}", aloud=ask.aloud)
+        name = f"{prefix}/model-{turn}"
+        recorded = await answer_of(ctx, request, name, aloud=ask.aloud)
         calls = with_unique_ids([FunctionCall(**call) for call in recorded["tool_calls"]], messages)
         if calls:
             names = [f"{prefix}/tool-{turn}.{number}" for number in range(1, len(calls) + 1)]
@@ -108,6 +109,7 @@ async def run_agent(ctx: "RunContext", agent: AgentSpec, ask: Ask, *, prefix: st
             await remember(ctx, agent, recorded["text"], prefix)
             value = answering.fitted(schema, recorded["text"])[0] if schema else None
             return Turn(recorded["text"], recorded["finish_reason"], made, value)
+        await ctx.step(f"{prefix}/refusal-{turn}", _refuse, ctx, name, recorded["text"], wrong, silent=True)
         if repaired:
             raise AgentExecutionError(f"The agent {agent.id} gave no answer of its schema: {wrong[0]}", problems=wrong)
         repaired = True
@@ -115,6 +117,15 @@ async def run_agent(ctx: "RunContext", agent: AgentSpec, ask: Ask, *, prefix: st
     raise AgentExecutionError(
         f"The agent {agent.id} did not come to an answer within {agent.max_turns} model calls.", agent_id=agent.id
     )
+
+
+async def _refuse(ctx: "RunContext", step: str, text: str, wrong: list[str]) -> None:
+    """Record that the answer of this model step is not taken, and how many characters of it followers discard.
+
+    Being a step itself, it is recorded once, however often the run is replayed, and before the model is asked again.
+    """
+    error = f"The answer does not fit its schema: {wrong[0]}"
+    ctx.emit("error", {"error": error, "error_type": Invalid.code, "discard": len(text)}, step)
 
 
 async def _bettered(

@@ -30,6 +30,10 @@ STATE = """
 SELECT r.status, r.result, (SELECT max(seq) FROM orchestration_runevent e WHERE e.run_id = r.id) AS seq
 FROM orchestration_run r WHERE r.id = %s
 """
+RECORDED = """
+SELECT DISTINCT step FROM orchestration_runevent
+WHERE run_id = %s AND seq <= %s AND kind = 'llm_call' AND NOT payload ? 'error'
+"""
 PLACE = re.compile(r"(\d{1,10})(?:-(\d{1,9})(?:-(\d{1,10}))?)?", re.ASCII)
 MODEL = f"{STEP}/model-"
 TOOL = f"{STEP}/tool-"
@@ -55,6 +59,8 @@ class Turn:
             return self._model(row)
         if kind == "tool_call" and step.startswith(TOOL) and "/" not in step.removeprefix(TOOL):
             return self._tool(row)
+        if kind == "error" and step.startswith(MODEL):
+            return self._refused(payload)
         if kind == "run_paused":
             return [self.frame({"type": "paused", "runId": self.run_id})]
         if kind in ("run_failed", "run_cancelled"):
@@ -85,6 +91,11 @@ class Turn:
         rest = text[self.offset :]
         self.step, self.voice, self.offset, self.crc = "", "", 0, 0
         return [*frames, self.frame({"type": "text", "content": rest})] if rest else frames
+
+    def _refused(self, payload: dict[str, Any]) -> list[bytes]:
+        """A recorded answer that the agent did not take: all of it was sent, and is taken back."""
+        discard = payload.get("discard")
+        return [self.frame({"type": "restart", "discard": discard})] if discard else []
 
     def _begins(self, text: str) -> bool:
         """Whether the text begins with what the client was sent."""
@@ -195,7 +206,7 @@ async def _rows(turn: Turn) -> list[bytes]:
 
 async def _place(turn: Turn) -> None:
     """Put a client that comes back where there is something to tell: the last frame of a turn that has ended, or the
-    beginning when its place is none of this turn's.
+    beginning when its place is none of this turn's. It has the answers that were recorded before its place.
     """
     (run,) = await followers.read(STATE, [turn.run_id])
     last = run["seq"] or 0
@@ -203,6 +214,7 @@ async def _place(turn: Turn) -> None:
         turn.seq, turn.offset, turn.crc = 0, 0, 0
     elif turn.seq == last and run["status"] in FINAL:
         turn.seq = last - 1
+    turn.recorded = {row["step"] for row in await followers.read(RECORDED, [turn.run_id, turn.seq])}
 
 
 async def _end(turn: Turn) -> AsyncIterator[bytes]:

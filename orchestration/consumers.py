@@ -27,6 +27,7 @@ from orchestration.updates import MAX_EVENTS, MAX_UPDATE_BYTES, MAX_WINDOW, Pace
 
 log = logging.getLogger(__name__)
 POLICY_VIOLATION, TRY_LATER, INTERNAL = 1008, 1013, 1011  # RFC 6455 §7.4.1 and its registry
+MAX_REASON_BYTES = 123  # of a close: RFC 6455 §5.5
 HEARTBEAT_S = 15.0
 COMMANDS_MOST = 4_096  # bytes of a client's message
 
@@ -74,7 +75,6 @@ class Monitor(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         """Accept first: a client reads why it is refused only from a socket that was open."""
         await self.accept()
-        self.request = _request(self.scope)
         self.sending: asyncio.Task[None] = asyncio.create_task(self._serve())
 
     async def disconnect(self, code: int) -> None:
@@ -94,6 +94,7 @@ class Monitor(AsyncWebsocketConsumer):
 
     async def _serve(self) -> None:
         try:
+            self.request = _request(self.scope)
             story, run_id = await asyncio.get_running_loop().run_in_executor(threads, self._admit)
             async with feeds.watch(run_id, story) as feed:
                 await self._watch(feed)
@@ -101,7 +102,7 @@ class Monitor(AsyncWebsocketConsumer):
             await self.close(refusal.code, refusal.reason)
         except DomainError as refusal:
             code = TRY_LATER if isinstance(refusal, RateLimited) else POLICY_VIOLATION
-            await self.close(code, refusal.message[:120])
+            await self.close(code, refusal.message.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
         except TimeoutError:
             log.warning("a monitor of %s takes nothing in, and is let go", self.scope["path"])
             await self.close(TRY_LATER, "You take nothing in; connect again with ?after= the last seq you have seen.")

@@ -123,8 +123,7 @@ class OpenStream:
                 self.front.call(self.answer.wait(PATIENCE_S))
                 return None
         block, self.left = self.left.split(b"\n\n", 1)
-        data = [line.removeprefix(b"data: ") for line in block.split(b"\n") if line.startswith(b"data: ")]
-        return json.loads(data[0]) if data else self.read()
+        return body_of(block.decode()) or self.read()
 
     def rest(self) -> list[dict[str, Any]]:
         """All frames to the end."""
@@ -159,10 +158,13 @@ class OpenSocket:
 def frames(answer: httpx.Response) -> list[dict[str, Any]]:
     """The bodies of an SSE answer; `id` is put into each that has one."""
     assert answer.status_code == 200, answer.text
-    found = []
-    for block in answer.text.split("\n\n"):
-        lines = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line and not line.startswith(":"))
-        if "data" in lines:
-            body = json.loads(lines["data"])
-            found.append(body | ({"id": lines["id"]} if "id" in lines else {}))
-    return found
+    return [body for block in answer.text.split("\n\n") if (body := body_of(block))]
+
+
+def body_of(block: str) -> dict[str, Any] | None:
+    """The body of an SSE frame, with its `id` when it has one; None of a comment."""
+    lines = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line and not line.startswith(":"))
+    if "data" not in lines:
+        return None
+    body: dict[str, Any] = json.loads(lines["data"])
+    return body | ({"id": lines["id"]} if "id" in lines else {})

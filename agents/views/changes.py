@@ -25,14 +25,14 @@ WAIT_S = 60.0  # an apply that takes longer, or waits for a person, is answered 
 class ChangeViewSet(RunViewSet):
     """The changes of one run."""
 
+    pagination_class = ArrayPagination
     roles = {"apply": Role.DEVELOPER, "discard": Role.DEVELOPER}
 
     @extend_schema(operation_id="runs_changes", responses=ChangeShape(many=True))
     def changes(self, request: Request, pk: str) -> Response:
         """What the run has staged, applied and discarded, in the order of its calls."""
-        pages = ArrayPagination()
-        page = pages.paginate_queryset(changes_of(self.get_object()), request, self)
-        return pages.get_paginated_response([change_json(change) for change in page])
+        page = self.paginate_queryset(changes_of(self.get_object()))
+        return self.get_paginated_response([change_json(change) for change in page or ()])
 
     @extend_schema(operation_id="runs_apply", request=ChangesRequest, responses=SettledShape)
     def apply(self, request: Request, pk: str) -> Response:

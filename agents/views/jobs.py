@@ -60,14 +60,15 @@ class JobArray(ArrayPagination):
 class JobAgentViewSet(TenantViewSet):
     """Agents that do jobs: built-in ones, and every agent of the tenant by its key."""
 
-    model, pagination_class = AgentJob, None
+    model, pagination_class = AgentJob, ArrayPagination
     audit_type = "agent_job"
     lookup_url_kwarg = "agent_key"
 
     @extend_schema(responses=JobAgentShape(many=True))
     def list(self, request: Request) -> Response:
         """The agents."""
-        return Response([agent.described() for agent in job_agents(request.tenant.pk)])
+        page = self.paginate_queryset(job_agents(request.tenant.pk))
+        return self.get_paginated_response([agent.described() for agent in page or ()])
 
     @extend_schema(request=JobRequest, responses={202: StartedShape, 200: StartedShape})
     @action(detail=True, methods=["post"])
@@ -175,9 +176,9 @@ def _callback(job: AgentJob) -> dict[str, Any]:
 
 
 class JobHealthViewSet(TenantViewSet):
-    """What jobs need."""
+    """What jobs need, and what they have used."""
 
-    model, pagination_class = AgentJob, None
+    model, pagination_class = AgentJob, ArrayPagination
 
     @extend_schema(operation_id="ai_health", responses=HealthShape)
     def health(self, request: Request) -> Response:
@@ -199,7 +200,7 @@ class JobHealthViewSet(TenantViewSet):
     def usage(self, request: Request) -> Response:
         """What the jobs have used, month by month, the latest first."""
         query = query_of(UsageQuery, request)
-        return Response(monthly(request.tenant.pk, **query))
+        return self.get_paginated_response(self.paginate_queryset(monthly(request.tenant.pk, **query)))
 
 
 class CallbackSecretViewSet(TenantViewSet):

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from config.fields import ChoiceField
@@ -29,7 +30,8 @@ class MetricsQuery(serializers.Serializer):
 def shape(name: str, told: dict[str, Any]) -> serializers.Serializer:
     """The serializer of metrics that look like these."""
     fields = {key: _field(f"{name}{key.title().replace('_', '')}", value) for key, value in told.items()}
-    return type(name, (serializers.Serializer,), fields | {"__doc__": "Metrics of a tenant."})()
+    made = type(name, (serializers.Serializer,), fields | {"__doc__": "Metrics of a tenant."})
+    return extend_schema_serializer(many=False)(made)()  # although the action is called list
 
 
 def _field(name: str, value: Any) -> serializers.Field:

@@ -57,7 +57,7 @@ class AppViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet
     @action(detail=True)
     def actions(self, request: Request, id: str) -> Response:
         """The app's actions."""
-        return Response(actions_of(self.get_object()))
+        return self.get_paginated_response(self.paginate_queryset(actions_of(self.get_object())))
 
     @extend_schema(responses=ScopesShape)
     @action(detail=True)

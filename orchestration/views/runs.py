@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import HttpResponseBase
 from rest_framework.decorators import action
+from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -65,7 +66,7 @@ class RunViewSet(OneRun):
     """Runs of every kind."""
 
     roles = {"resume": Role.DEVELOPER}
-    pagination_class = PagePagination
+    pagination_class: type[BasePagination] | None = PagePagination
 
     def get_queryset(self) -> QuerySet[Any]:
         """The tenant's; a conversation is its user's own."""
@@ -95,18 +96,14 @@ class RunViewSet(OneRun):
         return answer_or_wait(self, shapes.run_json)
 
     @schemas.run_steps
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], pagination_class=ArrayPagination)
     def steps(self, request: Request, pk: str) -> Response:
         """The run's steps in the order of their starts, those under way included."""
-        return self._array([shapes.step_json(row) for row in steps_of(self.get_object())])
-
-    def _array(self, rows: Any, shape: Any = None) -> Response:
-        pages = ArrayPagination()
-        page = pages.paginate_queryset(rows, self.request, self)
-        return pages.get_paginated_response([shape(row) for row in page] if shape else page)
+        page = self.paginate_queryset(steps_of(self.get_object()))
+        return self.get_paginated_response([shapes.step_json(row) for row in page or ()])
 
     @schemas.run_events
-    @action(detail=True, methods=["get", "post"])
+    @action(detail=True, methods=["get", "post"], pagination_class=ArrayPagination)
     def events(self, request: Request, pk: str) -> Response:
         """GET: the trace, in order; `after` leaves out what has been seen. POST: send an event that the run waits
         for.
@@ -117,7 +114,8 @@ class RunViewSet(OneRun):
         rows = RunEvent.objects.for_tenant(run.tenant_id).filter(run_id=run.id).order_by("seq")
         if after := request.query_params.get("after"):
             rows = rows.filter(seq__gt=seq_named(after, "after"))
-        return self._array(rows.values(*EVENT_FIELDS), shapes.event_json)
+        page = self.paginate_queryset(rows.values(*EVENT_FIELDS))
+        return self.get_paginated_response([shapes.event_json(row) for row in page or ()])
 
     def _send(self, run: Run) -> Response:
         sent = self.valid(EventRequest).validated_data

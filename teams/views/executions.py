@@ -78,7 +78,7 @@ class ExecutionViewSet(OneRun):
         return Response({"status": "success", "message": f"Execution {run.id} stopped"})
 
     @extend_schema(responses=LogShape(many=True), parameters=LOG_FILTERS)
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], pagination_class=ArrayPagination)
     def logs(self, request: Request, pk: str) -> Response:
         """The log of the execution, the oldest first."""
         run, query = self.get_object(), request.query_params
@@ -90,5 +90,4 @@ class ExecutionViewSet(OneRun):
             rows = [row for row in rows if row["level"] in levels]
         if agent_id := query.get("agent_id"):
             rows = [row for row in rows if row["agent_id"] == agent_id]
-        pages = ArrayPagination()
-        return pages.get_paginated_response(pages.paginate_queryset(rows, request, self))
+        return self.get_paginated_response(self.paginate_queryset(rows))

@@ -2,19 +2,22 @@
 
 import asyncio
 import json
+import zlib
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
+from accounts.models import User
 from agents import asking
+from agents.conversation import NewTurn, start_turn
 from agents.turn_stream import Turn
 from orchestration.hearing import Heard
 from orchestration.models import Run, RunEvent
 from orchestration.retry import Retry
 from tests.agents.far_end import FarEnd
 from tests.factories import make_agent, make_user, token_of
-from tests.front import Front, frames
+from tests.front import Front, OpenStream, frames
 from tests.model_replies import Reply, message, stream
 from tests.model_server import ModelServer
 from tests.strict_provider import faults
@@ -174,3 +177,72 @@ def test_a_page_in_the_place_of_an_answer_is_told_in_a_sentence(front: Front, to
     told = turn(front, token, gateway.play(Reply(b"<html>Traceback (most recent call last)</html>", "text/html")))
     assert told[-1]["type"] == "error" and "cannot be read" in told[-1]["error"]
     assert "Traceback" not in str(told) + str(list(RunEvent.all_tenants.values_list("payload")))
+
+
+# ---- answers that do not fit the agent's output_schema
+
+SCHEMA = {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}, "additionalProperties": False}
+WRONG = ["I think it is one.", '```json\n{"a": "one"}\n```', '{"b": 1}', "😀 é one", "[1]"]
+
+
+@pytest.fixture
+def strict(acme: "Tenant") -> str:
+    """A plain member's token; the agent's answers must fit SCHEMA."""
+    make_agent(acme, output_schema=SCHEMA, memory={"recall": False, "store": False})
+    return token_of(make_user(acme))
+
+
+def again(front: Front, token: str, run_id: str, place: str) -> list[dict[str, Any]]:
+    """What a client is sent that comes back from this place."""
+    return frames(front.request("GET", URL, token, params={"run_id": run_id}, headers={"Last-Event-ID": place}))
+
+
+@pytest.mark.parametrize("answer", [stream, message], ids=["streamed", "whole"])
+@pytest.mark.parametrize("wrong", WRONG)
+def test_an_answer_that_does_not_fit_is_taken_back(
+    front: Front, strict: str, gateway: ModelServer, wrong: str, answer: Any
+) -> None:
+    told = turn(front, strict, gateway.play(answer(wrong), answer('{"a": 1}')))
+    run = run_of(told)
+    assert shown(told) == told[-1]["result"] == run.result["text"] == '{"a": 1}'
+    assert [frame["discard"] for frame in told if frame["type"] == "restart"] == [len(wrong)]
+    (event,) = RunEvent.all_tenants.filter(run_id=run.pk, kind="error")
+    assert (event.step, event.payload["discard"]) == ("conversation/model-1", len(wrong))
+    assert event.payload["error_type"] == "VALIDATION_ERROR" and "schema" in event.payload["error"]
+
+
+def test_two_answers_that_do_not_fit_are_both_taken_back(front: Front, strict: str, gateway: ModelServer) -> None:
+    told = turn(front, strict, gateway.play(stream("One, ", "I think."), stream('{"a": "x"}')))
+    assert told[-1]["type"] == "error" and shown(told) == "" and run_of(told).status == "failed"
+    assert [frame["discard"] for frame in told if frame["type"] == "restart"] == [13, 10]
+
+
+def test_a_client_that_comes_back_from_any_place_shows_what_is_recorded(
+    front: Front, strict: str, gateway: ModelServer
+) -> None:
+    told = turn(front, strict, gateway.play(stream("I think ", "it is ", "one."), stream('{"a": ', "1}")))
+    run_id, places = told[0]["runId"], [place for place, frame in enumerate(told) if "id" in frame]
+    assert len(places) >= 3
+    for place in places:
+        rest = again(front, strict, run_id, told[place]["id"])
+        assert shown(told[: place + 1] + rest) == '{"a": 1}' and rest[-1]["type"] == "complete", told[place]
+    seq = RunEvent.all_tenants.get(run_id=run_id, kind="llm_call", step="conversation/model-1").seq
+    part = [{"type": "text", "content": "I think"}]
+    rest = again(front, strict, run_id, f"{seq - 1}-7-{zlib.crc32(b'I think')}")
+    assert shown(part + rest) == '{"a": 1}'
+
+
+def test_the_first_answer_is_not_sent_again_while_the_second_is_waited_for(
+    front: Front, acme: "Tenant", strict: str
+) -> None:
+    user = User.objects.get()
+    text = '<<say: I think it is one.>> <<then: {"a": 1}>> <<delay: 500>>'
+    run = start_turn(NewTurn(acme.pk, user.pk, "agent.helper", text, None, {}, {}))[0]
+    stream = OpenStream(front, f"{URL}?run_id={run.pk}", strict)
+    told = []
+    while not told or told[-1]["type"] != "restart":
+        told.append(stream.read() or {})
+    assert shown(told) == ""
+    rest = again(front, strict, str(run.pk), told[-1]["id"])
+    assert shown(told + rest) == '{"a": 1}' and "restart" not in [frame["type"] for frame in rest]
+    assert shown(told + stream.rest()) == '{"a": 1}'

@@ -67,6 +67,26 @@ def test_every_operation_has_one_tag_its_errors_and_an_id_of_its_own(document: d
     assert len(ids) == len(set(ids))
 
 
+def test_every_list_says_by_what_its_pages_are_read(document: dict[str, Any]) -> None:
+    arrays, pages = set(), set()
+    for path, operations in document["paths"].items():
+        one = operations.get("get", {})
+        names = {parameter["name"] for parameter in one.get("parameters", ()) if parameter["in"] == "query"}
+        schema = (
+            one.get("responses", {}).get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        )
+        while "$ref" in schema:
+            schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        if schema.get("type") == "array" and schema["items"].get("type") != "string":
+            arrays.add(path)
+            assert {"limit", "offset"} <= names and "page" not in names, path
+        elif {"data", "meta"} <= set(schema.get("properties", ())):
+            pages.add(path)
+            assert {"limit", "page"} <= names and "offset" not in names, path
+    assert {f"/api/v1/runs/{{id}}/{part}" for part in ("events", "steps", "changes")} <= arrays
+    assert "/api/v1/metrics" not in arrays and "/api/v1/runs" in pages
+
+
 def test_credentials_are_described(document: dict[str, Any]) -> None:
     schemes = document["components"]["securitySchemes"]
     assert {scheme["type"] for scheme in schemes.values()} == {"http", "apiKey"} and len(schemes) == 3

@@ -1,11 +1,14 @@
 """Lists: pages and arrays, clamped at both ends."""
 
+import re
 from typing import Any
 
 import pytest
+from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import Tenant
+from orchestration.models import App, Run
 from tests.factories import log_in, make_user
 
 KEYS, USERS = "/api/v1/auth/api-keys", "/api/v1/auth/users"
@@ -74,3 +77,33 @@ def test_what_is_no_number_is_refused_by_name(boss: APIClient, name: str, value:
 def test_an_empty_list_is_a_page_too(tenant: Tenant, boss: APIClient) -> None:
     body = boss.get("/api/v1/auth/invitations", {"page": 7}).json()
     assert body == {"data": [], "meta": {"page": 1, "limit": 20, "total": 0, "totalPages": 0, "totalIsExact": True}}
+
+
+@pytest.fixture
+def arrays(tenant: Tenant, boss: APIClient) -> list[str]:
+    """The URL of every bare array of rows that the document knows and that these rows have."""
+    run = Run.all_tenants.create(tenant=tenant, kind="workflow", status="completed")
+    input = {"initial_prompt": "x", "workflow_definition": {"type": "sequential", "agents": []}}
+    execution = Run.all_tenants.create(tenant=tenant, kind="team", subject_id="t", input=input, status="completed")
+    file = boss.post("/api/v1/files", {"path": "a.txt", "content": "YQ=="}, format="json").json()["id"]
+    app = App.all_tenants.create(tenant=tenant, key="app", name="App")
+    ids = {"runs": run.pk, "executions": execution.pk, "files": file, "apps": app.key}
+    found = []
+    for path, operations in Client().get("/openapi.json").json()["paths"].items():
+        names = {parameter["name"] for parameter in operations.get("get", {}).get("parameters", ())}
+        if {"limit", "offset"} <= names and path not in ("/tasks", "/api/v1/audit/logs"):
+            before = path.partition("{")[0].rstrip("/").rpartition("/")[2]
+            found.append(re.sub(r"{\w+}", str(ids.get(before)), path))
+    return found
+
+
+def test_every_array_has_its_total_and_refuses_what_is_no_number(boss: APIClient, arrays: list[str]) -> None:
+    assert len(arrays) > 20 and not [url for url in arrays if "None" in url]
+    for url in arrays:
+        answer = boss.get(url, {"limit": "0", "offset": "-1"})
+        assert answer.status_code == 200 and len(answer.json()) <= 1, (url, answer.content)
+        assert int(answer["X-Total-Count"]) >= len(answer.json()), url
+        assert boss.get(url, {"offset": 10**30}).json() == [], url
+        for name in ("limit", "offset"):
+            refusal = boss.get(url, {name: "x"})
+            assert refusal.status_code == 400 and f'"{name}"' in refusal.content.decode(), (url, refusal.content)

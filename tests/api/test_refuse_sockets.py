@@ -85,6 +85,11 @@ def test_an_operator_watches_a_run_of_the_tenant_that_they_name(first: First, ru
         assert first(path, root, "", name_of(run.tenant))["type"] == "websocket.send"
 
 
+def test_a_socket_whose_query_cannot_be_read_is_closed(first: First, run: Run, token: str) -> None:
+    for path in paths(run):
+        assert first(path, token, "a=1&" * 2_000)["type"] == "websocket.close"
+
+
 def test_a_socket_of_nobody_is_refused_whatever_it_names(first: First, run: Run) -> None:
     for path in paths(run):
         assert first(path, "", "", name_of(run.tenant))["code"] == POLICY_VIOLATION

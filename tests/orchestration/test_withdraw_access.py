@@ -119,6 +119,15 @@ def test_a_monitor_is_closed(
     assert socket.rest()[-1]["code"] == POLICY_VIOLATION
 
 
+def test_the_reason_of_a_close_fits_into_its_frame(front: Front, acme: Tenant, user: User, run: Run) -> None:
+    socket = OpenSocket(front, f"/ws/runs/{run.pk}/monitor?token={token_of(user)}")
+    assert socket.read()["type"] == "connected"
+    Tenant.objects.filter(pk=acme.pk).update(suspended=True, suspension_reason="não pagou 😀 " * 12)
+    send_event(run.id, acme.pk, "go", {})
+    close = socket.rest()[-1]
+    assert close["code"] == POLICY_VIOLATION and "não pagou" in close["reason"] and len(close["reason"].encode()) <= 123
+
+
 def test_an_operator_who_is_none_any_more_is_refused(front: Front, acme: Tenant, run: Run) -> None:
     root = User.objects.create_superuser("root@example.com", PASSWORD)
     stream = OpenStream(front, f"/api/v1/runs/{run.pk}/stream?tenant_id={acme.pk}", token_of(root))

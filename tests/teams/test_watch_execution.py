@@ -109,6 +109,9 @@ def test_a_monitor_tells_everything_in_order_to_the_end(client: Client) -> None:
     assert [one["data"]["progress"] for one in told if one["type"] == "progress_update"] == [50.0, 100.0]
     assert told[-1]["data"]["status"] == "completed"
     assert next(one for one in told if one["type"] == "result_update")["data"]["result"]["summary"] == "alpha"
+    with client.dial(execution, after=10**6) as monitor:  # it has no such frame
+        first, *again = frames(monitor)
+    assert first["after"] == 0 and [one["seq"] for one in again] == [one["seq"] for one in told]
 
 
 CLIENTS, CUTS = 10, 100
