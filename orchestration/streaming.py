@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
+import psycopg
 import redis.asyncio as redis
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
@@ -37,6 +38,10 @@ class Bell(Protocol):
 
     def set(self) -> None:
         """The run has changed."""
+
+
+class _Stale(psycopg.OperationalError):
+    """The connection had ended before it was asked."""
 
 
 class Followers:
@@ -90,7 +95,16 @@ class Followers:
         bell.clear()
 
     async def read(self, query: str, values: Any) -> list[dict[str, Any]]:
-        """The query's rows, over a connection that is held for just that long."""
+        """The query's rows, over a connection that is held for just that long.
+
+        A restarted database leaves connections behind that show only when they are used: each is tried once.
+        """
+        for _ in range(READ_CONNECTIONS):
+            with contextlib.suppress(_Stale):
+                return await self._read(query, values)
+        return await self._read(query, values)
+
+    async def _read(self, query: str, values: Any) -> list[dict[str, Any]]:
         if self.pool is None:
             self.pool = AsyncConnectionPool(
                 kwargs=direct_parameters() | {"autocommit": True},
@@ -101,7 +115,10 @@ class Followers:
             )
             await self.pool.open()
         async with self.pool.connection(timeout=5) as connection, connection.cursor(row_factory=dict_row) as cursor:
-            return await (await cursor.execute(query, values)).fetchall()
+            try:
+                return await (await cursor.execute(query, values)).fetchall()
+            except psycopg.OperationalError as fault:
+                raise _Stale(str(fault)) from fault if connection.broken else fault
 
 
 followers = Followers()

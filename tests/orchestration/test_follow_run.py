@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
 
 from orchestration.context import RunContext
 from orchestration.programs import program
@@ -158,3 +159,20 @@ def test_after_a_quiet_moment_five_pass_again_and_no_more() -> None:
 )
 def test_an_update_holds_what_fits_and_at_least_one_new_event(sizes: list[int], repeats: int, count: int) -> None:
     assert fitting([b"x" * size for size in sizes], repeats) == count
+
+
+FOLLOWERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%orchestration_run%' AND state = 'idle'
+"""
+
+
+def test_connections_that_a_restart_has_ended_break_no_stream(
+    engine: EngineThread, acme: "Tenant", follow: Follow
+) -> None:
+    run = ended(start(acme, "test.notes", {"count": 1, "size": 1, "apart_s": 0}))
+    assert follow(run)[-1]["type"] == "complete"
+    with connection.cursor() as cursor:
+        cursor.execute(FOLLOWERS)
+        assert cursor.fetchall(), "there was a connection to end"
+    assert follow(run)[-1]["type"] == "complete"
