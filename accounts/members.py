@@ -15,11 +15,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.login.tokens import digest
 from accounts.models import ApiKey, Invitation, Membership, Role, Tenant, User, new_stamp
-from accounts.tenancy import everywhere
-from accounts.tokens import digest
-from config import limits
+from accounts.tenancy.tenant_model import everywhere
 from config.errors import Conflict, Forbidden, Invalid, NotFound, RegistrationClosed, Unauthorized
+from config.rate_limits import limiter
 
 OPERATORS = "operators"  # the tenant of those who run the platform
 LOCAL = "local"  # the tenant of those who use /tasks from this machine without credentials
@@ -133,7 +133,7 @@ def log_in(email: str, password: str, address: str) -> Membership:
     RateLimited after too many attempts from this network address.
     """
     email = email.strip().lower()
-    limits.pass_login(address, email)
+    limiter.pass_login(address, email)
     user = User.objects.filter(email=email).first()
     if user is None:
         make_password(password)

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework.response import Response
 
-from config.paging import ArrayPagination, PagePagination
+from config.http.paging import ArrayPagination, PagePagination
 
 MOST = 100
 

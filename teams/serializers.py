@@ -5,17 +5,17 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from agents.lookup import BUILT_IN
+from agents.catalog.lookup import BUILT_IN
 from agents.models import Agent
 from config.errors import Invalid
-from config.fields import BooleanField, CharField, ChoiceField, ObjectField, StrictModelSerializer
-from config.query import FlagField
+from config.http.fields import BooleanField, CharField, ChoiceField, ObjectField, StrictModelSerializer
+from config.http.query_parameters import FlagField
 from orchestration.models import Mode, Run
 from orchestration.serializers.runs import stamp
-from teams.checking import check_definition, config_faults
-from teams.keys import seal
+from teams.definition.definition_checks import check_definition, config_faults
+from teams.execution.keys import seal
+from teams.execution.state import CANCELLED, word
 from teams.models import Team
-from teams.state import CANCELLED, word
 
 PROMPT_MOST = 200_000
 KEY_MOST = 2_000

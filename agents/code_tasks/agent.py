@@ -5,9 +5,9 @@ from typing import Any
 
 from django.conf import settings
 
-from agents.lookup import AgentSpec
-from agents.serving import default_model
-from config.foreign_json import write_json
+from agents.catalog.lookup import AgentSpec
+from agents.llm.model_choice import default_model
+from config.values.foreign_json import write_json
 
 CODER = AgentSpec(
     id="agent.coder",

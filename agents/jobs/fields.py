@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.fields import ObjectField
+from config.http.fields import ObjectField
 
 LONGEST = 255
 

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from accounts.tenancy import TenantModel
+from accounts.tenancy.tenant_model import TenantModel
 
 KEY_MOST = 64  # a run's subject_id has as many characters
 

@@ -8,7 +8,7 @@ from agents.models import Agent
 from agents.models.agent import KEY_MOST
 from agents.serializers.keys import KEY, TOOLS_MOST
 from agents.tools.lookup import find_tools
-from config.fields import (
+from config.http.fields import (
     BooleanField,
     CharField,
     FloatField,
@@ -17,7 +17,7 @@ from config.fields import (
     RegexField,
     StrictModelSerializer,
 )
-from config.json_schema import schema_problems
+from config.values.json_schema import schema_problems
 
 FALLBACKS_MOST = 5
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.fields import UUIDField
+from config.http.fields import UUIDField
 from orchestration.models import Change, ChangeStatus
 from orchestration.serializers.runs import stamp, step_id
 

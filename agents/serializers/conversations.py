@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from agents.models import Conversation
-from config.fields import CharField, ObjectField, RegexField, StrictModelSerializer
+from config.http.fields import CharField, ObjectField, RegexField, StrictModelSerializer
 
 MESSAGE_MOST = 200_000
 

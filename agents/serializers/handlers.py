@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 from rest_framework import serializers
 
-from agents.handlers.code import CODE_MOST
+from agents.handlers.code_function import CODE_MOST
 from agents.models import HandlerType
 from config.errors import DomainError
 from config.masking import MASK
-from governance.outbound import METHODS, checked_headers, target
-from orchestration.webhooks import new_secret, secret_fault
+from config.outbound.client import METHODS, checked_headers, target
+from orchestration.outgoing.webhooks import new_secret, secret_fault
 
 Checked = tuple[dict[str, Any], dict[str, Any]]  # (what is shown, what is sealed)
 

@@ -6,8 +6,8 @@ from typing import Any
 from rest_framework import serializers
 
 from config.errors import Invalid
-from config.fields import CharField, ChoiceField, FloatField, IntegerField, StrictModelSerializer
-from governance.budgets import MICRO_PER_CENT
+from config.http.fields import CharField, ChoiceField, FloatField, IntegerField, StrictModelSerializer
+from governance.budgets.reservations import MICRO_PER_CENT
 from governance.models import Budget, BudgetLimit, BudgetScope, Period
 
 MOST_CENTS, MOST_CALLS = 10**12, 2**31 - 1

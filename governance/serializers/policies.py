@@ -4,10 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.fields import BooleanField, CharField, ChoiceField, DateTimeField, IntegerField, UUIDField
+from config.http.fields import BooleanField, CharField, ChoiceField, DateTimeField, IntegerField, UUIDField
 from governance.models import Policy, PolicyDecision, Scope
-from governance.policies import RESULT
-from governance.rules import BadRule, read_rule, written
+from governance.policies.evaluation import RESULT
+from governance.policies.rules import BadRule, read_rule, written
 
 NAMED = (Scope.APP, Scope.TOOL, Scope.WORKFLOW, Scope.AGENT)
 BACKTEST_MOST = 10_000

@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
-from config.api import TenantViewSet
-from config.foreign_json import write_json
-from config.paging import MOST, number, page_of
-from config.query import query_of
+from config.http.paging import MOST, number, page_of
+from config.http.query_parameters import query_of
+from config.http.viewsets import TenantViewSet
+from config.values.foreign_json import write_json
 from governance.models import AuditEntry
 from governance.serializers.audit import AuditLogShape, AuditQuery, entry_json
 

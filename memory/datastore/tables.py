@@ -7,11 +7,11 @@ from typing import Any
 from django.db import connection, transaction
 from psycopg import DataError, sql
 
-from accounts.tenancy import as_owner
+from accounts.tenancy.tenant_model import as_owner
 from config.errors import Conflict, Invalid, NotFound
 from memory.datastore.column_types import KINDS, Unfit, column_value
+from memory.datastore.logins import LEDGER, VIEWS, ensure_store, find_store, grant_table
 from memory.datastore.names import NAME, Column, columns_of
-from memory.datastore.roles import LEDGER, VIEWS, ensure_store, find_store, grant_table
 from memory.datastore.sheets import Sheet, object_sheet, typed_columns
 from memory.models import DataStore
 

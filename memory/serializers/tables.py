@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from config.fields import CharField, ChoiceField, ObjectField
+from config.http.fields import CharField, ChoiceField, ObjectField
 from memory.datastore.tables import MODES
 
 ROWS_MOST = 100_000

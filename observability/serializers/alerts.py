@@ -5,10 +5,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.fields import BooleanField, CharField, ChoiceField, DateTimeField, UUIDField, iso
-from config.query import FlagField
-from observability import channels
-from observability.alerts import OPERATORS, WINDOW_MINUTES, WINDOW_MOST
+from config.http.fields import BooleanField, CharField, ChoiceField, DateTimeField, UUIDField, iso
+from config.http.query_parameters import FlagField
+from observability.alerts import channels
+from observability.alerts.rule_evaluation import OPERATORS, WINDOW_MINUTES, WINDOW_MOST
 from observability.models import Alert, AlertConfig, RuleType
 
 THRESHOLD_MOST = 1e15

@@ -1,1 +1,1 @@
-"""What a workflow says: its JSON, read, checked and made into a graph that orchestration/workflow.py can walk."""
+"""What a workflow says: its JSON, read, checked and made into a graph that orchestration/workflows/walker.py can walk."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from config.errors import Invalid
-from config.fields import CharField, ChoiceField, ObjectField, StrictModelSerializer
-from governance.budgets import MICRO_PER_CENT
+from config.http.fields import CharField, ChoiceField, ObjectField, StrictModelSerializer
+from governance.budgets.reservations import MICRO_PER_CENT
 from orchestration.models import Mode, Workflow, WorkflowType, WorkflowVersion
 
 MOST_CENTS = 10**12

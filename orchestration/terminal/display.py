@@ -9,9 +9,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from governance.budgets import MICRO_PER_CENT
+from governance.budgets.reservations import MICRO_PER_CENT
 from orchestration.models import Status
-from orchestration.terminal.watching import NodeView, RunView
+from orchestration.terminal.run_view import NodeView, RunView
 
 MARKS = {"running": "…", "retrying": "↻", "completed": "✓", "failed": "✗"}
 STYLES = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.files.storage import storages
 
-from memory.files import SIZE_MOST
+from memory.files.file_store import SIZE_MOST
 from memory.models import FileVersion
 from tests.factories import log_in, make_user
 

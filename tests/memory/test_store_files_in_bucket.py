@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from memory.files import SIZE_MOST
+from memory.files.file_store import SIZE_MOST
 from tests.memory.test_keep_files import URL, b64, content_of, create
 
 if TYPE_CHECKING:

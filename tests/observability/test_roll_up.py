@@ -10,8 +10,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Tenant
-from accounts.tenancy import bind, request_scope
-from observability import rollups, tasks
+from accounts.tenancy.tenant_model import bind, request_scope
+from observability import tasks
+from observability.metrics import rollups
 from observability.models import Rollup, Uncounted
 from orchestration.models import Run, RunEvent, Step
 from tests.factories import log_in, make_user
@@ -107,7 +108,7 @@ def test_what_is_not_committed_yet_is_counted_later(transactional_db: None) -> N
 def test_a_run_that_ends_between_counts_shrinks_no_total(tenant: Tenant, api: APIClient) -> None:
     ended_run(tenant)
     run = run_that("running", tenant, result=None, due_at=timezone.now())
-    from observability.figures import read
+    from observability.metrics.readings import read
 
     before = read([tenant.pk], timezone.now()).of("run").ever
     Run.all_tenants.filter(pk=run.pk).update(status="completed", due_at=None, finished_at=timezone.now())

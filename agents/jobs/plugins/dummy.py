@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from rest_framework import serializers
 
+from agents.catalog.lookup import AgentSpec
 from agents.jobs.registry import VERSION, JobFailed, job_agent
-from agents.lookup import AgentSpec
-from config.fields import BooleanField, CharField, DateTimeField, FloatField, ObjectField, UUIDField, iso
+from config.http.fields import BooleanField, CharField, DateTimeField, FloatField, ObjectField, UUIDField, iso
 
 if TYPE_CHECKING:
-    from orchestration.context import RunContext
+    from orchestration.program.context import RunContext
 
 AGENT = AgentSpec(
     id="dummy",

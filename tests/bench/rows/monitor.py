@@ -139,7 +139,7 @@ async def _watched(
 
 
 def _let_go(bench: Bench, ids: list[UUID]) -> None:
-    from orchestration.engine import send_event
+    from orchestration.runs.commands import send_event
 
     for id in ids:
         send_event(id, bench.tenant.pk, "go", {})
