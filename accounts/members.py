@@ -25,7 +25,7 @@ OPERATORS = "operators"  # the tenant of those who run the platform
 LOCAL = "local"  # the tenant of those who use /tasks from this machine without credentials
 RESERVED = frozenset({OPERATORS, LOCAL})
 NOBODYS = "regente.invalid"  # the domain of users that are nobody's: nobody can get mail there, or register
-ADDRESS_MOST = 254
+MAX_ADDRESS_LENGTH = 254
 TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}").fullmatch
 TENANT_ID_RULE = "Must be 1 to 64 letters, digits, dots, dashes, underscores or colons."
 
@@ -60,7 +60,7 @@ def _address(email: str) -> str:
         validate_email(email)
     except ValidationError:
         raise Invalid({"email": ["Must be an e-mail address."]}) from None
-    if email.endswith(f"@{NOBODYS}") or len(email) > ADDRESS_MOST:
+    if email.endswith(f"@{NOBODYS}") or len(email) > MAX_ADDRESS_LENGTH:
         raise Invalid({"email": ["This address cannot be used; use another."]})
     return email
 

@@ -39,7 +39,7 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 GARBAGE = 20_000  # objects that may be on top of those of before until cycles among them are looked for
 # Asked by those who decide whether this process lives: answered while all other threads wait for a database.
 HEALTH = frozenset(("/healthz", "/api/v1/healthz", "/readyz", "/api/v1/system/health", "/api/v1/observability/health"))
-DISCARD_MOST = 64 * 1024 * 1024  # of a body that is too large, so that the client gets to read why
+MAX_DISCARD_LENGTH = 64 * 1024 * 1024  # of a body that is too large, so that the client gets to read why
 
 
 class ClientGone(Exception):
@@ -76,7 +76,7 @@ class Application(ASGIHandler):
             received += len(part)
             if len(parts) <= settings.FILE_BODY_LIMIT:
                 parts += part
-            if not message.get("more_body", False) or received > DISCARD_MOST:
+            if not message.get("more_body", False) or received > MAX_DISCARD_LENGTH:
                 return bytes(parts)
 
     async def _answer(self, scope: dict[str, Any], body: bytes) -> HttpResponseBase:

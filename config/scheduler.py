@@ -1,4 +1,4 @@
-"""The scheduler: Celery beat that gives signs of life (config/processes/scheduler_heartbeat.py) and makes the folder of its clock."""
+"""The scheduler: Celery beat that writes its heartbeat and makes the folder of its schedule file."""
 
 import logging
 from pathlib import Path

@@ -290,7 +290,7 @@ ENGINE_POLL_S = env_float("ENGINE_POLL_S", 0.5, least=0.05)
 ENGINE_LEASE_S = env_float("ENGINE_LEASE_S", 5.0, least=1.0)
 ENGINE_DRAIN_S = env_float("ENGINE_DRAIN_S", 10.0)
 ENGINE_MAX_DEATHS = env_int("ENGINE_MAX_DEATHS", 3, least=1)
-TEAM_AGENTS_MOST = env_int("TEAM_AGENTS_MOST", 50, least=1, most=1_000)
+MAX_TEAM_AGENTS = env_int("MAX_TEAM_AGENTS", 50, least=1, most=1_000)
 ENGINE_TENANT_CAP = env_int("ENGINE_TENANT_CAP", 0)  # running runs per tenant over all engines; 0 = no cap
 ENGINE_KIND_CAPS: dict[str, int] = {}  # {"conversation": 50}: running runs per tenant and kind
 MONITOR_SEND_S = env_float("MONITOR_SEND_S", 20.0, least=0.1)  # a monitor that takes nothing for so long is let go
@@ -356,7 +356,7 @@ EMBEDDING_SAME_SUBJECT = env_float("EMBEDDING_SAME_SUBJECT", 0.0, least=0.0)  # 
 JOB_TIMEOUT_S = env_float("JOB_TIMEOUT_S", 1_800.0, least=1.0)
 TASKS_ANONYMOUS = env_bool("TASKS_ANONYMOUS", default=EMBEDDED)  # /tasks without credentials, from this machine alone
 TASKS_PER_USER = env_int("TASKS_PER_USER", 5, least=1)  # that run at a time; the rest wait
-TASK_TURNS_MOST = env_int("TASK_TURNS_MOST", 50, least=1)  # model calls of one task
+MAX_TASK_TURNS = env_int("MAX_TASK_TURNS", 50, least=1)  # model calls of one task
 TASK_MEMORY_BYTES = env_int("TASK_MEMORY_MB", 512, least=64) * 1024 * 1024  # of a command and all that it starts
 TASK_DISK_BYTES = env_int("TASK_DISK_MB", 1_024, least=16) * 1024 * 1024  # of a task's workspace
 TASK_KEEP_DAYS = env_int("TASK_KEEP_DAYS", 30, least=1)  # a finished task's workspace; its record and files stay

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 @shared_task(name="memory.purge_expired")
 def purge_expired() -> None:
     """Delete memories whose time is over."""
-    while entry_store.purge_expired() >= entry_store.PURGE_MOST:
+    while entry_store.purge_expired() >= entry_store.MAX_PURGE:
         pass
 
 

@@ -32,7 +32,7 @@ CODER = AgentSpec(
 
 def coder() -> AgentSpec:
     """The agent with the model and the number of turns that it has here."""
-    return replace(CODER, profile=default_model(), max_turns=settings.TASK_TURNS_MOST)
+    return replace(CODER, profile=default_model(), max_turns=settings.MAX_TASK_TURNS)
 
 
 def message(objective: str, context: dict[str, Any] | None) -> str:

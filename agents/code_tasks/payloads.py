@@ -19,7 +19,7 @@ STATES = ("pending", "running", "completed", "failed", "cancelled")
 TOLD = ("run_started", "tool_started", "tool_call", "run_completed", "run_failed", "run_cancelled")
 BEGUN, ENDED = "Iniciando execução...", "Task finalizada com sucesso"
 CANCELLED = "Task cancelada pelo usuário"
-LISTED_MOST = 2_000  # characters of an action's result in a list; the task by itself has it whole
+MAX_ENTRIES = 2_000  # characters of an action's result in a list; the task by itself has it whole
 
 
 def state(run: Run) -> str:

@@ -9,13 +9,13 @@ from agents.code_tasks.shell_commands import git
 from agents.code_tasks.workspace import Workspace
 from config.errors import DomainError
 from memory.files import file_store
-from memory.files.file_store import SIZE_MOST, Writer
+from memory.files.file_store import MAX_SIZE, Writer
 
 if TYPE_CHECKING:
     from orchestration.program.context import RunContext
 
-DIFF_MOST = 256 * 1024  # bytes
-FILES_MOST, BYTES_MOST = 100, 50 * 1024 * 1024
+MAX_DIFF_LENGTH = 256 * 1024  # bytes
+MAX_FILES, MAX_BYTES = 100, 50 * 1024 * 1024
 # Against the beginning, through an index of its own: the agent's index and commits stay as they are.
 CHANGED = "export GIT_INDEX_FILE=/tmp/index; git read-tree $1 && { git add -A --ignore-errors || :; } && "
 CHANGED += "git diff --cached --no-ext-diff --no-textconv --no-color "
@@ -33,19 +33,19 @@ async def report(ctx: "RunContext", space: Workspace, base: str, said: str) -> d
     except DomainError as fault:  # the agent may have broken its repository; its files are there all the same
         notes.append(f"There is no diff: {fault.message}")
         diff, names = await _changes(space, "")
-    if diff is not None and len(diff) > DIFF_MOST:
-        diff = diff[:DIFF_MOST]
+    if diff is not None and len(diff) > MAX_DIFF_LENGTH:
+        diff = diff[:MAX_DIFF_LENGTH]
         notes.append("The diff is longer; the rest is cut.")
-    kept, room = [], BYTES_MOST
-    for path in names[:FILES_MOST]:
-        saved = await _keep(ctx, space, path, min(room, SIZE_MOST))
+    kept, room = [], MAX_BYTES
+    for path in names[:MAX_FILES]:
+        saved = await _keep(ctx, space, path, min(room, MAX_SIZE))
         if saved is None:
             notes.append(f"{path} was not kept: it is too large, or no regular file.")
             continue
         room -= saved["size"]
         kept.append(saved)
-    if len(names) > FILES_MOST:
-        notes.append(f"Of {len(names)} changed files {FILES_MOST} were kept.")
+    if len(names) > MAX_FILES:
+        notes.append(f"Of {len(names)} changed files {MAX_FILES} were kept.")
     return {"said": said, "diff": diff, "files": kept, "notes": notes}
 
 
@@ -53,8 +53,8 @@ async def _changes(space: Workspace, base: str) -> tuple[str | None, list[str]]:
     """(the diff, the files that are new or changed); where git cannot be run, all files and no diff."""
     if not base:
         return None, await asyncio.to_thread(lambda: list(space.files()))
-    diff = await git(space, f"{CHANGED} $1", base, output=DIFF_MOST + 1024)
-    names = await git(space, f"{CHANGED} --name-only --diff-filter=d -z $1", base, output=DIFF_MOST)
+    diff = await git(space, f"{CHANGED} $1", base, output=MAX_DIFF_LENGTH + 1024)
+    names = await git(space, f"{CHANGED} --name-only --diff-filter=d -z $1", base, output=MAX_DIFF_LENGTH)
     return diff.replace("\0", "\ufffd"), [name for name in names.split("\0") if name]
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 KIND = "conversation"
 STEP = "conversation"  # the turn's one step; the model's and the tools' are named after it
-TURNS_MOST = 50  # of a conversation's latest that the model is told
-TITLE_MOST = 120
+MAX_TURNS = 50  # of a conversation's latest that the model is told
+MAX_TITLE_LENGTH = 120
 
 
 @program(KIND)
@@ -52,7 +52,7 @@ def history_before(tenant_id: str, run_id: UUID) -> list[dict[str, Any]]:
     earlier = ConversationTurn.objects.for_tenant(tenant_id).filter(
         conversation_id=turn.conversation_id, number__lt=turn.number
     )
-    ids = list(earlier.order_by("-number").values_list("run_id", flat=True)[:TURNS_MOST])
+    ids = list(earlier.order_by("-number").values_list("run_id", flat=True)[:MAX_TURNS])
     runs = Run.objects.for_tenant(tenant_id).in_bulk(ids)
     messages: list[dict[str, Any]] = []
     for id in reversed(ids):
@@ -113,7 +113,7 @@ def _known(new: NewTurn, key: str | None) -> bool:
 def _conversation(new: NewTurn) -> Conversation:
     """The conversation, made when there is none of this id, and locked: its turns are started one after the other."""
     rows = Conversation.objects.for_tenant(new.tenant_id)
-    made = {"agent_key": new.agent_id, "title": " ".join(new.message.split())[:TITLE_MOST]}
+    made = {"agent_key": new.agent_id, "title": " ".join(new.message.split())[:MAX_TITLE_LENGTH]}
     key = new.conversation_id or str(uuid4())
     found, _ = rows.get_or_create(tenant_id=new.tenant_id, user_id=new.user_id, key=key, defaults=made)
     return rows.select_for_update().get(pk=found.pk)

@@ -12,7 +12,7 @@ from orchestration.models import Change
 from orchestration.program.draft_effects import Staged, staged_by
 
 KIND = "file"
-SHOWN_MOST = 4_000  # characters of a text that a diff shows
+MAX_EXCERPT_LENGTH = 4_000  # characters of a text that a diff shows
 
 
 def content_of(given: dict[str, Any]) -> bytes:
@@ -58,7 +58,7 @@ def _shown(content: bytes, mime: str) -> dict[str, Any]:
         text = content.decode()
     except UnicodeDecodeError:
         return told
-    return told | ({"content": text} if len(text) <= SHOWN_MOST else {"begins": text[:SHOWN_MOST]})
+    return told | ({"content": text} if len(text) <= MAX_EXCERPT_LENGTH else {"begins": text[:MAX_EXCERPT_LENGTH]})
 
 
 def moved(change: Change, earlier: list[Change]) -> str:

@@ -9,7 +9,7 @@ from agents.sandbox import sandboxed_command
 from agents.tools.registry import ToolCall
 from config.values.foreign_json import decoded, write_json
 
-CODE_MOST = 100_000
+MAX_CODE_LENGTH = 100_000
 # Prints of the tool go to stderr, so that its answer alone is on stdout. What JSON lacks is written as near as may be.
 RUNNER = """
 import datetime, decimal, json, sys, uuid

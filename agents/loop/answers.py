@@ -6,7 +6,7 @@ from agents.llm.answer_text import answer_json
 from agents.llm.messages import assistant, user
 from config.values.json_schema import coerced, errors_of
 
-WRONG_MOST = 10
+MAX_ERRORS = 10
 
 
 def fitted(schema: dict[str, Any], text: str) -> tuple[Any, list[str]]:
@@ -17,7 +17,7 @@ def fitted(schema: dict[str, Any], text: str) -> tuple[Any, list[str]]:
         return None, ["The answer is not valid JSON."]
     result = coerced(schema, value)
     errors = errors_of(schema, result)
-    return result, [f"{field}: {sentences[0]}" for field, sentences in errors.items()][:WRONG_MOST]
+    return result, [f"{field}: {sentences[0]}" for field, sentences in errors.items()][:MAX_ERRORS]
 
 
 def problems(schema: dict[str, Any], text: str) -> list[str]:

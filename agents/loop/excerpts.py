@@ -6,10 +6,10 @@ from config.masking import CUT, cut, mask
 from config.values.foreign_json import write_json
 
 MAIN = ("path", "command", "pattern", "message", "root", "url", "query")  # what a call may be about
-EVENT_MOST = 2_000  # characters of an input or output that an event repeats; the step has it whole
+MAX_EVENT_LENGTH = 2_000  # characters of an input or output that an event repeats; the step has it whole
 
 
-def excerpt(value: Any, most: int = EVENT_MOST) -> Any:
+def excerpt(value: Any, most: int = MAX_EVENT_LENGTH) -> Any:
     """The masked value: whole when it is short, else what its JSON begins with."""
     shown = mask(value, length=None)
     if isinstance(shown, str):

@@ -24,7 +24,7 @@ OF_EACH = {Owner.RUN: 5, Owner.AGENT: 5, Owner.USER: 5, Owner.TENANT: 3}
 BEST = 10
 THRESHOLD = 0.7
 WORTH_KEEPING = 50  # characters; shorter answers are not remembered
-QUESTION_MOST = 2_000
+MAX_QUESTION_LENGTH = 2_000
 
 
 def viewer_of(run: "RunInfo", agent_id: str = "") -> Viewer:
@@ -49,7 +49,7 @@ def _has_memories(tenant_id: str) -> bool:
 
 
 async def _look(ctx: "RunContext", agent: AgentSpec, message: str) -> list[dict[str, Any]]:
-    run, text, model = ctx.run, message[:QUESTION_MOST], embedder()
+    run, text, model = ctx.run, message[:MAX_QUESTION_LENGTH], embedder()
     (vector,) = await model.embed([text])
     owners = [(Owner.RUN, str(run.id)), (Owner.AGENT, agent.id), (Owner.TENANT, run.tenant_id)]
     owners += [(Owner.USER, run.on_behalf_of or str(run.created_by))] if run.created_by else []

@@ -9,7 +9,7 @@ import struct
 from functools import cache
 
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000 | 1  # SECCOMP_RET_ALLOW; SECCOMP_RET_ERRNO with EPERM
-LOAD, JUMP_EQUAL, JUMP_AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
+LOAD, JUMP_EQUAL, MIN_JUMP, RETURN = 0x20, 0x15, 0x35, 0x06
 NUMBER_AT, ARCHITECTURE_AT = 0, 4  # in struct seccomp_data
 X32 = 0x40000000  # x86-64's other way to say the same numbers
 # memfd_create memfd_secret shmget shmat msgget semget bpf userfaultfd perf_event_open io_uring_setup keyctl add_key
@@ -35,7 +35,7 @@ def program() -> bytes:
     numbers = NUMBERS[machine]
     steps = [_step(LOAD, ARCHITECTURE_AT), _step(JUMP_EQUAL, ARCHITECTURES[machine], yes=1), _step(RETURN, REFUSE)]
     steps.append(_step(LOAD, NUMBER_AT))
-    checks = [(JUMP_AT_LEAST, X32)] if machine == "x86_64" else []
+    checks = [(MIN_JUMP, X32)] if machine == "x86_64" else []
     checks += [(JUMP_EQUAL, number) for number in numbers]
     for at, (code, value) in enumerate(checks):
         steps.append(_step(code, value, yes=len(checks) - at))

@@ -16,7 +16,7 @@ EVERY_S = 0.25
 PAGE = os.sysconf("SC_PAGE_SIZE")
 BLOCK = 512  # bytes: the unit of st_blocks
 INODE = 1_024  # bytes of memory that a file of /tmp takes, however small it is
-FILES_MOST = 100_000
+MAX_FILES = 100_000
 
 
 async def outgrown(pid: int, folder: Path | None, memory: int, disk: int) -> str:
@@ -91,7 +91,7 @@ def disk_used(folder: Path, enough: int) -> int:
     try:
         for count, (_, found) in enumerate(walk(at, open_up=os.geteuid() != 0)):
             total += found.st_blocks * BLOCK
-            if total > enough or count > FILES_MOST:
+            if total > enough or count > MAX_FILES:
                 return enough + 1
     except TooDeep:
         return enough + 1

@@ -9,18 +9,18 @@ from agents.code_tasks.workspace_sources import repository
 from config.http.fields import CharField, ChoiceField, DateTimeField, ObjectField, UUIDField
 from memory.models import File
 
-OBJECTIVE_LEAST, OBJECTIVE_MOST = 3, 1_000
-FILES_MOST = 100
-LIMIT, LIMIT_MOST = 50, 100
+MIN_OBJECTIVE_LENGTH, MAX_OBJECTIVE_LENGTH = 3, 1_000
+MAX_FILES = 100
+LIMIT, MAX_LIMIT = 50, 100
 
 
 class TaskRequest(serializers.Serializer):
     """POST /tasks. The workspace begins empty, with these files, or as a clone of this repository."""
 
-    objective = CharField(min_length=OBJECTIVE_LEAST, max_length=OBJECTIVE_MOST, trim_whitespace=False)
+    objective = CharField(min_length=MIN_OBJECTIVE_LENGTH, max_length=MAX_OBJECTIVE_LENGTH, trim_whitespace=False)
     context = ObjectField(required=False, allow_null=True, default=None)  # type: ignore[assignment]
     file_ids = serializers.ListField(
-        child=UUIDField(), required=False, max_length=FILES_MOST, help_text="Files of /api/v1/files to begin with."
+        child=UUIDField(), required=False, max_length=MAX_FILES, help_text="Files of /api/v1/files to begin with."
     )
     git_url = CharField(
         required=False,
@@ -31,8 +31,8 @@ class TaskRequest(serializers.Serializer):
 
     def validate_objective(self, text: str) -> str:
         """The objective, which says something."""
-        if len(text.strip()) < OBJECTIVE_LEAST:
-            raise serializers.ValidationError(f"Must have at least {OBJECTIVE_LEAST} characters.", "min_length")
+        if len(text.strip()) < MIN_OBJECTIVE_LENGTH:
+            raise serializers.ValidationError(f"Must have at least {MIN_OBJECTIVE_LENGTH} characters.", "min_length")
         return text
 
     def validate_file_ids(self, ids: list[Any]) -> list[str]:
@@ -61,7 +61,7 @@ class TaskQuery(serializers.Serializer):
     """The filters of GET /tasks; what is out of range is refused, not clamped."""
 
     state = ChoiceField(STATES, required=False)
-    limit = serializers.IntegerField(default=LIMIT, min_value=1, max_value=LIMIT_MOST)
+    limit = serializers.IntegerField(default=LIMIT, min_value=1, max_value=MAX_LIMIT)
     offset = serializers.IntegerField(default=0, min_value=0, max_value=2**31)
 
 

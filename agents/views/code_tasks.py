@@ -17,7 +17,7 @@ from accounts.models import Role
 from accounts.permissions import has_role
 from accounts.tenancy.tenant_model import everywhere
 from agents.code_tasks.deletion import delete_task
-from agents.code_tasks.payloads import LISTED_MOST, counts, in_state, new, state, tasks_of, told
+from agents.code_tasks.payloads import MAX_ENTRIES, counts, in_state, new, state, tasks_of, told
 from agents.code_tasks.program import KIND
 from agents.code_tasks.workspace_sources import whole
 from agents.sandbox import sandboxed_command
@@ -85,7 +85,7 @@ class TaskViewSet(OneRun):
         if wanted:
             rows = rows.filter(in_state(wanted))
         page, total = page_of(rows, query["offset"], query["limit"])
-        body = {"tasks": told(page, LISTED_MOST), "total": total.value, "total_is_exact": total.is_exact}
+        body = {"tasks": told(page, MAX_ENTRIES), "total": total.value, "total_is_exact": total.is_exact}
         return Response(body)
 
     @extend_schema(responses=CountsShape)

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest
 
-LONGEST_PROGRAM = 300
+MAX_PROGRAM_LENGTH = 300
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ def current() -> Origin:
 def of(request: HttpRequest) -> Origin:
     """The request's."""
     program = request.META.get("HTTP_USER_AGENT", "").replace("\x00", "")
-    return Origin(address(request), program[:LONGEST_PROGRAM], getattr(request, "trace_id", ""))
+    return Origin(address(request), program[:MAX_PROGRAM_LENGTH], getattr(request, "trace_id", ""))
 
 
 def address(request: HttpRequest) -> str:

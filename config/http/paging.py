@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from config.errors import Invalid
 from config.values.numbers import whole_number
 
-MOST = 1000
+MAX_LIMIT = 1000
 MAX_COUNT = 10_000
 MAX_PLACE = 10**12
 RECOUNT_S, MAX_KEYS = 10.0, 1_000
@@ -88,7 +88,7 @@ def page_of(rows: Any, start: int, limit: int) -> tuple[list[Any], Total]:
 class PagePagination(BasePagination):
     """`?page=&limit=` → {data, meta: {page, limit, total, totalPages}}; what is out of range is clamped."""
 
-    default_limit, most = 20, MOST
+    default_limit, most = 20, MAX_LIMIT
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """The rows of the page asked for."""
@@ -129,7 +129,7 @@ class TenPerPage(PagePagination):
 class ArrayPagination(BasePagination):
     """`?limit=&offset=` → a bare array; X-Total-Count tells how many there are in all, up to MAX_COUNT."""
 
-    default_limit, most = 100, MOST
+    default_limit, most = 100, MAX_LIMIT
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """The rows asked for."""

@@ -9,7 +9,7 @@ from config.env import env_float, env_int, env_text
 
 WEB_STOP_S = 8.0
 WEB_DRAIN_S = 5  # of it, for requests under way
-SOCKET_MESSAGE_MOST = 64 * 1024  # bytes that a WebSocket's client may say at once
+MAX_SOCKET_MESSAGE_LENGTH = 64 * 1024  # bytes that a WebSocket's client may say at once
 REFUSED = 78  # exit status of a program that says in one sentence which setting it cannot start with (EX_CONFIG)
 WORKER_GRACE_S = 8.0  # Celery's own part of a stop, after the engine has drained
 
@@ -26,16 +26,22 @@ def port() -> int:
 
 def web() -> list[str]:
     """The web server. Requests and streams count against --limit-concurrency, and sooner WebSockets
-    (protocols.SOCKETS_MOST), so that requests are answered when there are too many of those: beyond it, 503.
+    (protocols.MAX_SOCKETS), so that requests are answered when there are too many of those: beyond it, 503.
 
-    Who asks from where is read from headers by config/http/origin.py alone. WebSockets are not compressed: their frames are
-    small, and a compressor takes as much memory as all else of a connection.
+    Who asks from where is read from headers by config/http/origin.py alone. WebSockets are not compressed: their
+    frames are small, and a compressor takes as much memory as all else of a connection.
     """
     protocols = "config.launch.web.protocols"
     return [
         *(sys.executable, "-m", "uvicorn", "--interface", "asgi3", "--lifespan", "off", "--loop", "uvloop"),
         *("--http", f"{protocols}:Http", "--ws", f"{protocols}:Socket", "--ws-per-message-deflate", "false"),
-        *("--ws-max-size", str(SOCKET_MESSAGE_MOST), "--no-proxy-headers", "--no-server-header", "--no-access-log"),
+        *(
+            "--ws-max-size",
+            str(MAX_SOCKET_MESSAGE_LENGTH),
+            "--no-proxy-headers",
+            "--no-server-header",
+            "--no-access-log",
+        ),
         *("--host", host(), "--port", str(port()), "--workers", str(env_int("WEB_WORKERS", 2, least=1, most=64))),
         *("--backlog", "4096", "--limit-concurrency", "4096", "--timeout-keep-alive", "65"),
         *("--timeout-graceful-shutdown", str(WEB_DRAIN_S), "--timeout-worker-healthcheck", "30"),

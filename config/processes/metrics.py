@@ -1,6 +1,6 @@
 """Counters and histograms that all processes of the product share, and the text of `/metrics`.
 
-A process counts in its own memory; config/processes/reports.py adds what it has counted to one hash in Redis, so that a scrape
+A process counts in its own memory; config/processes/reports.py adds its counts to one hash in Redis, so that a scrape
 sees all processes, wherever they run, and a total does not fall when one of them ends. Labels are of bounded number: no
 tenant, run, or anything that a tenant names.
 """

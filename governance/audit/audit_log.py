@@ -25,7 +25,7 @@ from governance.models import AuditEntry, AuditSeal
 LOCK = 0x41554449  # of a tenant's chain
 LOOK_BACK = 100_000  # entries: one that was committed late is found if it is not older than that
 SEALED_AT_ONCE = 2_000
-STATE_MOST = 16_000  # bytes of a before or after
+MAX_STATE = 16_000  # bytes of a before or after
 COLUMNS = (
     *("tenant_id", "user_id", "on_behalf_of", "agent_id", "key_id", "action", "resource_type", "resource_id", "before"),
     *("after", "ip_address", "user_agent", "trace_id"),
@@ -76,8 +76,8 @@ def _state(state: Any) -> str | None:
         return None
     masked = mask(state, length=None)
     text = write_json(masked, default=str)
-    if len(text) > STATE_MOST:
-        text = orjson.dumps({"truncated": True, "begins": text[:STATE_MOST].decode(errors="ignore")})
+    if len(text) > MAX_STATE:
+        text = orjson.dumps({"truncated": True, "begins": text[:MAX_STATE].decode(errors="ignore")})
     parts = text.split(b"\\\\")  # a backslash of a text: what follows it is no escape
     return b"\\\\".join(part.replace(b"\\u0000", b"") for part in parts).decode()
 

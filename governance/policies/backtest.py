@@ -10,7 +10,7 @@ from config.http.fields import iso
 from governance.models import Policy, PolicyDecision, Scope
 from governance.policies.evaluation import Compiled, Ruleset, compiled, decide, enabled_policies
 
-EXAMPLES_MOST = 100
+MAX_EXAMPLES = 100
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Backtest:
         tool, change = row.context.get("tool_id"), f"{before} -> {after}"
         self.by_tool[tool or f"({row.action})"][change] += 1
         self.by_tenant[row.tenant_id][change] += 1
-        if len(self.examples) < EXAMPLES_MOST:
+        if len(self.examples) < MAX_EXAMPLES:
             self.examples.append(
                 {
                     "decision_id": row.pk,

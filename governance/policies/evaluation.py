@@ -21,8 +21,8 @@ from governance.policies.rules import BadRule, Facts, Rule, explained, read_rule
 log = logging.getLogger(__name__)
 STRICTNESS = {"deny": 0, "require_approval": 1, "modify": 2, "allow": 3}
 RESULT = {"allow": "allowed", "deny": "denied", "require_approval": "requires_approval"}
-CONTEXT_MOST = 4_000  # bytes of an input that a decision keeps
-TOLD_MOST = 20  # policies that a decision lists
+MAX_CONTEXT = 4_000  # bytes of an input that a decision keeps
+MAX_REPORTED = 20  # policies that a decision lists
 TENANTS_KEPT = 1_000
 WHOLE = (Scope.GLOBAL, Scope.TENANT)  # a tenant's own rules are the only ones of these scopes that it is under
 
@@ -162,8 +162,8 @@ def decide(rules: Ruleset, action: str, context: dict[str, Any]) -> Decision:
         effect=winner.effect if winner else "allow",
         winner=winner.told(facts) if winner else None,
         explanation=_explanation(winner, real, modified, facts),
-        matched=tuple(one.told(facts) for one in real[:TOLD_MOST]),
-        shadowed=tuple(one.told(facts) for one in [one for one in concerned if one.shadow][:TOLD_MOST]),
+        matched=tuple(one.told(facts) for one in real[:MAX_REPORTED]),
+        shadowed=tuple(one.told(facts) for one in [one for one in concerned if one.shadow][:MAX_REPORTED]),
         modified=modified,
         approval=dict(winner.rule.approval) if winner and winner.rule else {},
     )
@@ -207,7 +207,7 @@ def kept(context: dict[str, Any]) -> dict[str, Any]:
     told = {name: value for name, value in context.items() if name != "input"}
     if "input" not in context:
         return told
-    if len(write_json(context["input"], default=str)) > CONTEXT_MOST:
+    if len(write_json(context["input"], default=str)) > MAX_CONTEXT:
         return told | {"truncated": True}
     return told | {"input": mask(context["input"], length=None)}
 

@@ -15,7 +15,7 @@ EFFECTS = ("allow", "deny", "require_approval", "modify")
 MODES = ("draft", "auto")
 ROLES = ("user", "developer", "admin")
 LIMITS = ("cost_limit_cents", "llm_calls_limit", "latency_slo_ms")
-MOST_TESTS, LONGEST_FIELD, LONGEST_EXPIRY_S = 100, 200, 366 * 24 * 3600
+MAX_TESTS, MAX_FIELD_LENGTH, MAX_EXPIRY_S = 100, 200, 366 * 24 * 3600
 
 
 class BadRule(ValueError):
@@ -82,8 +82,8 @@ def read_rule(expression: Any) -> Rule:
     if not isinstance(logic, str) or logic.upper() not in ("AND", "OR"):
         raise BadRule("logic: Must be AND or OR.")
     tests = _tests(expression)
-    if len(tests) > MOST_TESTS:
-        raise BadRule(f"condition: Has {len(tests)} comparisons; at most {MOST_TESTS} are taken.")
+    if len(tests) > MAX_TESTS:
+        raise BadRule(f"condition: Has {len(tests)} comparisons; at most {MAX_TESTS} are taken.")
     return Rule(tests, logic.upper(), effect, _modify(expression, effect), _approval(expression, effect))
 
 
@@ -120,8 +120,8 @@ def _from_map(mapped: Any) -> tuple[Comparison, ...]:
 
 
 def _test(name: Any, operator: Any, value: Any, at: str) -> Comparison:
-    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_FIELD or not path_parts(name):
-        raise BadRule(f"{at[:220]}: The field must be a dot path such as input.amount, of at most {LONGEST_FIELD}.")
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_FIELD_LENGTH or not path_parts(name):
+        raise BadRule(f"{at[:220]}: The field must be a dot path such as input.amount, of at most {MAX_FIELD_LENGTH}.")
     if not isinstance(operator, str) or operator not in OPERATORS:
         raise BadRule(f"{at}: There is no operator {str(operator)[:50]!r}; use one of {', '.join(OPERATORS)}.")
     if fault := value_fault(operator, value):
@@ -160,7 +160,7 @@ def _approval(expression: Mapping[str, Any], effect: str) -> dict[str, Any]:
     if given.get("role", "developer") not in ROLES[1:]:
         raise BadRule("approval.role: Must be developer or admin.")
     seconds = given.get("expires_s", 1)
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= LONGEST_EXPIRY_S:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= MAX_EXPIRY_S:
         raise BadRule("approval.expires_s: Must be a number of seconds from 1 to a year.")
     if not isinstance(given.get("four_eyes", False), bool):
         raise BadRule("approval.four_eyes: Must be true or false.")

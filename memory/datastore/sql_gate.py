@@ -17,9 +17,9 @@ from sqlglot.tokens import TokenType
 from config.errors import DomainError
 
 LONGEST = 10_000
-ROWS_MOST = 200
-JOINED_MOST = 16  # concatenations: thirty doublings of a text are a gigabyte
-DEPTH_MOST = 60
+MAX_ROWS = 200
+MAX_JOINED_LENGTH = 16  # concatenations: thirty doublings of a text are a gigabyte
+MAX_DEPTH = 60
 WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)  # what the parser renders raw must be one
 WITH = "with {}"  # what a WITH is called in the statement that runs: no table, nor any catalogue, has a space
 
@@ -75,7 +75,7 @@ class Read:
 
 
 def read_statement(text: str, tables: Collection[str]) -> Read:
-    """The one SELECT, at most ROWS_MOST rows of it; SQLRefused for anything else."""
+    """The one SELECT, at most MAX_ROWS rows of it; SQLRefused for anything else."""
     tree = _parsed(text)
     if not isinstance(tree, ROOTS):
         raise SQLRefused("Only SELECT may be run here.")
@@ -126,7 +126,7 @@ def _parsed(text: str, longest: int = LONGEST) -> exp.Expr:
         raise SQLRefused(f"Must be one statement of at most {longest} characters.")
     if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
         raise SQLRefused("The SQL has half a character.")
-    if "\x00" in text or _depth(text) > DEPTH_MOST:
+    if "\x00" in text or _depth(text) > MAX_DEPTH:
         raise SQLRefused("The statement is nested too deeply.")
     try:
         _check_tokens(text)
@@ -207,7 +207,7 @@ def _check(
         elif isinstance(node, exp.Join) and str(node.args.get("side", "")).upper() == "LATERAL":
             raise SQLRefused("LATERAL is not allowed.")
         joined += isinstance(node, exp.DPipe | exp.Concat | exp.ConcatWs | exp.Replace)
-        if joined > JOINED_MOST:
+        if joined > MAX_JOINED_LENGTH:
             raise SQLRefused("The statement joins too many texts.")
 
 
@@ -238,11 +238,11 @@ def _limited(tree: exp.Expr) -> exp.Expr:
     limit = tree.args.get("limit")
     if isinstance(limit, exp.Limit) and isinstance(limit.expression, exp.Literal) and not limit.expression.is_string:
         try:
-            if int(limit.expression.this) <= ROWS_MOST:
+            if int(limit.expression.this) <= MAX_ROWS:
                 return tree
         except ValueError:
             pass
-    return tree.limit(ROWS_MOST)
+    return tree.limit(MAX_ROWS)
 
 
 def _classified(tree: exp.Expr) -> str:

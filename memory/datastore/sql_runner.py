@@ -25,7 +25,7 @@ from memory.datastore.logins import STATEMENT_S, Login, make_store
 from memory.models import DataStore
 
 WALL_S = STATEMENT_S + 1.5
-ROWS_MOST = 200
+MAX_ROWS = 200
 ROW_BYTES = 256 * 1024
 ALL_BYTES = 2 * 1024 * 1024
 FETCH = 20
@@ -103,13 +103,13 @@ def _names(description: Sequence[Column] | None) -> list[str]:
 async def _fetched(connection: AsyncConnection, columns: list[str]) -> Rows:
     rows: list[dict[str, Any]] = []
     size = 0
-    while len(rows) < ROWS_MOST:
+    while len(rows) < MAX_ROWS:
         batch = await (await connection.execute(f"FETCH {FETCH} FROM answer")).fetchall()
         for (told,) in batch:
             if told is None:
                 raise SQLFailed(f"A row has more than {ROW_BYTES // 1024} KiB; select fewer or shorter columns.")
             size += len(told)
-            if size > ALL_BYTES or len(rows) == ROWS_MOST:
+            if size > ALL_BYTES or len(rows) == MAX_ROWS:
                 return Rows(rows, True, columns)
             rows.append(read_json(told))
         if len(batch) < FETCH:
@@ -164,7 +164,7 @@ async def _made(connection: AsyncConnection, statement: str) -> Rows:
     """What a statement answers, as JSON has it."""
     cursor = await connection.execute(statement.encode(), prepare=True)
     names = _names(cursor.description)
-    rows = [dict(zip(names, _plain(row), strict=True)) for row in await cursor.fetchmany(ROWS_MOST)]
+    rows = [dict(zip(names, _plain(row), strict=True)) for row in await cursor.fetchmany(MAX_ROWS)]
     return Rows(rows, cursor.rowcount > len(rows), names)
 
 

@@ -19,7 +19,7 @@ from memory.models.entry import WORDS
 if TYPE_CHECKING:
     from memory.entries.entry_store import Question, Viewer
 
-EXACT_MOST = 20_000  # chunks that are compared one by one, some 10 ms
+MAX_EXACT = 20_000  # chunks that are compared one by one, some 10 ms
 WORDS_LOOKED_AT = 1_000
 MAX_SCAN = 60_000  # of an HNSW index, until enough neighbours pass the filters
 EF_SEARCH = 200
@@ -123,10 +123,10 @@ def _narrowed(question: "Question") -> bool:
 def _many(cursor: Any, where: str, given: dict[str, Any]) -> bool:
     """Whether the filters leave more than may be compared one by one; counted no further than that."""
     cursor.execute(
-        f"SELECT count(*) FROM (SELECT FROM memory_memorychunk c WHERE {where} LIMIT {EXACT_MOST + 1}) AS counted",
+        f"SELECT count(*) FROM (SELECT FROM memory_memorychunk c WHERE {where} LIMIT {MAX_EXACT + 1}) AS counted",
         given,
     )
-    return cursor.fetchone()[0] > EXACT_MOST
+    return cursor.fetchone()[0] > MAX_EXACT
 
 
 def by_words(viewer: "Viewer", question: "Question", wanted: list[str], most: int) -> list[UUID]:

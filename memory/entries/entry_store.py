@@ -20,7 +20,7 @@ from memory.entries.embedding import similarity
 from memory.entries.words import coverage, enough, telling
 from memory.models import MemoryChunk, MemoryEntry, Owner, Visibility
 
-PURGE_MOST = 10_000  # memories at a time
+MAX_PURGE = 10_000  # memories at a time
 COMMON = ("type", "owner_type", "owner_id", "visibility", "metadata", "expires_at")  # to an entry and its chunks
 WORDS_WORTH = 0.9  # the similarity of a text that has all telling words of the question, however it is put
 
@@ -222,7 +222,7 @@ def deletable(viewer: Viewer, memory_id: str, admin: bool = False) -> MemoryEntr
     return entry
 
 
-def purge_expired(most: int = PURGE_MOST) -> int:
+def purge_expired(most: int = MAX_PURGE) -> int:
     """How many memories were deleted because their time is over."""
     over = MemoryEntry.all_tenants.filter(expires_at__lte=timezone.now()).values("pk")[:most]
     return MemoryEntry.all_tenants.filter(pk__in=[row["pk"] for row in over]).delete()[1].get("memory.MemoryEntry", 0)

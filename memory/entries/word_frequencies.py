@@ -8,7 +8,7 @@ from django.db import connection
 
 from accounts.tenancy.tenant_model import as_owner
 
-MATCHES_MOST = 2_000  # of one word, among a tenant's memories, by estimate; a search for more costs and says little
+MAX_MATCHES = 2_000  # of one word, among a tenant's memories, by estimate; a search for more costs and says little
 FRESH_S = 300.0
 STATISTICS = """
 SELECT s.most_common_elems::text::text[], s.most_common_elem_freqs, greatest(c.reltuples, 0)
@@ -41,7 +41,7 @@ class Frequencies:
         """Those of these words that say something about a tenant's memories."""
         self.refresh()
         token = "tenant" + hashlib.md5(tenant_id.encode(), usedforsecurity=False).hexdigest()
-        most = MATCHES_MOST / max(self.rows * self.shares.get(token, 0.0), 1.0)
+        most = MAX_MATCHES / max(self.rows * self.shares.get(token, 0.0), 1.0)
         return [word for word in words if self.shares.get(word, 0.0) <= most]
 
 

@@ -6,7 +6,7 @@ CHUNK = 1_200  # characters of a piece: an average over more says little about a
 OVERLAP = 150
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 WORD = re.compile(r"[^\W_]+(?:[-'.][^\W_]+)*")
-WORDS_MOST = 16
+MAX_WORDS = 16
 _DULL = """
 a an the and or of to in is are was were be been it its for with that this these those from on at by as i you he she we
 they me my your our his her their what which who when where why how do does did not no any about can could will would
@@ -36,7 +36,7 @@ def pieces(text: str) -> list[str]:
 def telling(text: str) -> list[str]:
     """The words of a question that say what it is about, each once."""
     words = [word.lower() for word in WORD.findall(text)]
-    return list(dict.fromkeys(word for word in words if word not in DULL and len(word) > 1))[:WORDS_MOST]
+    return list(dict.fromkeys(word for word in words if word not in DULL and len(word) > 1))[:MAX_WORDS]
 
 
 def coverage(wanted: list[str], text: str) -> float:

@@ -15,7 +15,7 @@ from memory.files.paths import checked_path
 from memory.files.storage import delete_blob, read_blob, save_blob
 from memory.models import File, FileVersion
 
-SIZE_MOST = 10 * 1024 * 1024
+MAX_SIZE = 10 * 1024 * 1024
 UNKNOWN = "application/octet-stream"
 
 
@@ -68,8 +68,8 @@ def _written_before(writer: Writer) -> FileVersion | None:
 
 
 def _described(content: bytes) -> dict[str, Any]:
-    if len(content) > SIZE_MOST:
-        raise PayloadTooLarge(f"The file has {len(content)} bytes; at most {SIZE_MOST} fit.", limit=SIZE_MOST)
+    if len(content) > MAX_SIZE:
+        raise PayloadTooLarge(f"The file has {len(content)} bytes; at most {MAX_SIZE} fit.", limit=MAX_SIZE)
     return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from config.errors import Invalid
 
 LONGEST = 1024
-LONGEST_PART = 255
+MAX_PART_LENGTH = 255
 ODD = re.compile(r"[\x00-\x1f\x7f]")
 DRIVE_OR_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 UNQUOTES = 3  # %252e is a dot too
@@ -62,8 +62,8 @@ def _wrong(path: str) -> str:
             return "Must not go up with “..”."
         if any(part and is_blank(part) for part in parts):
             return "No name in it may be blank."
-        if any(len(part.encode("utf-8", "replace")) > LONGEST_PART for part in parts):
-            return f"Each part must have at most {LONGEST_PART} bytes."
+        if any(len(part.encode("utf-8", "replace")) > MAX_PART_LENGTH for part in parts):
+            return f"Each part must have at most {MAX_PART_LENGTH} bytes."
     return ""
 
 

@@ -7,8 +7,8 @@ from io import BytesIO
 from config.errors import DomainError
 from config.values.foreign_json import clean_text
 
-TEXT_MOST = 400_000  # characters
-PAGES_MOST = 500
+MAX_TEXT_LENGTH = 400_000  # characters
+MAX_PAGES = 500
 TEXTUAL = ("json", "xml", "yaml", "csv", "javascript", "x-sh", "toml", "sql")
 SILENT = frozenset({"script", "style", "template", "noscript", "svg", "head"})
 BREAKS = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "section", "article", "pre"})
@@ -23,7 +23,7 @@ class NoText(DomainError):
 
 
 def extracted(content: bytes, mime_type: str) -> str:
-    """The file's text, cut at TEXT_MOST; NoText for pictures and the like, and for a PDF that cannot be read."""
+    """The file's text, cut at MAX_TEXT_LENGTH; NoText for pictures and the like, and for a PDF that cannot be read."""
     kind = mime_type.split(";")[0].strip().lower()
     if kind == "application/pdf" or content.startswith(b"%PDF-"):
         text = _of_pdf(content)
@@ -31,7 +31,7 @@ def extracted(content: bytes, mime_type: str) -> str:
         text = of_html(_decoded(content, kind))
     else:
         text = _decoded(content, kind)
-    return clean_text(text.replace("\x00", ""))[:TEXT_MOST]  # fonts of PDF files may make half characters
+    return clean_text(text.replace("\x00", ""))[:MAX_TEXT_LENGTH]  # fonts of PDF files may make half characters
 
 
 def _decoded(content: bytes, kind: str) -> str:
@@ -56,10 +56,10 @@ def _of_pdf(content: bytes) -> str:
     try:
         pages = PdfReader(BytesIO(content)).pages
         texts, length = [], 0
-        for page in pages[:PAGES_MOST]:
+        for page in pages[:MAX_PAGES]:
             texts.append(page.extract_text())
             length += len(texts[-1])
-            if length > TEXT_MOST:
+            if length > MAX_TEXT_LENGTH:
                 break
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
         raise NoText(f"The PDF cannot be read: {fault}") from None

@@ -31,7 +31,7 @@ from memory.serializers.files import (
 from orchestration.manifests.apps import find_app
 from orchestration.models import Run
 
-CHUNK, CHUNK_MOST = 65_536, 1024 * 1024
+CHUNK, MAX_CHUNK = 65_536, 1024 * 1024
 _version = OpenApiParameter("version", int, description="A version's number; the latest without one.")
 
 
@@ -140,7 +140,7 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
         """One chunk; an empty file has one, which is empty."""
         version = file_store.version_of(self.get_object(), self._number())
         index, size = number_from(request, "chunk", 0, 0), number_from(request, "size", CHUNK, 1)
-        size = min(size, CHUNK_MOST)
+        size = min(size, MAX_CHUNK)
         total = max(-(-version.size // size), 1)
         if index >= total:
             raise Invalid({"chunk": [f"The file has {total} chunks of {size} bytes; the last one is {total - 1}."]})

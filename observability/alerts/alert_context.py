@@ -13,9 +13,9 @@ from observability.alerts.measurements import MEASURES, Minute, denials_between,
 from observability.models import Alert
 from orchestration.models import NEWEST_FIRST, Status
 
-EXAMPLES_MOST = 8  # of each kind of event
-KINDS_MOST = 10  # of reasons that are counted
-TEXT_MOST = 300
+MAX_EXAMPLES = 8  # of each kind of event
+MAX_KINDS = 10  # of reasons that are counted
+MAX_TEXT_LENGTH = 300
 HOUR = timedelta(hours=1)
 
 
@@ -81,7 +81,7 @@ def _others(alert: Alert) -> list[dict[str, Any]]:
             "description": other.message,
             "triggered_at": iso(other.triggered_at),
         }
-        for other in rows.order_by("-number")[:EXAMPLES_MOST]
+        for other in rows.order_by("-number")[:MAX_EXAMPLES]
     ]
 
 
@@ -95,20 +95,20 @@ def events(tenant_id: str, since: datetime, until: datetime) -> list[str]:
     lines = [f"runs that began in the window: {told}" if told else "no run began in the window"]
     failed = runs.filter(status=Status.FAILED)
     alike = failed.values("kind", "subject_id", "failure_reason").annotate(count=Count("tenant_id"))
-    for one in alike.order_by("-count", "subject_id")[:KINDS_MOST]:
+    for one in alike.order_by("-count", "subject_id")[:MAX_KINDS]:
         lines.append(f"{one['count']} × {one['kind']} {one['subject_id']} failed, {one['failure_reason']}")
-    for run in failed.filter(~Q(kind="conversation")).order_by(*NEWEST_FIRST)[:EXAMPLES_MOST]:
+    for run in failed.filter(~Q(kind="conversation")).order_by(*NEWEST_FIRST)[:MAX_EXAMPLES]:
         error = run.result.get("error", "") if isinstance(run.result, dict) else ""
         lines.append(f"run {run.id} ({run.kind} {run.subject_id}) at {iso(run.created_at)}: {_short(error)}")
-    for event in events_between(tenant_id, since, until).order_by("-ts")[:EXAMPLES_MOST]:
+    for event in events_between(tenant_id, since, until).order_by("-ts")[:MAX_EXAMPLES]:
         lines.append(
             f"budget exceeded by run {event.run_id} at {iso(event.ts)}: {_short(event.payload.get('message'))}"
         )
-    for denial in denials_between(tenant_id, since, until).order_by("-created_at")[:EXAMPLES_MOST]:
+    for denial in denials_between(tenant_id, since, until).order_by("-created_at")[:MAX_EXAMPLES]:
         lines.append(f"denied at {iso(denial.created_at)}: {denial.action}: {_short(denial.explanation)}")
     return lines
 
 
 def _short(text: Any) -> str:
     told = " ".join(str(text or "").split())
-    return told if len(told) <= TEXT_MOST else told[:TEXT_MOST] + "…"
+    return told if len(told) <= MAX_TEXT_LENGTH else told[:MAX_TEXT_LENGTH] + "…"

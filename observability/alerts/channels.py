@@ -11,7 +11,7 @@ from governance import vault
 
 SECRET = "routing_key"  # the part of a config that is shown to nobody  # noqa: S105
 SHOWN, MASK = 4, "…"  # so many of its last characters, after this
-CHANNELS_MOST, TEXT_MOST = 10, 2048
+MAX_CHANNELS, MAX_TEXT_LENGTH = 10, 2048
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 TYPES = ("webhook", "email", "slack", "pagerduty")
 Channel = dict[str, Any]
@@ -48,8 +48,8 @@ def checked(data: Any, before: list[Channel]) -> list[Channel]:
     """The channels, each with what its type needs; BadChannel. A secret that comes back masked stays as it was."""
     if not isinstance(data, list):
         raise BadChannel("Must be an array of channels: [{type, config}].")
-    if len(data) > CHANNELS_MOST:
-        raise BadChannel(f"Must be at most {CHANNELS_MOST} channels.")
+    if len(data) > MAX_CHANNELS:
+        raise BadChannel(f"Must be at most {MAX_CHANNELS} channels.")
     return [_checked(at, one, before) for at, one in enumerate(data)]
 
 
@@ -95,7 +95,7 @@ def _slack(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pagerduty(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
     key = given.get(SECRET)
-    if not isinstance(key, str) or not key.strip() or len(key) > TEXT_MOST:
+    if not isinstance(key, str) or not key.strip() or len(key) > MAX_TEXT_LENGTH:
         raise BadChannel(f"{where}.{SECRET} is required: the integration key of a PagerDuty service (Events API v2).")
     return {SECRET: key.strip(), "url": _url(where, given, "url", default=PAGERDUTY)}
 

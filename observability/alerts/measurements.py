@@ -20,7 +20,7 @@ from observability.metrics.facts import OWN_KINDS
 from observability.models import RuleType
 from orchestration.models import Run, RunEvent, Status
 
-CLOCKS_APART = timedelta(minutes=5)  # by which the ids of runs may be older than their rows
+MIN_INTERVAL_CLOCKS_S = timedelta(minutes=5)  # by which the ids of runs may be older than their rows
 
 
 class Minute(NamedTuple):
@@ -52,7 +52,7 @@ class Measure:
 
 def runs_between(tenant_id: str, since: datetime, until: datetime) -> QuerySet[Run]:
     """The runs of the tenant that began then; by their ids, which an index knows, and their times, which are exact."""
-    oldest = UUID(int=int((since - CLOCKS_APART).timestamp() * 1000) << 80)
+    oldest = UUID(int=int((since - MIN_INTERVAL_CLOCKS_S).timestamp() * 1000) << 80)
     rows = Run.objects.for_tenant(tenant_id).filter(id__gte=oldest, created_at__gte=since, created_at__lte=until)
     return rows.exclude(kind__in=OWN_KINDS)
 

@@ -22,8 +22,8 @@ from observability.models import Alert, AlertConfig, RuleType
 log = logging.getLogger(__name__)
 COOLDOWN = timedelta(hours=1)  # no new alert of a rule while an unresolved one is younger
 KEPT = timedelta(days=90)
-RULES_MOST = 200  # of a tenant
-WINDOW_MINUTES, WINDOW_MOST = 5, 1440
+MAX_RULES = 200  # of a tenant
+WINDOW_MINUTES, MAX_WINDOW = 5, 1440
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "gt": operator.gt,
     "gte": operator.ge,

@@ -9,10 +9,10 @@ empty at one moment and full at the next, and would read whole tables.
 """
 
 GROWTH = 1.05
-LEAST_MS, MOST = 0.01, 1e15  # of what is measured; what is beyond is taken for that
+MIN_MS, MOST = 0.01, 1e15  # of what is measured; what is beyond is taken for that
 # What the product does on its own account is no work of the tenant.
 OWN_KINDS = ("callback", "notification", "apply")
-LABEL_MOST = 128
+MAX_LABEL_LENGTH = 128
 _OWN = ", ".join(f"'{kind}'" for kind in OWN_KINDS)
 # Of a run that is over or not: `ending` and `hour` are those of the event that ended it; one that goes on is of now.
 _RUN = """r.id, r.tenant_id, r.status, r.kind, r.subject_id, r.app_id, r.mode, r.cost_micro, r.llm_calls,
@@ -57,15 +57,15 @@ def _nested(name: str) -> str:
 
 
 def _bucket(ms: str) -> str:
-    return f"ceil(ln(least(greatest(({ms})::float8, {LEAST_MS}), {MOST})) / ln({GROWTH}::float8))::int::text"
+    return f"ceil(ln(least(greatest(({ms})::float8, {MIN_MS}), {MOST})) / ln({GROWTH}::float8))::int::text"
 
 
 def _facts(rows: str, *facts: tuple[str, str, str, str]) -> str:
     """One row for each fact (measure, label, total, when) that holds of each of the rows."""
-    listed = ", ".join(f"('{measure}', {label}, ({total})::float8, {holds})" for measure, label, total, holds in facts)
+    values = ", ".join(f"('{measure}', {label}, ({total})::float8, {holds})" for measure, label, total, holds in facts)
     return (
-        f"SELECT tenant_id, hour, f.measure, left(coalesce(f.label, ''), {LABEL_MOST}) AS label, 1 AS n, f.total\n"
-        f"FROM {rows} CROSS JOIN LATERAL (VALUES {listed}) AS f (measure, label, total, holds) WHERE f.holds"
+        f"SELECT tenant_id, hour, f.measure, left(coalesce(f.label, ''), {MAX_LABEL_LENGTH}) AS label, 1 AS n, f.total\n"
+        f"FROM {rows} CROSS JOIN LATERAL (VALUES {values}) AS f (measure, label, total, holds) WHERE f.holds"
     )
 
 

@@ -19,7 +19,7 @@ from config.rate_limits import request_counts
 from observability.metrics import facts
 
 LOCK = 0x524F4C4C
-TAKEN_MOST, LONG_S = 20_000, 4.0
+MAX_CLAIMED, LONG_S = 20_000, 4.0
 DAYS_BY_HOUR = 8
 HOURS_OPEN = 1  # besides this one: Redis keeps a day, of which the scheduler fetches all once an hour
 
@@ -32,7 +32,7 @@ ON CONFLICT (tenant_id, measure, label, hour) DO UPDATE SET n = r.n + excluded.n
 COUNT = f"""
 WITH taken AS (
     DELETE FROM observability_uncounted
-    WHERE id IN (SELECT id FROM observability_uncounted ORDER BY id LIMIT {TAKEN_MOST})
+    WHERE id IN (SELECT id FROM observability_uncounted ORDER BY id LIMIT {MAX_CLAIMED})
     RETURNING id, run_id, seq, ends, decision_id
 ), event AS (
     SELECT e.tenant_id, date_trunc('hour', e.ts, 'UTC') AS hour, e.kind, e.payload FROM taken u {facts.EVENT}

@@ -49,8 +49,8 @@ class AlertConfigViewSet(ResourceViewSet):
 
     def perform_create(self, serializer: Any) -> None:
         """Save the new rule for the caller's tenant."""
-        if self.get_queryset().count() >= rule_evaluation.RULES_MOST:
-            raise Conflict(f"There are {rule_evaluation.RULES_MOST} alert rules, which is the most; delete one first.")
+        if self.get_queryset().count() >= rule_evaluation.MAX_RULES:
+            raise Conflict(f"There are {rule_evaluation.MAX_RULES} alert rules, which is the most; delete one first.")
         serializer.save(tenant_id=self.request.tenant.pk, created_by=self.request.user.pk)
 
 

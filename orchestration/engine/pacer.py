@@ -2,10 +2,10 @@
 
 import time
 
-FEW_RUNS, BUSY_RUNS = 2, 8
+MIN_BUSY_RUNS, BUSY_RUNS = 2, 8
 BUSY_INTERVAL_S, QUIET_INTERVAL_S = 0.015, 0.006
 # Short runs are over before the next claim, so it shows in what claims bring that many are started: the more each has
-# brought of late beyond FEW_RUNS, the longer the next one gathers.
+# brought of late beyond MIN_BUSY_RUNS, the longer the next one gathers.
 MAX_COUNTED, GATHER_S, MAX_GATHER_S = 16, 0.004, 0.05
 
 
@@ -26,8 +26,8 @@ class Pacer:
 
     def pause(self, held: int) -> float:
         """The seconds until the next claim, or less than 0; an engine that has runs to drive claims in bursts."""
-        interval = min((self.average - FEW_RUNS) * GATHER_S, MAX_GATHER_S)
-        if held > FEW_RUNS:
+        interval = min((self.average - MIN_BUSY_RUNS) * GATHER_S, MAX_GATHER_S)
+        if held > MIN_BUSY_RUNS:
             interval = max(interval, BUSY_INTERVAL_S if is_busy(held) else QUIET_INTERVAL_S)
         return interval - (time.monotonic() - self.claimed_at)
 

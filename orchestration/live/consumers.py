@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 POLICY_VIOLATION, TRY_LATER, INTERNAL = 1008, 1013, 1011  # RFC 6455 §7.4.1 and its registry
 MAX_REASON_BYTES = 123  # of a close: RFC 6455 §5.5
 HEARTBEAT_S = 15.0
-COMMANDS_MOST = 4_096  # bytes of a client's message
+MAX_COMMANDS = 4_096  # bytes of a client's message
 
 
 class RunStory:
@@ -86,7 +86,7 @@ class Monitor(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """A client may say {"type": "ping"}; all else is its own affair."""
         try:
-            said = orjson.loads((text_data or bytes_data or "")[:COMMANDS_MOST])
+            said = orjson.loads((text_data or bytes_data or "")[:MAX_COMMANDS])
         except orjson.JSONDecodeError:
             return
         if isinstance(said, dict) and said.get("type") == "ping":

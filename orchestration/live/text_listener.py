@@ -18,7 +18,7 @@ from orchestration.live.change_listener import POLL_DEAF_S, POLL_S, followers
 from orchestration.live.text_stream import SAID, SPEAKING, TEXT
 
 log = logging.getLogger(__name__)
-PIECES_MOST = 2_000  # that wait for a slow client; older ones are read again from what was said
+MAX_PIECES = 2_000  # that wait for a slow client; older ones are read again from what was said
 HUSH = "regente:text:nobody"  # keeps the subscription open while nobody listens
 
 
@@ -38,7 +38,7 @@ class Ear:
     def __init__(self) -> None:
         self.bell = asyncio.Event()
         self.changed = True
-        self.pieces: deque[Heard] = deque(maxlen=PIECES_MOST)
+        self.pieces: deque[Heard] = deque(maxlen=MAX_PIECES)
 
     def set(self) -> None:
         """The run has changed; what Followers call."""

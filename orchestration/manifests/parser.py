@@ -11,8 +11,8 @@ from orchestration.models import Mode, Visibility
 VERSION = "1.0.0"
 SCOPE_TYPES = ("tool", "memory", "external")
 SCOPES_OF = {"tools": "tool", "memory": "memory", "external": "external"}  # the nested form's keys
-PARTS_MOST = 500
-KEY_MOST, NAME_MOST = 64, 255
+MAX_PARTS = 500
+MAX_KEY_LENGTH, MAX_NAME_LENGTH = 64, 255
 
 
 class Problems:
@@ -25,7 +25,9 @@ class Problems:
         """One more."""
         self.found.setdefault(field, []).append(sentence)
 
-    def text(self, source: dict[str, Any], key: str, at: str, most: int = NAME_MOST, required: bool = False) -> str:
+    def text(
+        self, source: dict[str, Any], key: str, at: str, most: int = MAX_NAME_LENGTH, required: bool = False
+    ) -> str:
         """The text under this key; "" when it is missing or wrong."""
         value = source.get(key)
         if value is None or value == "":
@@ -46,9 +48,9 @@ class Problems:
 
     def objects(self, value: Any, at: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """(place, object) of each item of a list."""
-        if not isinstance(value, list) or len(value) > PARTS_MOST:
+        if not isinstance(value, list) or len(value) > MAX_PARTS:
             if value is not None:
-                self.add(at, f"Must be an array of at most {PARTS_MOST} objects.")
+                self.add(at, f"Must be an array of at most {MAX_PARTS} objects.")
             return
         for number, item in enumerate(value):
             if isinstance(item, dict):
@@ -71,7 +73,7 @@ def app_fields(body: dict[str, Any]) -> dict[str, Any]:
     at = "app." if nested else ""
     workflows = _workflows(parts.get("workflows"), f"{at}workflows", problems)
     fields = {
-        "key": problems.text(app, "id", "app.id", KEY_MOST, required=True),
+        "key": problems.text(app, "id", "app.id", MAX_KEY_LENGTH, required=True),
         "name": problems.text(app, "name", "app.name", required=True),
         "description": problems.text(app, "description", "app.description", 10_000),
         "visibility": problems.choice(app.get("visibility", "private"), "app.visibility", tuple(Visibility.values)),
@@ -119,7 +121,7 @@ def _workflows(given: Any, at: str, problems: Problems) -> list[dict[str, str]]:
         found[alias] = {
             "alias": alias,
             "label": problems.text(flow, "label", f"{place}.label") or alias,
-            "workflow_id": problems.text(flow, id_key, f"{place}.{id_key}", KEY_MOST, required=True),
+            "workflow_id": problems.text(flow, id_key, f"{place}.{id_key}", MAX_KEY_LENGTH, required=True),
             "default_mode": problems.choice(
                 flow.get("default_mode", "draft"), f"{place}.default_mode", tuple(Mode.values)
             ),

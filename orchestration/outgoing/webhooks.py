@@ -13,7 +13,7 @@ from governance.models import TenantSecret
 PREFIX = "whsec_"
 TENANT_KEY = "regente.callback_secret"
 SECRET_BYTES = 32
-KEY_LEAST, KEY_MOST = 24, 64  # bytes, as the specification has it
+MIN_KEY_LENGTH, MAX_KEY_LENGTH = 24, 64  # bytes, as the specification has it
 
 
 def new_secret() -> str:
@@ -23,14 +23,14 @@ def new_secret() -> str:
 
 def secret_fault(secret: object) -> str:
     """What is wrong with a secret that a client has chosen; "" when nothing is."""
-    told = f"Must be {PREFIX} and {KEY_LEAST} to {KEY_MOST} bytes in base64; leave it out for one of ours."
+    told = f"Must be {PREFIX} and {MIN_KEY_LENGTH} to {MAX_KEY_LENGTH} bytes in base64; leave it out for one of ours."
     if not isinstance(secret, str) or not secret.startswith(PREFIX):
         return told
     try:
         size = len(base64.b64decode(secret.removeprefix(PREFIX), validate=True))
     except ValueError:
         return told
-    return "" if KEY_LEAST <= size <= KEY_MOST else told
+    return "" if MIN_KEY_LENGTH <= size <= MAX_KEY_LENGTH else told
 
 
 def signed(secret: str, message_id: str, body: bytes) -> dict[str, str]:

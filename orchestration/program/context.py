@@ -23,7 +23,7 @@ from orchestration.program.children import child_error
 from orchestration.program.json_fragments import fragment, recordable, recorded
 from orchestration.program.policy_checks import child_start
 from orchestration.program.retry import ONCE, Retry, StepFailed, describe, failure, is_final
-from orchestration.program.run_writer import EVENT_OUTPUT_MOST, Pen, shortened
+from orchestration.program.run_writer import MAX_EVENT_OUTPUT_LENGTH, Pen, shortened
 from orchestration.program.waits import CHILD_NET_S, Branches, Wait, clocked, now
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class RunContext:
             fault = TimeoutError(f"The step took longer than {timeout_s:g} s.")
         error, error_type = describe(fault)
         told_error = (told or {"node_id": row["node_id"], "node_type": row["type"]}) | {
-            "error": error[:EVENT_OUTPUT_MOST],
+            "error": error[:MAX_EVENT_OUTPUT_LENGTH],
             "error_type": error_type,
         }
         again = row["tries"] < policy.max_attempts and not is_final(fault)

@@ -15,7 +15,7 @@ from orchestration.program.retry import LeaseLost
 if TYPE_CHECKING:
     from orchestration.engine.engine import Engine
 
-EVENT_OUTPUT_MOST = 2_000  # bytes of an output that its event repeats; the step has it whole
+MAX_EVENT_OUTPUT_LENGTH = 2_000  # bytes of an output that its event repeats; the step has it whole
 
 
 class Pen:
@@ -77,6 +77,6 @@ def shortened(value: Any) -> Any:
     it is long; the step has it whole.
     """
     text = value if isinstance(value, bytes) else recordable(value)
-    if len(text) <= EVENT_OUTPUT_MOST:
+    if len(text) <= MAX_EVENT_OUTPUT_LENGTH:
         return orjson.Fragment(text)
-    return {"truncated": True, "begins": text[:EVENT_OUTPUT_MOST].decode(errors="ignore")}
+    return {"truncated": True, "begins": text[:MAX_EVENT_OUTPUT_LENGTH].decode(errors="ignore")}

@@ -32,7 +32,7 @@ from orchestration.program import policy_checks
 from orchestration.program.json_fragments import recordable
 from orchestration.runs.wake import wake
 
-SIGNALS_MOST = 1_000
+MAX_SIGNALS = 1_000
 # The ORM would write all forty columns, and take longer to say so than PostgreSQL to do it; the rest have defaults.
 INSERTED = (
     *("id", "tenant_id", "kind", "subject_id", "subject_version", "mode", "input", "created_by", "on_behalf_of"),
@@ -186,8 +186,8 @@ def send_event(run_id: UUID, tenant_id: str, name: str, payload: Any) -> Signal:
         if run.status in FINAL:
             raise Conflict(f"The run is {run.status}; it takes no more events.")
         unread = Signal.objects.for_tenant(tenant_id).filter(run_id=run.id, taken_by="")
-        if unread.count() >= SIGNALS_MOST:
-            raise Conflict(f"The run has {SIGNALS_MOST} events that it has not read yet.")
+        if unread.count() >= MAX_SIGNALS:
+            raise Conflict(f"The run has {MAX_SIGNALS} events that it has not read yet.")
         sent = Signal.all_tenants.create(tenant_id=tenant_id, run_id=run.id, name=name, payload=payload)
         if run.owner is not None or run.status == Status.PENDING:
             run.poked = True

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from config.errors import Invalid
 
-LONGEST_KEY = 255
+MAX_KEY_LENGTH = 255
 
 
 def idempotency(request: Request) -> dict[str, Any]:
@@ -20,8 +20,8 @@ def idempotency(request: Request) -> dict[str, Any]:
     if key is None:
         return {}
     key = key.strip()
-    if not key or len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()):
-        told = f"Must have 1 to {LONGEST_KEY} printable ASCII characters; a UUID is a good key."
+    if not key or len(key) > MAX_KEY_LENGTH or not (key.isascii() and key.isprintable()):
+        told = f"Must have 1 to {MAX_KEY_LENGTH} printable ASCII characters; a UUID is a good key."
         raise Invalid({"Idempotency-Key": [told]})
     return {"key": key, "request_hash": request_hash(request)}
 

@@ -18,9 +18,9 @@ from config.processes.task_supervisor import start_thread
 log = logging.getLogger(__name__)
 DOORBELL = "regente:engines"  # Redis channel that the engines of all hosts listen on
 RUNS = "regente:runs"  # Redis channel that those who follow runs listen on
-CELERY_APART_S = 0.25
+MIN_INTERVAL_CELERY_S = 0.25
 # A ring costs each engine a look: the more one has gathered, the longer the next waits.
-RINGS_APART_S, GATHERED_MOST = 0.004, 6
+MIN_INTERVAL_WAKES_S, MAX_GATHERED_WAKES = 0.004, 6
 BROKEN_S = 2.0  # after a failed ring, stay quiet for so long: the engines poll meanwhile
 
 
@@ -53,10 +53,10 @@ class Doorbell:
         apart = 1
         while True:
             self.bell.wait()
-            time.sleep(max(self.rang_at + RINGS_APART_S * apart - time.monotonic(), 0))
+            time.sleep(max(self.rang_at + MIN_INTERVAL_WAKES_S * apart - time.monotonic(), 0))
             self.rang_at = time.monotonic()
             self.bell.clear()
-            apart, self.asked = max(min(self.asked, GATHERED_MOST), 1), 0
+            apart, self.asked = max(min(self.asked, MAX_GATHERED_WAKES), 1), 0
             poke, self.poke = self.poke, False
             changed, self.changed = self.changed, set()
             try:
@@ -69,7 +69,7 @@ class Doorbell:
                 time.sleep(BROKEN_S)
 
     def _ring_celery(self) -> None:
-        if time.monotonic() - self.celery_at >= CELERY_APART_S:
+        if time.monotonic() - self.celery_at >= MIN_INTERVAL_CELERY_S:
             self.celery_at = time.monotonic()
             current_app.send_task("orchestration.wake", retry=False, expires=30, ignore_result=True)
 

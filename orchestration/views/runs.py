@@ -33,16 +33,16 @@ from orchestration.serializers import runs as shapes
 from orchestration.serializers.requests import EventRequest, ResumeRequest, RunQuery
 from orchestration.views.event_stream import event_stream
 
-WAIT_MOST_S = 30
+MAX_WAIT_S = 30
 PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]+)", re.IGNORECASE)
 EVENT_FIELDS = ("run_id", "seq", "kind", "step", "payload", "ts")
-SEQ_MOST = 2**31 - 1
+MAX_SEQ = 2**31 - 1
 
 
 def preferred_wait(request: Request) -> int:
     """Seconds that the caller is willing to wait (RFC 7240), at most 30; 0 when it does not say."""
     found = PREFER_WAIT.search(request.headers.get("Prefer", ""))
-    return min(whole_number(found[1]) or 0, WAIT_MOST_S) if found else 0
+    return min(whole_number(found[1]) or 0, MAX_WAIT_S) if found else 0
 
 
 def answer_or_wait(view: TenantViewSet, shape: Callable[[Run], Any]) -> Response:
@@ -153,6 +153,6 @@ class RunViewSet(OneRun):
 def seq_named(text: str, field: str) -> int:
     """The event number that the caller has seen; a 400 when it is none."""
     seq = whole_number(text)
-    if seq is None or not 0 <= seq <= SEQ_MOST:
+    if seq is None or not 0 <= seq <= MAX_SEQ:
         raise Invalid({field: ["Must be the number (seq) of an event: 0 or more."]})
     return seq

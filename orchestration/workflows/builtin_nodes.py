@@ -20,8 +20,8 @@ from orchestration.workflows.definition.graph import Node
 from orchestration.workflows.definition.input_schema import Schema, fitted_input
 from orchestration.workflows.expressions import templates
 
-LONGEST_WAIT_S = 366 * 24 * 3600
-MOST_ITEMS = 10_000
+MAX_WAIT_S = 366 * 24 * 3600
+MAX_ITEMS = 10_000
 MAP_PARALLEL = 10
 # What these wait for is recorded inside their step, by name: another try of them needs other names, and a timeout that
 # goes on counting while the run is put down.
@@ -64,7 +64,7 @@ async def wait(ctx: RunContext, call: NodeCall) -> Any:
         return await ctx.wait_event(f"{call.name}#event", str(event), call.config.get("timeout_s"))
     seconds: Any = call.config.get("seconds")
     known = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not known or not math.isfinite(seconds) or not 0 <= seconds <= LONGEST_WAIT_S:
+    if not known or not math.isfinite(seconds) or not 0 <= seconds <= MAX_WAIT_S:
         raise NodeFailed(f"The node waits for a number of seconds from 0 to a year, not {str(seconds)[:100]!r}.")
     await ctx.sleep(f"{call.name}#timer", seconds)
     return {"waited_s": seconds}
@@ -183,9 +183,9 @@ async def run_map(ctx: RunContext, node: Node, name: str, config: dict[str, Any]
     items = config.get("items")
 
     async def each() -> list[Any]:
-        if not isinstance(items, list) or len(items) > MOST_ITEMS:
+        if not isinstance(items, list) or len(items) > MAX_ITEMS:
             what = f"a list of {len(items):,} items" if isinstance(items, list) else type(items).__name__
-            raise NodeFailed(f"The map's items must be a list of at most {MOST_ITEMS:,}, not {what}.")
+            raise NodeFailed(f"The map's items must be a list of at most {MAX_ITEMS:,}, not {what}.")
         return await _for_each(ctx, node, name, items, scope)
 
     empty = notes(node.empty_references(scope))

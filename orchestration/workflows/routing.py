@@ -12,7 +12,7 @@ from orchestration.workflows.definition.graph import Edge, Node, Route
 
 EVALUATOR = "agent.condition_evaluator"
 ROUTER = "agent.router"
-LONGEST_CONTEXT = 20_000  # characters of an output that an agent is shown
+MAX_CONTEXT_LENGTH = 20_000  # characters of an output that an agent is shown
 
 _JUDGE = """\
 Which of these conditions is true? Judge by the output below and nothing else.
@@ -117,4 +117,4 @@ def match_route(reply: str, routes: Sequence[Route]) -> Route | None:
 def told(output: Any) -> str:
     """An output as an agent reads it: a text verbatim, anything else as JSON; cut when it is very long."""
     text = output if isinstance(output, str) else write_json(output).decode()
-    return text if len(text) <= LONGEST_CONTEXT else text[:LONGEST_CONTEXT] + " …"
+    return text if len(text) <= MAX_CONTEXT_LENGTH else text[:MAX_CONTEXT_LENGTH] + " …"

@@ -18,7 +18,7 @@ from orchestration.workflows.definition import graph_cache as graphs
 from orchestration.workflows.definition.forks import Branch, Fork
 from orchestration.workflows.definition.graph import Graph, Node
 
-LONGEST_PREFIX = 40
+MAX_PREFIX_LENGTH = 40
 NO_STOPS: frozenset[str] = frozenset()
 Scope = dict[str, Any]
 Levels = tuple[tuple[frozenset[str], str], ...]  # of each fork around a node: the nodes that need its branch's prefix
@@ -99,7 +99,9 @@ class Walk:
         name = node.name
         if levels:
             prefix = "".join(prefix for shared, prefix in levels if node.id in shared)
-            name = (prefix if len(prefix) <= LONGEST_PREFIX else sha256(prefix.encode()).hexdigest()[:32] + "/") + name
+            name = (
+                prefix if len(prefix) <= MAX_PREFIX_LENGTH else sha256(prefix.encode()).hexdigest()[:32] + "/"
+            ) + name
         count = self.visits[name] = self.visits.get(name, 0) + 1
         return name if count == 1 else f"{name}#{count}"
 

@@ -7,10 +7,10 @@ from config.errors import Invalid
 from governance.conditions import OPERATORS, value_fault
 from teams.definition.plan import ROLES, SOURCES, TYPES, conditions_of
 
-RETRIES_MOST, TIMEOUT_MOST_S, TURNS_MOST = 10, 24 * 3600, 100
+MAX_RETRIES, MAX_TIMEOUT_S, MAX_TURNS = 10, 24 * 3600, 100
 NUMBERS = {  # name: (least, most, must it be whole)
-    "max_attempts": (1, RETRIES_MOST, True),
-    "max_retries": (0, RETRIES_MOST, True),
+    "max_attempts": (1, MAX_RETRIES, True),
+    "max_retries": (0, MAX_RETRIES, True),
     "backoff_s": (0, 3600, False),
     "delay": (0, 3600, False),
     "retry_delay": (0, 3600, False),
@@ -61,7 +61,7 @@ def _of_agent(agent: Mapping[str, Any], ids: list[str]) -> Iterator[Fault]:
     order = agent.get("execution_order")
     if order is not None and (not isinstance(order, int) or isinstance(order, bool)):
         yield ".execution_order", "Must be a whole number."
-    if (timeout := agent.get("timeout")) is not None and (sentence := _number(timeout, 0.001, TIMEOUT_MOST_S, False)):
+    if (timeout := agent.get("timeout")) is not None and (sentence := _number(timeout, 0.001, MAX_TIMEOUT_S, False)):
         yield ".timeout", sentence
     yield from _numbers(agent.get("retry_config"), NUMBERS, ".retry_config")
     yield from config_faults(agent.get("config"), ".config")
@@ -152,7 +152,7 @@ def config_faults(config: Any, where: str) -> Iterator[Fault]:
     """What is wrong with the settings of a team, an agent or an execution: {model, temperature, max_tokens …}."""
     if config is None:
         return
-    yield from _numbers(config, PROFILE_NUMBERS | {"max_turns": (1, TURNS_MOST, True)}, where)
+    yield from _numbers(config, PROFILE_NUMBERS | {"max_turns": (1, MAX_TURNS, True)}, where)
     if isinstance(config, Mapping):
         for name in ("model", "provider"):
             if not isinstance(config.get(name, ""), str):

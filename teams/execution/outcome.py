@@ -6,8 +6,8 @@ from typing import Any
 from agents.llm.answer_text import answer_text
 
 KINDS = {phase: f"agent_{phase}" for phase in ("started", "completed", "failed", "skipped")}
-DETAILS_MOST = 32_000  # characters of an answer that its event repeats; the agent's run has it whole
-SUMMARY_MOST = 280
+MAX_DETAILS = 32_000  # characters of an answer that its event repeats; the agent's run has it whole
+MAX_SUMMARY_LENGTH = 280
 
 
 def event(agent_id: str, step: int, phase: str, child: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -35,9 +35,9 @@ def final(output: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cut(told: dict[str, Any]) -> dict[str, Any]:
-    if len(told["details"]) <= DETAILS_MOST:
+    if len(told["details"]) <= MAX_DETAILS:
         return told
-    return told | {"details": told["details"][:DETAILS_MOST], "truncated": True}
+    return told | {"details": told["details"][:MAX_DETAILS], "truncated": True}
 
 
 def together(results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -54,4 +54,4 @@ def told_together(results: Mapping[str, Mapping[str, Any]]) -> str:
 def shortened(text: str) -> str:
     """The answer's first paragraph, of which no more than some lines."""
     first = answer_text(text).split("\n\n", 1)[0]
-    return first if len(first) <= SUMMARY_MOST else f"{first[: SUMMARY_MOST - 1].rstrip()}…"
+    return first if len(first) <= MAX_SUMMARY_LENGTH else f"{first[: MAX_SUMMARY_LENGTH - 1].rstrip()}…"

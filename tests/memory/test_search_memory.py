@@ -173,7 +173,7 @@ def test_an_index_finds_what_comparing_all_would(
     exact = [nearest(text) for text in questions]
     (key, model, dimension) = next(found for found in indexes.missing(500) if found[0] == tenant.pk)
     name = indexes.build(key, model, dimension)
-    monkeypatch.setattr(search, "EXACT_MOST", 20)
+    monkeypatch.setattr(search, "MAX_EXACT", 20)
     before = _scans(name)
     through_index = [nearest(text) for text in questions]
     assert _scans(name) > before

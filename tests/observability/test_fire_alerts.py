@@ -217,7 +217,7 @@ def test_a_key_is_kept_sealed_shown_masked_and_stays_when_it_comes_back_so(boss:
 
 
 def test_there_is_a_most_of_rules(boss: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rule_evaluation, "RULES_MOST", 1)
+    monkeypatch.setattr(rule_evaluation, "MAX_RULES", 1)
     make_rule(boss, "rate_limit", 5)
     body = {"name": "R", "rule_type": "rate_limit", "rule_config": {"threshold": 1}}
     assert boss.post(CONFIGS, body, format="json").status_code == 409

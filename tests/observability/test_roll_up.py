@@ -46,7 +46,7 @@ def test_what_is_counted_leaves_the_outbox_and_is_not_counted_again(tenant: Tena
 @pytest.mark.django_db(transaction=True)
 def test_many_who_count_at_once_count_everything_once(monkeypatch: pytest.MonkeyPatch) -> None:
     tenant = Tenant.objects.create(id="acme", name="Acme")
-    monkeypatch.setattr(rollups, "COUNT", rollups.COUNT.replace(str(rollups.TAKEN_MOST), "3"))
+    monkeypatch.setattr(rollups, "COUNT", rollups.COUNT.replace(str(rollups.MAX_CLAIMED), "3"))
     for _ in range(20):
         ended_run(tenant)
 

@@ -267,7 +267,7 @@ SHORT_LIVED = {  # what ends with one request, run or command, and whose excepti
     "orchestration/live/feeds.py": 1,
     "orchestration/engine/journal/shared_reads.py": 1,
     "orchestration/engine/engine.py": 1,  # a run's: drive.py lets nothing out
-    "orchestration/engine/celery_host.py": 1,  # the engine's thread: its process ends with it, and Celery starts another
+    "orchestration/engine/celery_host.py": 1,  # the engine's thread: its process ends with it
     "agents/sandbox/sandboxed_command.py": 4,
 }
 STARTS = {"create_task", "ensure_future", "Thread", "Timer", "start_new_thread"}

@@ -20,14 +20,14 @@ AGENT = AgentSpec(
     recalls=False,
     remembers=False,
 )
-DELAY_MOST_S = 5
+MAX_DELAY_S = 5
 
 
 class Input(serializers.Serializer):
     """What the agent takes."""
 
     echo = serializers.JSONField(required=False, allow_null=True)
-    simulate_delay = FloatField(required=False, min_value=0, max_value=DELAY_MOST_S, help_text="Seconds.")
+    simulate_delay = FloatField(required=False, min_value=0, max_value=MAX_DELAY_S, help_text="Seconds.")
     simulate_error = BooleanField(required=False, help_text="Break while it works.")
     simulate_failure = BooleanField(required=False, help_text="Find the input unfit.")
 

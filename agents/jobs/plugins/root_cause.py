@@ -46,7 +46,7 @@ AGENT = AgentSpec(
     ),
 )
 SCHEMA_VERSION = "1.0"
-SENSORS_MOST = 5
+MAX_SENSORS = 5
 TEXTS = {"type": "array", "items": {"type": "string"}}
 HYPOTHESIS = {
     "type": "object",
@@ -234,7 +234,7 @@ def _sensors(given: dict[str, Any], alert: dict[str, Any], ends: Any) -> tuple[d
         if name != own
     ]
     mine = sensors.get(own, []) if own else []
-    return {"sensor": own} | statistics(mine[-given["max_readings"] :]), told[:SENSORS_MOST]
+    return {"sensor": own} | statistics(mine[-given["max_readings"] :]), told[:MAX_SENSORS]
 
 
 def question(found: dict[str, Any], evidence: Evidence) -> str:

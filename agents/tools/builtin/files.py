@@ -16,9 +16,9 @@ from memory.files.paths import checked_path
 from memory.files.text_extraction import extracted
 from memory.models import File
 
-READ_MOST = 20_000  # characters of a text at a time
+MAX_READ_BYTES = 20_000  # characters of a text at a time
 BASE64_MOST = 256 * 1024  # bytes of a file that is given as base64
-LIST_MOST = 500
+MAX_LIST = 500
 READ = {
     "type": "object",
     "properties": {
@@ -103,7 +103,7 @@ async def read(call: ToolCall) -> dict[str, Any]:
         return file | {"content": base64.b64encode(content).decode(), "encoding": "base64"}
     text = await call.in_thread(partial(extracted, content, file["mime_type"]))
     start = given.get("offset", 0)
-    end = start + READ_MOST
+    end = start + MAX_READ_BYTES
     body = {"content": text[start:end], "encoding": "text", "offset": start, "total": len(text)}
     return file | body | ({"next_offset": end} if end < len(text) else {})
 
@@ -153,11 +153,11 @@ async def list_files(call: ToolCall) -> dict[str, Any]:
 
     def load() -> dict[str, Any]:
         rows = file_store.listed(call.tenant_id, **filters)
-        told, total = [described(row) for row in rows[:LIST_MOST]], count(rows).value
+        told, total = [described(row) for row in rows[:MAX_LIST]], count(rows).value
         run = call.run
         if call.mode == "draft" and run and filters.get("run_id", run.id) == run.id:
             known = len(told)
-            told = drafts.listed(call, call.input.get("prefix") or "", told)[:LIST_MOST]
+            told = drafts.listed(call, call.input.get("prefix") or "", told)[:MAX_LIST]
             total += max(len(told) - known, 0)
         return {"files": told, "total": total}
 

@@ -15,7 +15,7 @@ ADDRESS = {"type": "string", "minLength": 3, "maxLength": 320}
 SCHEMA = {
     "type": "object",
     "properties": {
-        "to": {"type": "array", "items": ADDRESS, "minItems": 1, "maxItems": mail.RECIPIENTS_MOST},
+        "to": {"type": "array", "items": ADDRESS, "minItems": 1, "maxItems": mail.MAX_RECIPIENTS},
         "subject": {"type": "string", "minLength": 1, "maxLength": 998},
         "body": {"type": "string", "maxLength": 100_000, "description": "Plain text."},
     },

@@ -21,7 +21,7 @@ from memory.entries.words import pieces
 from memory.models import MemoryEntry, MemoryType, Owner, Visibility
 from orchestration.program.draft_effects import Staged
 
-CONTENT_MOST = 200_000
+MAX_CONTENT = 200_000
 OWNER: dict[str, Any] = {
     "owner_type": {"type": "string", "enum": list(Owner.values), "description": "Whose memory it is."},
     "owner_id": {"type": "string", "maxLength": 128, "description": "The owner's id; without one your own."},
@@ -30,7 +30,7 @@ METADATA = {"type": "object", "description": "Anything to filter by later."}
 STORE = {
     "type": "object",
     "properties": {
-        "content": {"type": "string", "minLength": 1, "maxLength": CONTENT_MOST, "description": "What to remember."},
+        "content": {"type": "string", "minLength": 1, "maxLength": MAX_CONTENT, "description": "What to remember."},
         "type": {"type": "string", "enum": list(MemoryType.values), "default": "long_term"},
         **OWNER,
         "visibility": {"type": "string", "enum": list(Visibility.values), "default": "private"},

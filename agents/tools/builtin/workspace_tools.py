@@ -15,11 +15,11 @@ from agents.tools.registry import ToolCall, tool
 from config.errors import DomainError
 
 KIND = "task"
-READ_MOST = 50_000  # characters of a file at a time
-FILE_MOST = 1024 * 1024  # bytes of a file that are looked at
-LIST_MOST = 1_000
-FOUND_MOST = 200
-LINE_MOST = 300
+MAX_READ_BYTES = 50_000  # characters of a file at a time
+MAX_FILE = 1024 * 1024  # bytes of a file that are looked at
+MAX_LIST = 1_000
+MAX_MATCHES = 200
+MAX_LINE_LENGTH = 300
 TIMED_OUT = 124  # as timeout(1) has it
 PATH = {"type": "string", "minLength": 1, "maxLength": 1024, "description": "A path in the workspace: src/main.py"}
 
@@ -56,12 +56,12 @@ RUNS: dict[str, Any] = WRITES | {"idempotent": False, "contained": True}
 )  # fmt: skip
 async def read_file(call: ToolCall, space: Workspace) -> str:
     """The text, or as much of it as is told at a time."""
-    content = await asyncio.to_thread(space.get, call.input["path"], FILE_MOST + 1)
+    content = await asyncio.to_thread(space.get, call.input["path"], MAX_FILE + 1)
     if b"\0" in content[:8192]:
         raise WorkspaceError(f"{call.input['path']} is no text file.")
     text = content.decode("utf-8", "replace")
     start = call.input.get("offset", 0)
-    end = start + READ_MOST
+    end = start + MAX_READ_BYTES
     more = f"\n[… {len(text) - end} more characters; go on with offset {end}]" if end < len(text) else ""
     return text[start:end] + more
 
@@ -84,7 +84,7 @@ async def write_file(call: ToolCall, space: Workspace) -> str:
 )  # fmt: skip
 async def list_files(call: ToolCall, space: Workspace) -> list[str]:
     """Their paths, at most a thousand."""
-    return await asyncio.to_thread(lambda: list(itertools.islice(space.files(call.input.get("root", ".")), LIST_MOST)))
+    return await asyncio.to_thread(lambda: list(itertools.islice(space.files(call.input.get("root", ".")), MAX_LIST)))
 
 
 @code_tool(
@@ -98,20 +98,20 @@ async def list_files(call: ToolCall, space: Workspace) -> list[str]:
 async def search_files(call: ToolCall, space: Workspace) -> list[dict[str, Any]]:
     """[{path, line, text}], at most two hundred."""
     wanted, beneath = call.input["pattern"].casefold(), call.input.get("path", ".")
-    return await asyncio.to_thread(lambda: list(itertools.islice(_lines(space, beneath, wanted), FOUND_MOST)))
+    return await asyncio.to_thread(lambda: list(itertools.islice(_lines(space, beneath, wanted), MAX_MATCHES)))
 
 
 def _lines(space: Workspace, beneath: str, wanted: str) -> Any:
-    for path in itertools.islice(space.files(beneath), LIST_MOST * 10):
+    for path in itertools.islice(space.files(beneath), MAX_LIST * 10):
         try:
-            content = space.read(path, most=FILE_MOST)
+            content = space.read(path, most=MAX_FILE)
         except (DomainError, OSError):  # gone, not ours to read, or of a name that only commands can say
             continue
         if b"\0" in content[:8192]:
             continue
         for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
             if wanted in line.casefold():
-                yield {"path": path, "line": number, "text": line[:LINE_MOST]}
+                yield {"path": path, "line": number, "text": line[:MAX_LINE_LENGTH]}
 
 
 @code_tool(

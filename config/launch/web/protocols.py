@@ -15,10 +15,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from config.env import env_float
 
-HEAD_MOST = 64 * 1024  # bytes of a request's line and headers; of its trailers; of one chunk's line
+MAX_HEAD = 64 * 1024  # bytes of a request's line and headers; of its trailers; of one chunk's line
 HEAD_S = env_float("WEB_HEAD_S", 30.0, least=0.1)
 CLOSE_S = 10.0  # in which a client must have taken what was sent to it before the close
-SOCKETS_MOST = 3072  # WebSockets and requests at a time, of the 4096 that requests may be (--limit-concurrency)
+MAX_SOCKETS = 3072  # WebSockets and requests at a time, of the 4096 that requests may be (--limit-concurrency)
 HOP = frozenset({b"upgrade", b"connection", b"http2-settings"})
 
 
@@ -68,7 +68,7 @@ class Http(HttpToolsProtocol):
 
     def _look(self) -> None:
         """Whether the client has to go on, and has not said too much to no purpose."""
-        if (self.silent > HEAD_MOST and not self.ended_one) or self.trailers > HEAD_MOST:
+        if (self.silent > MAX_HEAD and not self.ended_one) or self.trailers > MAX_HEAD:
             self._refuse(TOO_LARGE)
         elif self.in_body:
             self._wait(anew=True)
@@ -107,7 +107,7 @@ class Http(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Make a WebSocket of this connection, if there is room for it."""
         self._wait_no_more()
-        if len(self.tasks) >= SOCKETS_MOST:
+        if len(self.tasks) >= MAX_SOCKETS:
             self._refuse(TOO_MANY)
         else:
             super().handle_websocket_upgrade()

@@ -26,8 +26,8 @@ from orchestration.engine.metrics import BATCH_ENTRIES, COMMIT_SECONDS
 from orchestration.program.retry import LeaseLost
 
 log = logging.getLogger(__name__)
-BATCH_MOST = 400
-COMMITS_APART_S = 0.005  # while many runs are under way, a commit gathers for so long
+MAX_BATCH = 400
+MIN_INTERVAL_COMMITS_S = 0.005  # while many runs are under way, a commit gathers for so long
 RECONNECT_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 Publish = Callable[[list[Entry], list[UUID]], Awaitable[None]]
@@ -65,9 +65,9 @@ class Journal:
         while True:
             while self.waiting:
                 if self.busy() and not self.closing:
-                    await asyncio.sleep(max(COMMITS_APART_S - (time.monotonic() - self.committed_at), 0))
+                    await asyncio.sleep(max(MIN_INTERVAL_COMMITS_S - (time.monotonic() - self.committed_at), 0))
                 self.committed_at = time.monotonic()
-                batch = [self.waiting.popleft() for _ in range(min(len(self.waiting), BATCH_MOST))]
+                batch = [self.waiting.popleft() for _ in range(min(len(self.waiting), MAX_BATCH))]
                 try:
                     await self._commit(batch)
                 finally:

@@ -10,9 +10,9 @@ from orchestration.workflows.expressions.edge_conditions import BrokenExpression
 from orchestration.workflows.expressions.references import UnknownStep, split_text
 
 YEAR_S = 366 * 24 * 3600.0
-MOST_PARALLEL = 100
-LONGEST_EVENT = 200  # characters of an event's name
-MOST_ROUTES = 100
+MAX_PARALLEL = 100
+MAX_EVENT_LENGTH = 200  # characters of an event's name
+MAX_ROUTES = 100
 IN_A_MAP = ("static", "transform", "agent", "tool", "subworkflow", "wait", "human_gate")
 ROLES = {"viewer": Role.USER, **{role.value: role for role in Role}}
 Config = dict[str, Any]
@@ -45,8 +45,8 @@ def _router(config: Config, place: Place) -> None:
 def read_routes(config: Config, place: Place) -> list[Route]:
     """The routes of a router's config; those that are wrong are told and left out."""
     routes = config.get("routes", [])
-    if not isinstance(routes, list) or len(routes) > MOST_ROUTES:
-        place.add("config.routes", f"routes must be a list of at most {MOST_ROUTES} {{id, target_node}}")
+    if not isinstance(routes, list) or len(routes) > MAX_ROUTES:
+        place.add("config.routes", f"routes must be a list of at most {MAX_ROUTES} {{id, target_node}}")
         return []
     found: dict[str, Route] = {}
     for at, route in enumerate(routes):
@@ -109,7 +109,7 @@ def _map(config: Config, place: Place) -> None:
         )
     elif isinstance(items, str) and not _is_reference(items, place):
         place.add("config.items", f"items must be a reference to a list such as $input.words, not {shown(items)}")
-    place.number(config, "max_parallel", "config.max_parallel", 1, MOST_PARALLEL, whole=True)
+    place.number(config, "max_parallel", "config.max_parallel", 1, MAX_PARALLEL, whole=True)
     node = config.get("node")
     kind = node_type(node.get("type")) if isinstance(node, dict) else None
     if not isinstance(node, dict) or not has_config(node):
@@ -143,7 +143,7 @@ def _wait(config: Config, place: Place) -> None:
     if not (isinstance(seconds, str) and seconds.startswith("$")):
         place.number(config, "seconds", "config.seconds", 0, YEAR_S)
     if event is not None:
-        place.text(config, "event", "config.event", most=LONGEST_EVENT)
+        place.text(config, "event", "config.event", most=MAX_EVENT_LENGTH)
     place.number(config, "timeout_s", "config.timeout_s", 0, YEAR_S, above=True)
 
 

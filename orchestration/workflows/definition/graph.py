@@ -8,7 +8,7 @@ from orchestration.workflows.definition.forks import Fork, Layout
 from orchestration.workflows.expressions.edge_conditions import Expression
 from orchestration.workflows.expressions.references import Reference, Resolver
 
-MOST_FORKS = 64  # plans that a graph keeps; a fan with many conditions has many ways to split
+MAX_FORKS = 64  # plans that a graph keeps; a fan with many conditions has many ways to split
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,6 @@ class Graph:
                     {n.id: n.ways for n in self.nodes.values()}, {n.id: n.all_ways for n in self.nodes.values()}
                 )
             found = self._layout.fork(node.name, targets, stops)
-            if len(self._forks) < MOST_FORKS:
+            if len(self._forks) < MAX_FORKS:
                 self._forks[key] = found
         return found

@@ -9,12 +9,12 @@ from orchestration.program.context import RunContext
 from orchestration.workflows.definition.graph import Graph
 from orchestration.workflows.definition.parser import read_graph
 
-MOST_NODES = 20_000  # over all graphs that are kept
+MAX_NODES = 20_000  # over all graphs that are kept
 Key = tuple[str, str, int | None]
 
 
 class GraphCache:
-    """The graphs used last, as many as have MOST_NODES nodes together."""
+    """The graphs used last, as many as have MAX_NODES nodes together."""
 
     def __init__(self) -> None:
         self.graphs: OrderedDict[Key, Graph] = OrderedDict()
@@ -33,7 +33,7 @@ class GraphCache:
             return
         self.graphs[key] = graph
         self.nodes += len(graph.nodes)
-        while self.nodes > MOST_NODES and len(self.graphs) > 1:
+        while self.nodes > MAX_NODES and len(self.graphs) > 1:
             self.nodes -= len(self.graphs.popitem(last=False)[1].nodes)
 
 

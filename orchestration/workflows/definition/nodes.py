@@ -27,8 +27,8 @@ from orchestration.workflows.expressions.references import (
     references_in,
 )
 
-MOST_ATTEMPTS = 20
-LONGEST_NAME = 200
+MAX_ATTEMPTS = 20
+MAX_NAME_LENGTH = 200
 # Step names use these for visits (a#2), branches (fan/0/a) and items (each[0]); in an id they are escaped.
 _RESERVED = re.compile(r"[#/\[\]%]")
 _STRUCTURE = {"prompt", "node", "routes", "branches"}  # parts of a config that are not filled in as a whole
@@ -141,7 +141,7 @@ def _retry(raw: dict[str, Any], place: Place) -> Retry | None:
     if not isinstance(retry, dict):
         place.add("retry", f"retry must be an object {{max_attempts, backoff_s}}, not {shown(retry)}")
         return None
-    attempts = place.number(retry, "max_attempts", "retry.max_attempts", 1, MOST_ATTEMPTS, whole=True)
+    attempts = place.number(retry, "max_attempts", "retry.max_attempts", 1, MAX_ATTEMPTS, whole=True)
     backoff = place.number(retry, "backoff_s", "retry.backoff_s", 0, 3600)
     return Retry(int(attempts or 1), 1.0 if backoff is None else float(backoff))
 
@@ -162,4 +162,4 @@ def step_name(node_id: str) -> str:
     if not _RESERVED.search(node_id):
         return node_id
     escaped = _RESERVED.sub(lambda match: quote(match[0], safe=""), node_id)
-    return escaped if len(escaped) <= LONGEST_NAME else "%" + sha256(node_id.encode()).hexdigest()
+    return escaped if len(escaped) <= MAX_NAME_LENGTH else "%" + sha256(node_id.encode()).hexdigest()

@@ -14,10 +14,10 @@ from orchestration.workflows.definition.problems import Place, Problems, shown
 from orchestration.workflows.expressions.reference_checks import check_references
 from orchestration.workflows.expressions.storable_values import check_storable
 
-MOST_NODES = 1_000
-MOST_EDGES = 5_000
-MAX_STEPS = 50
-MOST_STEPS = 10_000
+MAX_NODES = 1_000
+MAX_EDGES = 5_000
+DEFAULT_MAX_STEPS = 50
+MAX_STEPS = 10_000
 
 
 def check_definition(definition: Any, type: str, tenant_id: str) -> Graph:
@@ -105,7 +105,7 @@ def _parts(definition: Any, problems: Problems) -> tuple[list[Any], list[Any]]:
         problems.stop(
             "definition", "The definition has no nodes; agents[] and steps[] definitions are not accepted here."
         )
-    for name, most in (("nodes", MOST_NODES), ("edges", MOST_EDGES)):
+    for name, most in (("nodes", MAX_NODES), ("edges", MAX_EDGES)):
         value = definition.get(name, [])
         if not isinstance(value, list):
             problems.stop(f"definition.{name}", f"{name} must be a list, not {shown(value)}.")
@@ -150,7 +150,7 @@ def _read_edges(edges: list[Any], ids: dict[str, None], problems: Problems) -> d
 
 def _max_steps(definition: dict[str, Any], problems: Problems) -> int:
     place = Place(problems, "definition", "The workflow")
-    return int(place.number(definition, "max_steps", "max_steps", 1, MOST_STEPS, whole=True) or MAX_STEPS)
+    return int(place.number(definition, "max_steps", "max_steps", 1, MAX_STEPS, whole=True) or DEFAULT_MAX_STEPS)
 
 
 def _entry(definition: dict[str, Any], nodes: dict[str, Node], problems: Problems) -> str:

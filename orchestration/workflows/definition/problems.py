@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 from config.errors import WorkflowInvalid
 
-MOST_TOLD = 50
-LONGEST_VALUE = 60
+MAX_REPORTED = 50
+MAX_VALUE_LENGTH = 60
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class Problems:
     def add(self, path: str, sentence: str) -> None:
         """One more, unless there are enough to work on."""
         self.count += 1
-        if self.count <= MOST_TOLD:
+        if self.count <= MAX_REPORTED:
             self.found.setdefault(path, []).append(sentence)
 
     def stop(self, path: str, sentence: str) -> NoReturn:
@@ -102,7 +102,7 @@ def shown(value: Any) -> str:
     text = (
         repr(value) if isinstance(value, str | int | float | bool) or value is None else f"a {_KINDS.get(type(value))}"
     )
-    return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…"
+    return text if len(text) <= MAX_VALUE_LENGTH else text[:MAX_VALUE_LENGTH] + "…"
 
 
 _KINDS: dict[type, str] = {dict: "object", list: "list"}

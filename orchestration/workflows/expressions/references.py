@@ -20,7 +20,7 @@ from governance.conditions import MISSING, lookup
 SOURCES = ("input", "steps", "context", "event", "item")
 NAMES = ("output", *SOURCES)
 DEEPEST = 60
-LONGEST_ID = 200
+MAX_ID_LENGTH = 200
 Path = tuple[str | int, ...]
 Resolver = Callable[[dict[str, Any]], Any]
 
@@ -81,12 +81,12 @@ class Reference:
 
 def step_path(parts: Sequence[str | int], node_ids: Collection[str]) -> Path:
     """The path below `steps` with the node's id as its first part: the longest known id that the parts begin with."""
-    for end in range(min(len(parts), LONGEST_ID), 0, -1):
+    for end in range(min(len(parts), MAX_ID_LENGTH), 0, -1):
         head = parts[:end]
         name = ".".join(map(str, head))
         if name in node_ids and (end == 1 or all(isinstance(part, str) for part in head)):
             return name, *parts[end:]
-    named = ".".join(map(str, parts[:LONGEST_ID]))[:LONGEST_ID]
+    named = ".".join(map(str, parts[:MAX_ID_LENGTH]))[:MAX_ID_LENGTH]
     raise UnknownStep(f"names the step {named!r}, but no node has that id")
 
 
@@ -186,7 +186,7 @@ def _reference(text: str, match: re.Match[str], node_ids: Collection[str]) -> tu
 
 def _node_id(text: str, start: int, node_ids: Collection[str]) -> str:
     """The longest id of a node that stands here, empty without one. Ids may hold any character."""
-    for end in range(min(len(text), start + LONGEST_ID), start, -1):
+    for end in range(min(len(text), start + MAX_ID_LENGTH), start, -1):
         if text[start:end] in node_ids and not _NAME_GOES_ON.match(text, end):
             return text[start:end]
     return ""

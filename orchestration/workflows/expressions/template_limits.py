@@ -14,9 +14,9 @@ from jinja2.runtime import Undefined
 
 from orchestration.workflows.expressions.references import Reference
 
-MOST_UNITS = 2_000_000  # characters and items made, turns of loops
-MOST_CPU_S = 0.25
-LARGEST_NUMBER = 10**12
+MAX_UNITS = 2_000_000  # characters and items made, turns of loops
+MAX_CPU_S = 0.25
+MAX_NUMBER = 10**12
 _KEPT = "abs count default d e escape first float int last length lower map max min reject rejectattr select selectattr"
 _KEPT += " sort title trim truncate unique upper items"
 
@@ -38,7 +38,7 @@ _limit: ContextVar[Limit | None] = ContextVar("template_limit", default=None)
 
 def start() -> Token[Limit | None]:
     """Begin a rendering; `stop` ends it."""
-    return _limit.set(Limit(MOST_UNITS, time.thread_time() + MOST_CPU_S))
+    return _limit.set(Limit(MAX_UNITS, time.thread_time() + MAX_CPU_S))
 
 
 def stop(token: Token[Limit | None]) -> None:
@@ -65,7 +65,7 @@ def weighed(value: Any) -> Any:
 def check_operands(operator: str, left: Any, right: Any) -> None:
     """Refuse arithmetic that makes much out of little."""
     sides = (left, right)
-    if all(isinstance(side, int | float) and abs(side) < LARGEST_NUMBER for side in sides) and operator != "**":
+    if all(isinstance(side, int | float) and abs(side) < MAX_NUMBER for side in sides) and operator != "**":
         return
     if (
         operator == "+"

@@ -19,8 +19,8 @@ from config.values.foreign_json import clean_text
 from orchestration.workflows.expressions import template_limits as limits
 from orchestration.workflows.expressions.references import SOURCES, Reference, split_text
 
-LONGEST_TEMPLATE = 50_000
-LONGEST_OUTPUT = 400_000
+MAX_TEMPLATE_LENGTH = 50_000
+MAX_OUTPUT_LENGTH = 400_000
 DEEPEST_LOOPS = 5
 _REFUSED = (
     nodes.Assign, nodes.AssignBlock, nodes.Block, nodes.CallBlock, nodes.Extends, nodes.FilterBlock, nodes.FromImport,
@@ -146,8 +146,8 @@ def render(text: str, scope: dict[str, Any]) -> str:
         for piece in template.generate(**names):
             pieces.append(piece)
             size += len(piece)
-            if size > LONGEST_OUTPUT:
-                raise TemplateFailed(f"The prompt's template makes more than {LONGEST_OUTPUT:,} characters.")
+            if size > MAX_OUTPUT_LENGTH:
+                raise TemplateFailed(f"The prompt's template makes more than {MAX_OUTPUT_LENGTH:,} characters.")
     except (jinja2.TemplateError, limits.TooMuch, TypeError, ValueError, ArithmeticError, LookupError) as fault:
         _explain(fault)
     finally:
@@ -163,8 +163,8 @@ def _explain(fault: Exception) -> NoReturn:
 
 @functools.lru_cache(maxsize=128)
 def _compiled(text: str) -> jinja2.Template:
-    if len(text) > LONGEST_TEMPLATE:
-        raise TemplateFailed(f"is longer than {LONGEST_TEMPLATE:,} characters")
+    if len(text) > MAX_TEMPLATE_LENGTH:
+        raise TemplateFailed(f"is longer than {MAX_TEMPLATE_LENGTH:,} characters")
     try:
         tree = _environment.parse(text)
         _restrict(tree)
