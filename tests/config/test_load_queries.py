@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection
 
 from config.database.queries import load_queries, with_identifiers
-from config.launch import postgres
+from config.launch.servers import postgres
 
 FILE = """
 -- What psql reads: samples.
