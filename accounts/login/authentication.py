@@ -15,7 +15,7 @@ from accounts.login.tokens import claims_of, digest
 from accounts.models import KeyPermission, Tenant, User
 from accounts.tenancy.tenant_choice import choose_tenant
 from accounts.tenancy.tenant_model import SETTING, open_scope
-from config.database import prepared
+from config.database import prepared_statements
 from config.errors import Forbidden, TenantSuspended, Unauthorized
 from config.http import origin
 from config.rate_limits import limiter
@@ -76,14 +76,14 @@ def refuse_suspended(user: User, tenant: Tenant) -> None:
 def authenticate_token(token: str) -> Identity:
     """Who an access token or an API key stands for; Unauthorized when for nobody, TenantSuspended while theirs is."""
     if token.startswith(KEY_PREFIX):
-        row = prepared.execute(BY_KEY, [digest(token)])
+        row = prepared_statements.execute(BY_KEY, [digest(token)])
         if row is None:
             raise Unauthorized("The API key is unknown, revoked or expired; make one at POST /api/v1/auth/api-keys.")
         identity = _identity(row)
         identity.permissions, identity.key_id = frozenset(row[-3]), row[-2]
         return identity
     claims = claims_of(token)
-    row = prepared.execute(BY_TOKEN, [claims["sub"], claims["stamp"]])
+    row = prepared_statements.execute(BY_TOKEN, [claims["sub"], claims["stamp"]])
     if row is None:
         raise Unauthorized("The session has ended: the password changed or the account is closed; log in again.")
     return _identity(row)

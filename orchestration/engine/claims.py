@@ -274,12 +274,12 @@ async def claim(connection: EngineConnection, owner: str, limits: ClaimLimits) -
         "alone": limits.alone,
     }
     statement = CLAIM_SUSPECTS if limits.solitary else CLAIM
-    chosen = (await connection.at_once([*replan(connection), (SERIALISE, []), (statement, values)]))[-1]
+    chosen = (await connection.execute_transaction([*replan(connection), (SERIALISE, []), (statement, values)]))[-1]
     taken = {row["id"]: row["known"] for row in chosen}
     if not taken:
         return []
     # After the commit: nobody else writes to what is ours, and who sends something to it pokes it.
-    rows = (await connection.at_once([(CLAIMED, [list(taken), owner])]))[0]
+    rows = (await connection.execute_transaction([(CLAIMED, [list(taken), owner])]))[0]
     runs = [RunInfo(**row) for row in rows]
     known = {run.id: run for run in runs if taken[run.id]}
     if known:

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.conf import settings
 
 from accounts.models import Membership
-from config.database import prepared
+from config.database import prepared_statements
 from governance.budgets.reservations import MICRO_PER_CENT
 from governance.policies.evaluation import Decision, Ruleset, decide, kept, rules_of
 from orchestration.program.approvals import Question, call_digest
@@ -107,7 +107,7 @@ def note_start(ctx: "RunContext") -> None:
 
 def keep_refusal(tenant_id: str, decision: Decision) -> None:
     """Put a start that was denied on record; there is no run to tell of it."""
-    prepared.execute(DECIDED, decision_values(tenant_id, None, decision))
+    prepared_statements.execute(DECIDED, decision_values(tenant_id, None, decision))
 
 
 # ---- in a run: its approval, its agents, its tools, its children

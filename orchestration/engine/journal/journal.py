@@ -142,7 +142,7 @@ class Journal:
         anew = replan(connection)
         BATCH_ENTRIES.observe(len(batch))
         with COMMIT_SECONDS.time():
-            rows = await connection.at_once([*anew, *statements(batch, self.owner, again)])
+            rows = await connection.execute_transaction([*anew, *statements(batch, self.owner, again)])
         return {row["id"] for row in rows[len(anew)]}
 
 
