@@ -86,7 +86,7 @@ async def run_child(ctx: RunContext, call: NodeCall) -> Any:
     if revision is None:
         raise NodeFailed(f"The workflow {workflow_id} does not exist any more.")
     child_input = call.input if isinstance(call.input, dict) else {"input": call.input}
-    if f"{call.name}#child" not in ctx.run.recorded:
+    if f"{call.name}#child" not in ctx.run.steps:
         schema = await ctx.shared(
             (tenant_id, "input schema", workflow_id), partial(input_schema_of, tenant_id, workflow_id)
         )
