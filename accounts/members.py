@@ -15,17 +15,17 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.login.tokens import digest
 from accounts.models import ApiKey, Invitation, Membership, Role, Tenant, User, new_stamp
-from accounts.tenancy import everywhere
-from accounts.tokens import digest
-from config import limits
+from accounts.tenancy.tenant_model import everywhere
 from config.errors import Conflict, Forbidden, Invalid, NotFound, RegistrationClosed, Unauthorized
+from config.rate_limits import limiter
 
 OPERATORS = "operators"  # the tenant of those who run the platform
 LOCAL = "local"  # the tenant of those who use /tasks from this machine without credentials
 RESERVED = frozenset({OPERATORS, LOCAL})
 NOBODYS = "regente.invalid"  # the domain of users that are nobody's: nobody can get mail there, or register
-ADDRESS_MOST = 254
+MAX_ADDRESS_LENGTH = 254
 TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}").fullmatch
 TENANT_ID_RULE = "Must be 1 to 64 letters, digits, dots, dashes, underscores or colons."
 
@@ -60,7 +60,7 @@ def _address(email: str) -> str:
         validate_email(email)
     except ValidationError:
         raise Invalid({"email": ["Must be an e-mail address."]}) from None
-    if email.endswith(f"@{NOBODYS}") or len(email) > ADDRESS_MOST:
+    if email.endswith(f"@{NOBODYS}") or len(email) > MAX_ADDRESS_LENGTH:
         raise Invalid({"email": ["This address cannot be used; use another."]})
     return email
 
@@ -133,7 +133,7 @@ def log_in(email: str, password: str, address: str) -> Membership:
     RateLimited after too many attempts from this network address.
     """
     email = email.strip().lower()
-    limits.pass_login(address, email)
+    limiter.pass_login(address, email)
     user = User.objects.filter(email=email).first()
     if user is None:
         make_password(password)

@@ -7,7 +7,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.models import KeyPermission, Role
-from accounts.tenant_choice import choose_tenant
+from accounts.tenancy.tenant_choice import choose_tenant
 from config.errors import Forbidden, Unauthorized
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})

@@ -7,7 +7,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from accounts.models import ApiKey, Invitation, KeyPermission, Role, Tenant
-from config.fields import (
+from config.http.fields import (
     BooleanField,
     CharField,
     ChoiceField,

@@ -6,7 +6,7 @@ from accounts.views.keys import ApiKeyViewSet
 from accounts.views.me import MeView, PasswordView
 from accounts.views.sessions import LoginView, LogoutView, RefreshView, RegisterView, SingleSignOnView
 from accounts.views.tenants import InvitationViewSet, TenantView, UserViewSet
-from config.api import Router, route
+from config.http.viewsets import Router, route
 
 router = Router()
 router.register("auth/api-keys", ApiKeyViewSet, basename="api-key")

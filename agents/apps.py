@@ -1,5 +1,7 @@
 """The app of what thinks and acts."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -10,7 +12,17 @@ class AgentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Import what registers itself."""
-        from agents import agent_runs, conversation, embedding, nodes, tool_runs, tools  # noqa: F401
-        from agents.code_tasks import program as code_tasks  # noqa: F401
-        from agents.drafts import applying  # noqa: F401
-        from agents.jobs import callbacks, plugins, program  # noqa: F401
+        for module in (
+            "agents.loop.agent_program",
+            "agents.conversations.program",
+            "agents.llm.embedding",
+            "agents.workflow_nodes",
+            "agents.tools.program",
+            "agents.tools.builtin",
+            "agents.code_tasks.program",
+            "agents.drafts.apply_program",
+            "agents.jobs.callbacks",
+            "agents.jobs.plugins",
+            "agents.jobs.program",
+        ):
+            import_module(module)

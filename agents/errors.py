@@ -3,7 +3,7 @@
 from typing import Any
 
 from config.errors import DomainError
-from orchestration.retry import Transient
+from orchestration.program.retry import Transient
 
 
 class AgentExecutionError(DomainError):

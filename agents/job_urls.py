@@ -1,7 +1,7 @@
 """Routes of agent jobs, relative to /api/ai/ (seed 002)."""
 
 from agents.views.jobs import JobAgentViewSet, JobHealthViewSet, JobViewSet
-from config.api import route
+from config.http.viewsets import route
 
 urlpatterns = [
     route("agents", JobAgentViewSet.as_view({"get": "list"}), "job-agents"),

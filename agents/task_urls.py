@@ -1,7 +1,7 @@
 """Routes of code tasks, relative to / (seed 003)."""
 
-from agents.views.tasks import TaskHealthView, TaskViewSet
-from config.api import route
+from agents.views.code_tasks import TaskHealthView, TaskViewSet
+from config.http.viewsets import route
 
 urlpatterns = [
     route("tasks", TaskViewSet.as_view({"get": "list", "post": "create"}), "tasks"),

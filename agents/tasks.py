@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from agents.code_tasks.deleting import tidy
+from agents.code_tasks.deletion import tidy
 
 
 @shared_task(name="agents.tidy_workspaces", ignore_result=True)

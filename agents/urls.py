@@ -5,7 +5,7 @@ from agents.views.changes import ChangeViewSet
 from agents.views.conversations import ConversationViewSet
 from agents.views.jobs import CallbackSecretViewSet
 from agents.views.tools import ToolViewSet
-from config.api import Router, route
+from config.http.viewsets import Router, route
 
 router = Router()
 router.register("agents", AgentViewSet, basename="agent")

@@ -2,7 +2,7 @@
 
 Views are plain synchronous code on kept database connections, which is the quickest way to run them
 (docs/decisions/003-sync-views-async-waits.md). A view that wants its caller to wait says so with its answer
-(config/later.py): the loop waits, holding no thread. Streams are async iterators.
+(config/http/deferred.py): the loop waits, holding no thread. Streams are async iterators.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from django.core.handlers.asgi import ASGIHandler, get_script_prefix  # noqa: E4
 from django.http import HttpResponse, HttpResponseBase  # noqa: E402
 from django.urls import set_script_prefix  # noqa: E402
 
-from accounts import tenancy  # noqa: E402
+from accounts.tenancy import tenant_model  # noqa: E402
 from config.database.address import connect_by_web_address  # noqa: E402
 from config.database.threads import drop_dead_connections  # noqa: E402
-from config.later import Later  # noqa: E402
-from config.processes import start_reports  # noqa: E402
+from config.http.deferred import Later  # noqa: E402
+from config.processes.reports import start_reports  # noqa: E402
 from config.sockets import sockets  # noqa: E402
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 GARBAGE = 20_000  # objects that may be on top of those of before until cycles among them are looked for
 # Asked by those who decide whether this process lives: answered while all other threads wait for a database.
 HEALTH = frozenset(("/healthz", "/api/v1/healthz", "/readyz", "/api/v1/system/health", "/api/v1/observability/health"))
-DISCARD_MOST = 64 * 1024 * 1024  # of a body that is too large, so that the client gets to read why
+MAX_DISCARD_LENGTH = 64 * 1024 * 1024  # of a body that is too large, so that the client gets to read why
 
 
 class ClientGone(Exception):
@@ -76,7 +76,7 @@ class Application(ASGIHandler):
             received += len(part)
             if len(parts) <= settings.FILE_BODY_LIMIT:
                 parts += part
-            if not message.get("more_body", False) or received > DISCARD_MOST:
+            if not message.get("more_body", False) or received > MAX_DISCARD_LENGTH:
                 return bytes(parts)
 
     async def _answer(self, scope: dict[str, Any], body: bytes) -> HttpResponseBase:
@@ -139,7 +139,7 @@ async def _gone(receive: Receive) -> None:
 def work_as_web() -> None:
     """Have this process' database connections made by the web's address and as its role, and report it."""
     connect_by_web_address()
-    tenancy.connect_as(tenancy.APP)
+    tenant_model.connect_as(tenant_model.APP)
     start_reports("web")
 
 

@@ -23,8 +23,8 @@ def log_as_django_does(**_: Any) -> None:
 @signals.beat_init.connect
 def supervise_scheduler(sender: Any = None, **_: Any) -> None:
     """In the scheduler: report the process, and supervise its looks at the clock."""
-    from config.processes import start_reports
-    from config.supervision import supervised_call
+    from config.processes.reports import start_reports
+    from config.processes.task_supervisor import supervised_call
 
     start_reports("scheduler")
     sender.scheduler.tick = supervised_call("scheduler", sender.scheduler.tick)

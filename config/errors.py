@@ -17,9 +17,9 @@ from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions as rest_errors
 
 from config.database.roles import WrongRole
-from config.facades import Problem, body_of
-from config.foreign_json import write_json
+from config.http.error_bodies import Problem, body_of
 from config.masking import cut, scrub
+from config.values.foreign_json import write_json
 
 log = logging.getLogger("regente.errors")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from config import origin
 from config.env import env_choice
+from config.http import origin
 from config.masking import mask_text
 
 TEXT, JSON = "text", "json"

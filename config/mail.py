@@ -5,15 +5,15 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage, get_connection
 from django.core.validators import validate_email
 
-RECIPIENTS_MOST = 20
+MAX_RECIPIENTS = 20
 NOT_SET_UP = "No mail can be sent from here until the operator sets EMAIL_HOST."
 
 
 def recipients(value: object) -> list[str]:
     """The addresses of a text or an array of texts; ValueError says what is wrong with them."""
     found = [value] if isinstance(value, str) and value else value
-    if not isinstance(found, list) or not 1 <= len(found) <= RECIPIENTS_MOST:
-        raise ValueError(f"is required: an e-mail address, or an array of at most {RECIPIENTS_MOST}.")
+    if not isinstance(found, list) or not 1 <= len(found) <= MAX_RECIPIENTS:
+        raise ValueError(f"is required: an e-mail address, or an array of at most {MAX_RECIPIENTS}.")
     for address in found:
         try:
             validate_email(address if isinstance(address, str) else "")

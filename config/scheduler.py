@@ -1,4 +1,4 @@
-"""The scheduler: Celery beat that gives signs of life (config/heartbeat.py) and makes the folder of its clock."""
+"""The scheduler: Celery beat that writes its heartbeat and makes the folder of its schedule file."""
 
 import logging
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 import redis
 from celery.beat import PersistentScheduler
 
-from config import heartbeat
 from config.env import BadSetting
+from config.processes import scheduler_heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Scheduler(PersistentScheduler):
         """Do what is due; the seconds until the next look."""
         delay: float = super().tick(*args, **kwargs)
         try:
-            heartbeat.beat()
+            scheduler_heartbeat.beat()
         except (redis.RedisError, OSError) as fault:  # /readyz sees by itself that Redis is away
             log.warning("The scheduler's heartbeat cannot be written: %s", fault)
         return delay

@@ -104,18 +104,18 @@ INSTALLED_APPS = [
     "teams",
 ]
 MIDDLEWARE = [
-    "config.middleware.MetricsMiddleware",
-    "config.middleware.TraceIdMiddleware",
-    "config.middleware.RateLimitMiddleware",
-    "config.middleware.TransactionMiddleware",
-    "governance.middleware.AuditMiddleware",
+    "config.http.middleware.MetricsMiddleware",
+    "config.http.middleware.TraceIdMiddleware",
+    "config.http.middleware.RateLimitMiddleware",
+    "config.http.middleware.TransactionMiddleware",
+    "governance.audit.middleware.AuditMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.middleware.PageSessions",
+    "config.http.middleware.PageSessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "config.middleware.PageUsers",
-    "config.middleware.PageMessages",
+    "config.http.middleware.PageUsers",
+    "config.http.middleware.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
@@ -162,20 +162,20 @@ BROKER_URL = "redis+socket://" + REDIS_URL.removeprefix("unix://") if REDIS_URL.
 
 # ---- REST
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.Authenticator"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.login.authentication.Authenticator"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.Authenticated", "accounts.permissions.OwnTenant"],
-    "DEFAULT_PARSER_CLASSES": ["config.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["config.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.renderers.AlwaysJSON",
+    "DEFAULT_PARSER_CLASSES": ["config.http.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.http.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.http.renderers.AlwaysJSON",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_METADATA_CLASS": "config.metadata.Metadata",
-    "DEFAULT_SCHEMA_CLASS": "config.openapi.FacadeSchema",
+    "DEFAULT_METADATA_CLASS": "config.http.openapi.options.Metadata",
+    "DEFAULT_SCHEMA_CLASS": "config.http.openapi.document.FacadeSchema",
     "EXCEPTION_HANDLER": "config.errors.handle",
     "URL_FORMAT_OVERRIDE": None,  # ?format= belongs to the contract (RULINGS §2)
     "UNAUTHENTICATED_USER": None,
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
 }
-# Requests a minute (config/limits.py says by whom); 0 = without limit.
+# Requests a minute (config/rate_limits/limiter.py says by whom); 0 = without limit.
 RATE_LIMIT_IP = env_int("RATE_LIMIT_IP", 100)
 RATE_LIMIT_USER = env_int("RATE_LIMIT_USER", 1_000)
 RATE_LIMIT_API_KEY = env_int("RATE_LIMIT_API_KEY", 5_000)
@@ -189,7 +189,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_BODY_LIMIT
 WEB_THREADS = env_int("WEB_THREADS", 8, least=1, most=256)
 SPECTACULAR_SETTINGS = {
     "TITLE": "Regente",
-    "PREPROCESSING_HOOKS": ["config.openapi.contract_paths"],
+    "PREPROCESSING_HOOKS": ["config.http.openapi.document.contract_paths"],
     "DESCRIPTION": (
         "Durable agent runs behind five API contracts. Query parameters that an operation does not list are ignored, "
         "as unknown fields of a body are; one that it lists and that has a value it cannot have is refused by name "
@@ -202,9 +202,9 @@ SPECTACULAR_SETTINGS = {
         "ModeEnum": "orchestration.models.Mode",
         "TableModeEnum": "memory.datastore.tables.MODES",
         "TypeEnum": "orchestration.models.WorkflowType",
-        "ChannelTypeEnum": "observability.channels.TYPES",
-        "JobStatusEnum": "agents.jobs.shapes.STATUSES",
-        "TaskStateEnum": "agents.code_tasks.shapes.STATES",
+        "ChannelTypeEnum": "observability.alerts.channels.TYPES",
+        "JobStatusEnum": "agents.jobs.payloads.STATUSES",
+        "TaskStateEnum": "agents.code_tasks.payloads.STATES",
     },
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -218,9 +218,9 @@ SPECTACULAR_SETTINGS = {
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_REDIRECT_URL = "/admin/"
 LOGIN_URL = "/admin/login/"
-AUTHENTICATION_BACKENDS = ["accounts.backends.CountedBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.login.backends.CountedBackend"]
 PASSWORD_HASHERS = [
-    "accounts.hashers.Argon2",
+    "accounts.login.hashers.Argon2",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -247,7 +247,7 @@ if any(not one.startswith(("https://", "http://")) for one in CSRF_TRUSTED_ORIGI
     raise BadSetting(
         "CSRF_TRUSTED_ORIGINS", "each must start with https:// or http://, such as https://app.example.com"
     )
-# Single sign-on (accounts/sso.py), with the packages of requirements-sso.txt.
+# Single sign-on (accounts/login/sso.py), with the packages of requirements-sso.txt.
 OIDC_ISSUER = env_url("OIDC_ISSUER")  # the provider's URL; /.well-known/openid-configuration is below it
 OIDC_PROVIDER = "oidc"
 OIDC_TENANT = env_text("OIDC_TENANT")  # whom newcomers join; empty = each a tenant of their own
@@ -260,7 +260,7 @@ if OIDC_ISSUER:
     INSTALLED_APPS += ["allauth", "allauth.account", "allauth.socialaccount"]
     INSTALLED_APPS += ["allauth.socialaccount.providers.openid_connect"]
     MIDDLEWARE += ["allauth.account.middleware.AccountMiddleware"]
-    SOCIALACCOUNT_ADAPTER = "accounts.sso.Adapter"
+    SOCIALACCOUNT_ADAPTER = "accounts.login.sso.Adapter"
     SOCIALACCOUNT_LOGIN_ON_GET = True
     SOCIALACCOUNT_STORE_TOKENS = False
     ACCOUNT_USER_MODEL_USERNAME_FIELD, ACCOUNT_USER_MODEL_EMAIL_FIELD = None, "email"
@@ -283,14 +283,14 @@ BEHIND_TLS_PROXY = env_bool("BEHIND_TLS_PROXY", default=False)
 if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# ---- orchestration: the engine (orchestration/worker.py says what each one does)
+# ---- orchestration: the engine (orchestration/engine/engine.py says what each one does)
 ENGINE_SLOTS = env_int("ENGINE_SLOTS", 500, least=1, most=20_000)
 ENGINE_CLAIM_BATCH = env_int("ENGINE_CLAIM_BATCH", 200, least=1)
 ENGINE_POLL_S = env_float("ENGINE_POLL_S", 0.5, least=0.05)
 ENGINE_LEASE_S = env_float("ENGINE_LEASE_S", 5.0, least=1.0)
 ENGINE_DRAIN_S = env_float("ENGINE_DRAIN_S", 10.0)
 ENGINE_MAX_DEATHS = env_int("ENGINE_MAX_DEATHS", 3, least=1)
-TEAM_AGENTS_MOST = env_int("TEAM_AGENTS_MOST", 50, least=1, most=1_000)
+MAX_TEAM_AGENTS = env_int("MAX_TEAM_AGENTS", 50, least=1, most=1_000)
 ENGINE_TENANT_CAP = env_int("ENGINE_TENANT_CAP", 0)  # running runs per tenant over all engines; 0 = no cap
 ENGINE_KIND_CAPS: dict[str, int] = {}  # {"conversation": 50}: running runs per tenant and kind
 MONITOR_SEND_S = env_float("MONITOR_SEND_S", 20.0, least=0.1)  # a monitor that takes nothing for so long is let go
@@ -331,7 +331,7 @@ FILES_BUCKET = env_text("FILES_BUCKET")  # an S3 bucket; without one the files l
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    "files": {"BACKEND": "memory.storage.FolderStorage", "OPTIONS": {"location": str(DATA_DIR / "files")}},
+    "files": {"BACKEND": "memory.files.storage.FolderStorage", "OPTIONS": {"location": str(DATA_DIR / "files")}},
 }
 if FILES_BUCKET:
     files_access_key, files_secret_key = env_pair("FILES_ACCESS_KEY", "FILES_SECRET_KEY")
@@ -356,7 +356,7 @@ EMBEDDING_SAME_SUBJECT = env_float("EMBEDDING_SAME_SUBJECT", 0.0, least=0.0)  # 
 JOB_TIMEOUT_S = env_float("JOB_TIMEOUT_S", 1_800.0, least=1.0)
 TASKS_ANONYMOUS = env_bool("TASKS_ANONYMOUS", default=EMBEDDED)  # /tasks without credentials, from this machine alone
 TASKS_PER_USER = env_int("TASKS_PER_USER", 5, least=1)  # that run at a time; the rest wait
-TASK_TURNS_MOST = env_int("TASK_TURNS_MOST", 50, least=1)  # model calls of one task
+MAX_TASK_TURNS = env_int("MAX_TASK_TURNS", 50, least=1)  # model calls of one task
 TASK_MEMORY_BYTES = env_int("TASK_MEMORY_MB", 512, least=64) * 1024 * 1024  # of a command and all that it starts
 TASK_DISK_BYTES = env_int("TASK_DISK_MB", 1_024, least=16) * 1024 * 1024  # of a task's workspace
 TASK_KEEP_DAYS = env_int("TASK_KEEP_DAYS", 30, least=1)  # a finished task's workspace; its record and files stay

@@ -8,8 +8,8 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import URLRouter
 from django.urls import re_path
 
-from orchestration.consumers import POLICY_VIOLATION, RunMonitor
-from teams.consumers import ExecutionMonitor
+from orchestration.live.consumers import POLICY_VIOLATION, RunMonitor
+from teams.execution.monitor import ExecutionMonitor
 
 
 class Nowhere(AsyncWebsocketConsumer):

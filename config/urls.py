@@ -4,9 +4,17 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from config.api import route
-from config.documentation import OpenAPIView, RedocView, SwaggerView
-from config.health import ApiRootView, LiveView, MetricsView, ReadyView, RootView, SystemHealthView, unknown_path
+from config.http.health_views import (
+    ApiRootView,
+    LiveView,
+    MetricsView,
+    ReadyView,
+    RootView,
+    SystemHealthView,
+    unknown_path,
+)
+from config.http.openapi.pages import OpenAPIView, RedocView, SwaggerView
+from config.http.viewsets import route
 
 handler400 = "config.errors.handler400"
 handler403 = "config.errors.handler403"
@@ -43,6 +51,6 @@ urlpatterns = [
     path("", include("agents.task_urls")),
     re_path("^admin$", admin.site.admin_view(admin.site.index)),
     path("admin/", admin.site.urls),
-    *([path("sso/", include("accounts.sso_urls"))] if settings.OIDC_ISSUER else []),
+    *([path("sso/", include("accounts.login.sso_urls"))] if settings.OIDC_ISSUER else []),
     re_path("", unknown_path),
 ]

@@ -10,6 +10,6 @@ class GovernanceConfig(AppConfig):
 
     def ready(self) -> None:
         """Keep what is done in the admin, whose pages are all known by now."""
-        from governance.operators import record_everything
+        from governance.audit.admin_log import record_everything
 
         record_everything()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from config.foreign_json import large_number
+from config.values.foreign_json import large_number
 
 MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda self: "MISSING", "__bool__": lambda self: False})()
 _PART = re.compile(r"\[(-?[0-9]{1,9})\]|([^.\[\]]+)")

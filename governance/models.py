@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from accounts.tenancy import TenantModel
+from accounts.tenancy.tenant_model import TenantModel
 
 
 class Scope(models.TextChoices):
@@ -32,7 +32,7 @@ class Policy(TenantModel):
     description = models.TextField(blank=True)
     scope = models.CharField(max_length=16, choices=Scope)
     scope_id = models.CharField(max_length=128, blank=True, help_text="The id of the app, tool, workflow or agent.")
-    rule_expr = models.JSONField(help_text="{condition, effect, modify?, approval?} (governance/rules.py).")
+    rule_expr = models.JSONField(help_text="{condition, effect, modify?, approval?} (governance/policies/rules.py).")
     priority = models.IntegerField(default=100, help_text="The lowest number decides.")
     enabled = models.BooleanField(default=True)
     shadow = models.BooleanField(default=False, help_text="Only records what it would have done.")

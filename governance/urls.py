@@ -1,6 +1,6 @@
 """Routes of what is allowed, relative to /api/v1/."""
 
-from config.api import Router
+from config.http.viewsets import Router
 from governance.views.audit import AuditViewSet
 from governance.views.budgets import BudgetViewSet
 from governance.views.policies import PolicyViewSet

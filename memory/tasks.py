@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from memory import indexing, retrieval
+from memory.entries import entry_store, indexes
 
 log = logging.getLogger(__name__)
 
@@ -12,13 +12,13 @@ log = logging.getLogger(__name__)
 @shared_task(name="memory.purge_expired")
 def purge_expired() -> None:
     """Delete memories whose time is over."""
-    while retrieval.purge_expired() >= retrieval.PURGE_MOST:
+    while entry_store.purge_expired() >= entry_store.MAX_PURGE:
         pass
 
 
 @shared_task(name="memory.index")
 def index() -> None:
     """Make the indexes that tenants have grown to need; a second one at the same time finds nothing to do."""
-    with indexing.alone() as mine:
-        for key, model, dimension in indexing.missing() if mine else ():
-            log.info("indexed memories: %s", indexing.build(key, model, dimension))
+    with indexes.alone() as mine:
+        for key, model, dimension in indexes.missing() if mine else ():
+            log.info("indexed memories: %s", indexes.build(key, model, dimension))

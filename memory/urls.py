@@ -1,6 +1,6 @@
 """Routes of what is remembered, relative to /api/v1/."""
 
-from config.api import Router
+from config.http.viewsets import Router
 from memory.views.files import FileViewSet
 from memory.views.tables import TableViewSet
 

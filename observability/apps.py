@@ -1,5 +1,7 @@
 """The app that watches."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -10,4 +12,9 @@ class ObservabilityConfig(AppConfig):
 
     def ready(self) -> None:
         """Import what registers itself."""
-        from observability import around, notifying, process_metrics  # noqa: F401
+        for module in (
+            "observability.alerts.alert_context",
+            "observability.alerts.notifications",
+            "observability.metrics.process_metrics",
+        ):
+            import_module(module)

@@ -4,11 +4,11 @@ from django.db import models
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
-from accounts.tenancy import TenantModel
+from accounts.tenancy.tenant_model import TenantModel
 
 
 class RuleType(models.TextChoices):
-    """What a rule watches (observability/measures.py)."""
+    """What a rule watches (observability/alerts/measurements.py)."""
 
     ERROR_RATE = "error_rate"
     BUDGET_EXCEEDED = "budget_exceeded"
@@ -64,7 +64,7 @@ class Alert(TenantModel):
 class Rollup(TenantModel):
     """How often something was in an hour of UTC (in a day, once that is long ago), and the sum of what it measured.
 
-    Rollups outlive what they were counted from (observability/rollups.py).
+    Rollups outlive what they were counted from (observability/metrics/rollups.py).
     """
 
     pk = models.CompositePrimaryKey("tenant_id", "measure", "label", "hour")

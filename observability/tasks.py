@@ -2,20 +2,21 @@
 
 from celery import shared_task
 
-from config.traffic import TrafficUnknown
-from observability import alerts, rollups
+from config.rate_limits.request_counts import TrafficUnknown
+from observability.alerts import rule_evaluation
+from observability.metrics import rollups
 
 
 @shared_task(name="observability.check_alerts")
 def check_alerts() -> int:
     """The number of alerts that have fired."""
-    return alerts.check_all()
+    return rule_evaluation.check_all()
 
 
 @shared_task(name="observability.forget_alerts")
 def forget_alerts() -> int:
     """The number of alerts that were too old to keep."""
-    return alerts.forget_old()
+    return rule_evaluation.forget_old()
 
 
 @shared_task(name="observability.count")

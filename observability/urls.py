@@ -1,6 +1,6 @@
 """Routes of what is watched, relative to /api/v1/."""
 
-from config.api import Router, route
+from config.http.viewsets import Router, route
 from observability.views.alerts import AlertConfigViewSet, AlertViewSet, CheckViewSet
 from observability.views.metrics import MetricsViewSet
 

@@ -1,5 +1,7 @@
 """The app of the durable engine."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -10,7 +12,10 @@ class OrchestrationConfig(AppConfig):
 
     def ready(self) -> None:
         """Import what registers programs, nodes and readiness checks."""
-        from importlib import import_module
-
-        for name in ("nodes", "workflow", "health", "metrics"):
-            import_module(f"orchestration.{name}")
+        for module in (
+            "orchestration.workflows.builtin_nodes",
+            "orchestration.workflows.walker",
+            "orchestration.engine.health",
+            "orchestration.engine.metrics",
+        ):
+            import_module(module)

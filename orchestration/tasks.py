@@ -2,16 +2,17 @@
 
 from celery import shared_task
 
-from orchestration import engine, host
+from orchestration.engine import celery_host
+from orchestration.runs import commands
 
 
 @shared_task(name="orchestration.wake")
 def wake() -> None:
     """Tell this process' engine that there is work."""
-    host.wake()
+    celery_host.wake()
 
 
 @shared_task(name="orchestration.sweep_leases")
 def sweep_leases() -> int:
     """The number of runs taken back from dead engines; the engines also look, this is for when none is alive."""
-    return engine.sweep()
+    return commands.sweep()

@@ -1,6 +1,6 @@
 """The engine's part of /api/v1: workflows, runs, apps."""
 
-from config.api import Router
+from config.http.viewsets import Router
 from orchestration.views.approvals import ApprovalViewSet
 from orchestration.views.apps import AppViewSet
 from orchestration.views.runs import RunViewSet

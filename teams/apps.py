@@ -1,5 +1,7 @@
 """The app of agents that work together."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -10,4 +12,8 @@ class TeamsConfig(AppConfig):
 
     def ready(self) -> None:
         """Import what registers itself."""
-        from teams import execution, keys  # noqa: F401
+        for module in (
+            "teams.execution.program",
+            "teams.execution.keys",
+        ):
+            import_module(module)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agents.demo import CONCIERGE, TRIAGE_AGENT
+from agents.catalog.demo_agents import CONCIERGE, TRIAGE_AGENT
 
 ROUND: dict[str, Any] = {
     "name": "Morning Round",

@@ -5,7 +5,7 @@ import uuid
 from django.db import models
 from uuid_utils.compat import uuid7
 
-from accounts.tenancy import TenantModel
+from accounts.tenancy.tenant_model import TenantModel
 from orchestration.models import Run
 
 KIND = "team"

@@ -4,15 +4,15 @@ from typing import Any
 
 from rest_framework.response import Response
 
-from config.paging import ArrayPagination, PagePagination
+from config.http.paging import ArrayPagination, PagePagination
 
-MOST = 100
+MAX_LIMIT = 100
 
 
 class TeamPages(PagePagination):
     """`?page=&limit=` → {items, total, page, limit, pages}."""
 
-    default_limit, most = 10, MOST
+    default_limit, most = 10, MAX_LIMIT
 
     def get_paginated_response(self, data: Any) -> Response:
         """The page as the contract writes it."""
@@ -30,4 +30,4 @@ class TeamPages(PagePagination):
 class Executions(ArrayPagination):
     """A bare array of ten, or as many as are asked for."""
 
-    default_limit, most = 10, MOST
+    default_limit, most = 10, MAX_LIMIT

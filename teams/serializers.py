@@ -5,27 +5,27 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from agents.lookup import BUILT_IN
+from agents.catalog.lookup import BUILT_IN
 from agents.models import Agent
 from config.errors import Invalid
-from config.fields import BooleanField, CharField, ChoiceField, ObjectField, StrictModelSerializer
-from config.query import FlagField
+from config.http.fields import BooleanField, CharField, ChoiceField, ObjectField, StrictModelSerializer
+from config.http.query_parameters import FlagField
 from orchestration.models import Mode, Run
 from orchestration.serializers.runs import stamp
-from teams.checking import check_definition, config_faults
-from teams.keys import seal
+from teams.definition.definition_checks import check_definition, config_faults
+from teams.execution.keys import seal
+from teams.execution.state import CANCELLED, word
 from teams.models import Team
-from teams.state import CANCELLED, word
 
-PROMPT_MOST = 200_000
-KEY_MOST = 2_000
+MAX_PROMPT_LENGTH = 200_000
+MAX_KEY_LENGTH = 2_000
 
 
 class KeysField(serializers.DictField):
     """{service: key}: provider keys, which go in and never come out."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(child=CharField(max_length=KEY_MOST), write_only=True, required=False, **kwargs)
+        super().__init__(child=CharField(max_length=MAX_KEY_LENGTH), write_only=True, required=False, **kwargs)
 
 
 class TeamSerializer(StrictModelSerializer):
@@ -74,8 +74,8 @@ class TeamSerializer(StrictModelSerializer):
         return attrs
 
     def _check_agents(self, ids: list[str]) -> None:
-        if len(ids) > settings.TEAM_AGENTS_MOST:
-            raise Invalid({"agent_ids": [f"A team has at most {settings.TEAM_AGENTS_MOST} agents."]})
+        if len(ids) > settings.MAX_TEAM_AGENTS:
+            raise Invalid({"agent_ids": [f"A team has at most {settings.MAX_TEAM_AGENTS} agents."]})
         known = Agent.objects.for_tenant(self.context["request"].tenant).filter(key__in=ids)
         missing = set(ids) - set(known.values_list("key", flat=True)) - set(BUILT_IN)
         if missing:
@@ -93,7 +93,7 @@ class ExecuteRequest(serializers.Serializer):
     """POST /teams/{id}/execute."""
 
     team_id = CharField(required=False, help_text="When given, the id of the path.")
-    initial_prompt = CharField(max_length=PROMPT_MOST, trim_whitespace=False)
+    initial_prompt = CharField(max_length=MAX_PROMPT_LENGTH, trim_whitespace=False)
     context = ObjectField(required=False, default=dict, help_text="Variables for context_variable inputs.")  # type: ignore[assignment]
     user_api_keys = KeysField(help_text="Provider keys for this execution, over the team's.")
     execution_config = ObjectField(required=False, default=dict, help_text="Over the team's and the agents' settings.")

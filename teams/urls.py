@@ -1,6 +1,6 @@
 """Routes of teams and their executions, relative to /api/v1/."""
 
-from config.api import Router
+from config.http.viewsets import Router
 from teams.views.executions import ExecutionViewSet
 from teams.views.teams import TeamViewSet
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from config.launch import servers
+from config.launch.servers import startup
 from tests.front import Front
 from tests.model_server import ModelServer
 from tests.product import GENEROUS, Product, fresh_folder, started
@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ |= {"DATA_DIR": str(folder), "SECRET_KEY": "tests-keep-no-secret-with-this-key-at-all"}
     for name, value in (GENEROUS | {"OUTBOUND_ALLOW": "127.0.0.1"}).items():
         os.environ.setdefault(name, value)
-    up.enter_context(servers.running(folder))
+    up.enter_context(startup.running(folder))
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     from django.conf import settings
 

@@ -56,7 +56,7 @@ def make_agent(tenant: Tenant, key: str = "agent.helper", **fields: object) -> "
 
 def make_workflow(tenant: Tenant, *nodes: dict, edges: list[dict] | None = None, **fields: object) -> "Workflow":
     """A saved workflow of these nodes (one static node when none is given), in a row or with these edges."""
-    from orchestration.definition.saving import create_workflow
+    from orchestration.workflows.definition.workflow_versions import create_workflow
 
     steps = list(nodes) or [{"id": "start", "type": "static", "config": {"output": {"done": True}}}]
     row = [{"from": one["id"], "to": next_one["id"]} for one, next_one in itertools.pairwise(steps)]

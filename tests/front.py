@@ -34,8 +34,8 @@ class Front:
 
     async def _close(self) -> None:
         """End what followers keep on this loop."""
-        from orchestration.hearing import voices
-        from orchestration.streaming import followers
+        from orchestration.live.change_listener import followers
+        from orchestration.live.text_listener import voices
 
         if followers.pool is not None:
             await followers.pool.close()

@@ -18,7 +18,8 @@ import httpx
 import yaml
 
 from config import embedded
-from config.launch import orphans, postgres, redis_server, servers
+from config.launch import orphans
+from config.launch.servers import postgres, redis_server, startup
 from tests.product import free_port, fresh_folder
 
 COMPOSE = embedded.BASE_DIR / "docker-compose.yml"
@@ -69,16 +70,16 @@ class Server:
 @contextmanager
 def external_postgres(folder: Path) -> Iterator[Server]:
     """PostgreSQL behind TCP and passwords, made ready by the script that compose gives to its image."""
-    servers.make_folders(folder)
+    startup.make_folders(folder)
     os.environ[orphans.PARENT] = str(os.getpid())
     server, port = postgres.prepare(folder), free_port()
     with (folder / "run" / "pg_hba.conf").open("a") as hba:
         hba.write("host all all 127.0.0.1/32 scram-sha-256\n")
-    server = servers.Server(
+    server = startup.Server(
         server.name, [*server.command, "-h", "127.0.0.1", "-p", str(port)], server.stop_signal, server.is_ready
     )
-    with servers.process_of(server, folder) as process:
-        servers.wait_ready(server, lambda: process.poll() is None)
+    with startup.process_of(server, folder) as process:
+        startup.wait_ready(server, lambda: process.poll() is None)
         sockets = embedded.postgres_socket_dir(folder)
         where = {"PGHOST": str(sockets), "PGPORT": str(port), "PGUSER": "postgres", "PATH": os.environ["PATH"]}
         where["PATH"] = f"{postgres.binaries()}:{where['PATH']}"
@@ -98,7 +99,7 @@ def external_redis(folder: Path) -> Iterator[Server]:
     command = [redis_server.program(), *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
     tied = orphans.tied(command, signal.SIGTERM)
     (folder / "log").mkdir(exist_ok=True)
-    with servers.process_of(servers.Server("redis", tied, signal.SIGTERM, lambda: True), folder) as process:
+    with startup.process_of(startup.Server("redis", tied, signal.SIGTERM, lambda: True), folder) as process:
         yield Server(port, process)
 
 

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from config import embedded
-from config.launch import account
 from config.launch.orphans import tied
+from config.launch.servers import account
 from tests.product import free_port
 
 BINARY = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")

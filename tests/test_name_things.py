@@ -5,7 +5,7 @@ import re
 import pytest
 from django.apps import apps
 
-from config.plurals import counted
+from config.values.plurals import counted
 
 WRONG = re.compile(r"(ss|[^aeiou]ys|xs|(?<![aeiou])shs|chs|zs)$")  # keyss, policys, boxs, statuss
 

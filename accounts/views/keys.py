@@ -12,8 +12,8 @@ from accounts import members
 from accounts.models import ApiKey, Role
 from accounts.permissions import has_role
 from accounts.serializers import ApiKeySerializer, MessageSerializer, NewApiKeySerializer
-from accounts.tenancy import bind
-from config.api import ArrayPagination, TenantViewSet
+from accounts.tenancy.tenant_model import bind
+from config.http.viewsets import ArrayPagination, TenantViewSet
 
 
 class ApiKeyViewSet(mixins.ListModelMixin, TenantViewSet):

@@ -7,13 +7,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import members, tokens
+from accounts import members
+from accounts.login import tokens
 from accounts.models import User
 from accounts.serializers import PasswordSerializer, ProfileSerializer, SessionSerializer, UserSerializer
-from accounts.tenancy import bind
+from accounts.tenancy.tenant_model import bind
 from accounts.views.sessions import session_response
-from config.api import valid
 from config.errors import Invalid
+from config.http.viewsets import valid
 
 
 class MeView(APIView):

@@ -8,8 +8,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt.settings import api_settings
 
-from accounts import members, tokens
-from accounts.authentication import (
+from accounts import members
+from accounts.login import tokens
+from accounts.login.authentication import (
     COOKIE,
     Anybody,
     Identity,
@@ -27,10 +28,10 @@ from accounts.serializers import (
     SessionSerializer,
     TokensSerializer,
 )
-from accounts.tenancy import bind, open_scope
-from config import origin
-from config.api import valid
+from accounts.tenancy.tenant_model import bind, open_scope
 from config.errors import RegistrationClosed
+from config.http import origin
+from config.http.viewsets import valid
 
 
 def session_response(request: Request, session: tokens.Session, status: int = 200) -> Response:
@@ -111,7 +112,7 @@ class SingleSignOnView(APIView):
     @extend_schema(request=CodeSerializer, responses=SessionSerializer)
     def post(self, request: Request) -> Response:
         """Exchange the code, which works once."""
-        from accounts.sso import redeem
+        from accounts.login.sso import redeem
 
         given = valid(CodeSerializer, request).validated_data
         open_scope(request._request)

@@ -18,7 +18,7 @@ from accounts.serializers import (
     TenantSerializer,
     UserSerializer,
 )
-from config.api import TenantViewSet
+from config.http.viewsets import TenantViewSet
 
 ADMINS = {"read": Role.ADMIN, "write": Role.ADMIN}
 

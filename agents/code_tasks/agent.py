@@ -5,9 +5,9 @@ from typing import Any
 
 from django.conf import settings
 
-from agents.lookup import AgentSpec
-from agents.serving import default_model
-from config.foreign_json import write_json
+from agents.catalog.lookup import AgentSpec
+from agents.llm.model_choice import default_model
+from config.values.foreign_json import write_json
 
 CODER = AgentSpec(
     id="agent.coder",
@@ -32,7 +32,7 @@ CODER = AgentSpec(
 
 def coder() -> AgentSpec:
     """The agent with the model and the number of turns that it has here."""
-    return replace(CODER, profile=default_model(), max_turns=settings.TASK_TURNS_MOST)
+    return replace(CODER, profile=default_model(), max_turns=settings.MAX_TASK_TURNS)
 
 
 def message(objective: str, context: dict[str, Any] | None) -> str:

@@ -1,9 +1,9 @@
 """Unified diffs, applied to a task's workspace by git: all of a diff or nothing of it."""
 
-from agents.code_tasks import commands
+from agents.code_tasks import shell_commands
 from agents.code_tasks.workspace import Workspace
 from config.errors import Invalid
-from memory.paths import is_blank
+from memory.files.paths import is_blank
 
 # The first of the two ways to strip the names' prefixes that fits: its number, the names after the patch, those before.
 # Who reads a patch for its names is git itself, so that the names are those of the files that it will change.
@@ -22,12 +22,12 @@ ROOM_FOR_NAMES = 64 * 1024  # bytes, beside what the patch itself has room for
 async def apply(space: Workspace, patch: str) -> list[str]:
     """The files that the patch has changed; Invalid for a blank name, WorkspaceError with git's own words."""
     diff = (patch if patch.endswith("\n") else f"{patch}\n").encode("utf-8", "replace")
-    fit = await commands.git(space, FIT, stdin=diff, output=4 * len(diff) + ROOM_FOR_NAMES)
+    fit = await shell_commands.git(space, FIT, stdin=diff, output=4 * len(diff) + ROOM_FOR_NAMES)
     strip, _, names = fit.partition("\0")
     after, _, before = names.partition("\0\0")
     if any(is_blank(part) for name in _names(after) + _names(before) for part in name.split("/")):
         raise Invalid({"patch": ["No name in it may be blank."]})
-    await commands.git(space, APPLY, strip, stdin=diff)
+    await shell_commands.git(space, APPLY, strip, stdin=diff)
     return _names(after)
 
 

@@ -3,17 +3,17 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agents.answer_text import answer_text
-from agents.code_tasks import GAVE_UP, filling, reporting
+from agents.code_tasks import GAVE_UP, report, workspace_sources
 from agents.code_tasks.agent import coder, message
 from agents.code_tasks.workspace import Workspace
-from agents.loop import Ask, run_agent
+from agents.llm.answer_text import answer_text
+from agents.loop.agent_loop import Ask, run_agent
 from config.errors import DomainError
-from orchestration.programs import program
-from orchestration.retry import Retry, StepFailed
+from orchestration.program.registry import program
+from orchestration.program.retry import Retry, StepFailed
 
 if TYPE_CHECKING:
-    from orchestration.context import RunContext
+    from orchestration.program.context import RunContext
 
 KIND = "task"
 PREFIX = "task"  # of the names of the agent's steps
@@ -30,7 +30,9 @@ class NotReached(DomainError):
 async def work(ctx: "RunContext") -> dict[str, Any]:
     """{output}: the agent's last words; what it has changed is the report step's."""
     asked, space = ctx.run.input, Workspace(ctx.run.id)
-    base = await ctx.step("workspace", filling.fill, ctx, space, type="workspace", silent=True, retry=Retry(2))
+    base = await ctx.step(
+        "workspace", workspace_sources.fill, ctx, space, type="workspace", silent=True, retry=Retry(2)
+    )
     try:
         turn = await run_agent(ctx, coder(), Ask(message(asked["objective"], asked.get("context"))), prefix=PREFIX)
     except (StepFailed, DomainError):
@@ -44,4 +46,4 @@ async def work(ctx: "RunContext") -> dict[str, Any]:
 
 
 async def _report(ctx: "RunContext", space: Workspace, base: str, said: str = "") -> None:
-    await ctx.step(REPORT, partial(reporting.report, ctx, space, base, said), type=REPORT, silent=True)
+    await ctx.step(REPORT, partial(report.report, ctx, space, base, said), type=REPORT, silent=True)

@@ -15,11 +15,11 @@ from uuid import UUID
 
 from django.conf import settings
 
-from agents import sandbox
 from agents.errors import WorkspaceError
+from agents.sandbox import sandboxed_command
 from config.errors import Invalid
-from memory.paths import Folder, checked_path, is_blank
-from memory.trees import TooDeep, walk
+from memory.files.paths import Folder, checked_path, is_blank
+from memory.files.trees import TooDeep, walk
 
 GIT = ".git"
 FIRST_USER, USERS = 2_000_000_000, 100_000_000
@@ -35,9 +35,9 @@ class Workspace(Folder):
         # Root's commands become this user; anybody else's stay who they are, within a user namespace.
         self.owner = FIRST_USER + zlib.crc32(run_id.bytes) % USERS if os.geteuid() == 0 else None
 
-    def room(self, *more: tuple[Path, str]) -> sandbox.Room:
+    def room(self, *more: tuple[Path, str]) -> sandboxed_command.Room:
         """The workspace as commands get it."""
-        return sandbox.Room(self.root, self.owner or sandbox.NOBODY, more)
+        return sandboxed_command.Room(self.root, self.owner or sandboxed_command.NOBODY, more)
 
     def make(self) -> None:
         """Make it anew, empty."""
@@ -115,8 +115,8 @@ def _inside(path: str, field: str) -> str:
     plain = path.strip().replace("\\", "/")
     if plain and any(part and is_blank(part) for part in path.replace("\\", "/").split("/")):
         raise Invalid({field: ["No name in it may be blank."]})
-    if plain == sandbox.ROOM or plain.startswith(f"{sandbox.ROOM}/"):
-        plain = plain[len(sandbox.ROOM) :].lstrip("/")
+    if plain == sandboxed_command.ROOM or plain.startswith(f"{sandboxed_command.ROOM}/"):
+        plain = plain[len(sandboxed_command.ROOM) :].lstrip("/")
     elif plain.startswith("/"):
         raise Invalid({field: [f"Must be a path in the workspace, such as src/main.py, not {path[:100]!r}."]})
     parts = [part for part in plain.split("/") if part not in ("", ".")]

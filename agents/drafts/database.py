@@ -7,12 +7,12 @@ from asgiref.sync import async_to_sync
 from agents.errors import ToolExecutionError
 from agents.tools.registry import ToolCall
 from config.errors import Conflict
-from memory.datastore import execution
-from memory.datastore.execution import Rows, SQLFailed
-from memory.datastore.roles import find_store
+from memory.datastore import sql_runner
+from memory.datastore.logins import find_store
+from memory.datastore.sql_runner import Rows, SQLFailed
 from memory.models import DataStore
-from orchestration.effects import Staged, staged_by
 from orchestration.models import Change
+from orchestration.program.draft_effects import Staged, staged_by
 
 KIND = "database"
 
@@ -25,7 +25,7 @@ def statements(call: ToolCall) -> list[str]:
 
 async def staged(store: DataStore, sql: str, rows_sql: str | None, table: str, earlier: list[str]) -> Staged:
     """The rows that the statement changes, before and after, as the run sees them."""
-    before, after = await execution.rehearse(store, sql, rows_sql, earlier)
+    before, after = await sql_runner.rehearse(store, sql, rows_sql, earlier)
     base = {"sql": sql, "rows_sql": rows_sql}
     answer = {"operation": "write", "sql": sql, "columns": after.columns, "results": after.rows}
     told = before.rows if before is not None else None
@@ -41,14 +41,14 @@ def moved(change: Change, earlier: list[Change]) -> str:
         return "The tenant's tables are gone."
     before = [one.base["sql"] for one in earlier if one.kind == KIND]
     try:
-        rows, _ = async_to_sync(execution.rehearse)(store, change.base["sql"], change.base["rows_sql"], before)
+        rows, _ = async_to_sync(sql_runner.rehearse)(store, change.base["sql"], change.base["rows_sql"], before)
     except SQLFailed as fault:
         return f"The statement cannot be run any more: {fault.message}"
     return "" if _same(rows, change) else f"Rows of {change.target} have changed since."
 
 
 def _same(rows: Rows | None, change: Change) -> bool:
-    return rows is None or execution.same_rows(rows.rows, change.before or [])
+    return rows is None or sql_runner.same_rows(rows.rows, change.before or [])
 
 
 async def apply(call: ToolCall, change: Change) -> dict[str, Any]:
@@ -58,8 +58,8 @@ async def apply(call: ToolCall, change: Change) -> dict[str, Any]:
         raise ToolExecutionError("The tenant's tables are gone.")
     expected = (change.base["rows_sql"], change.before or []) if change.base["rows_sql"] else None
     try:
-        answer = await execution.write(store, change.base["sql"], call.key, expected)
-    except execution.RowsMoved as fault:
+        answer = await sql_runner.write(store, change.base["sql"], call.key, expected)
+    except sql_runner.RowsMoved as fault:
         raise Conflict(fault.message) from None
     except SQLFailed as fault:
         raise ToolExecutionError(fault.message) from None

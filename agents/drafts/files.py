@@ -6,13 +6,13 @@ from typing import Any
 
 from agents.tools.registry import Staging, ToolCall
 from config.errors import Invalid
-from memory import files
+from memory.files import file_store
 from memory.models import File, FileVersion
-from orchestration.effects import Staged, staged_by
 from orchestration.models import Change
+from orchestration.program.draft_effects import Staged, staged_by
 
 KIND = "file"
-SHOWN_MOST = 4_000  # characters of a text that a diff shows
+MAX_EXCERPT_LENGTH = 4_000  # characters of a text that a diff shows
 
 
 def content_of(given: dict[str, Any]) -> bytes:
@@ -34,7 +34,7 @@ async def stage(call: ToolCall) -> Staged:
     """The file before and after."""
     run, content, path = call.run, content_of(call.input), call.input["path"]
     assert run
-    mime = files.mime_of(path, call.input.get("mime_type") or "")
+    mime = file_store.mime_of(path, call.input.get("mime_type") or "")
     after = _shown(content, mime)
 
     def look() -> tuple[Any, dict[str, Any]]:
@@ -44,7 +44,7 @@ async def stage(call: ToolCall) -> Staged:
         known = written_to(call.tenant_id, run.id, path)
         if known is None:
             return None, {"file_id": str(call.effect_id), "version": 0}
-        before = _shown(files.read_content(known), known.mime_type) | {"version": known.version}
+        before = _shown(file_store.read_content(known), known.mime_type) | {"version": known.version}
         return before, {"file_id": str(known.pk), "version": known.version}
 
     before, base = await call.database(look)
@@ -58,7 +58,7 @@ def _shown(content: bytes, mime: str) -> dict[str, Any]:
         text = content.decode()
     except UnicodeDecodeError:
         return told
-    return told | ({"content": text} if len(text) <= SHOWN_MOST else {"begins": text[:SHOWN_MOST]})
+    return told | ({"content": text} if len(text) <= MAX_EXCERPT_LENGTH else {"begins": text[:MAX_EXCERPT_LENGTH]})
 
 
 def moved(change: Change, earlier: list[Change]) -> str:

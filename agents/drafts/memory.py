@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from agents.tools.registry import ToolCall
-from memory import retrieval
-from memory.embedding import Embedder
+from memory.entries import entry_store
+from memory.entries.embedding import Embedder
+from memory.entries.entry_store import NewMemory, Question
+from memory.entries.words import pieces
 from memory.models import MemoryEntry
-from memory.retrieval import NewMemory, Question
-from memory.words import pieces
-from orchestration.effects import Staged, staged_by
 from orchestration.models import Change
+from orchestration.program.draft_effects import Staged, staged_by
 
 KIND = "memory"
 FIELDS = ("content", "type", "owner_type", "owner_id", "visibility", "metadata")
@@ -75,7 +75,7 @@ async def overlaid(
             continue
         vectors = [vector for vector in await model.embed(pieces(entry.content)) if vector is not None]
         cosine = max((_dot(vector, question.vector) for vector in vectors), default=None) if question.vector else None
-        told.append(retrieval.told(entry, question, cosine))
+        told.append(entry_store.told(entry, question, cosine))
     told = [one for one in told if one["similarity"] >= question.threshold]
     return sorted(told, key=lambda one: (-one["similarity"], one["memory_id"]))[: question.limit]
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from agents.excerpts import summary
-from config.foreign_json import read_json, write_json
+from agents.loop.excerpts import summary
+from config.values.foreign_json import read_json, write_json
 
 MAX_BINARY = 32_000  # characters of base64 that an answer carries; of more it says type and size
 MAX_REASON = 500

@@ -8,8 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from config.foreign_json import clean_text, clean_value, parse_json, write_json
-from governance.charsets import text_of
+from config.outbound.charsets import text_of
+from config.values.foreign_json import clean_text, clean_value, parse_json, write_json
 
 JSON, EVENTS = "application/json", "text/event-stream"
 

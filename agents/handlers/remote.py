@@ -5,14 +5,14 @@ from collections import deque
 from typing import Any
 
 from agents.errors import ToolExecutionError, ToolUnavailable
-from agents.excerpts import summary
-from agents.handlers import secrets
-from agents.handlers.http import output, run_headers
+from agents.handlers import handler_secrets
+from agents.handlers.http_call import output, run_headers
+from agents.loop.excerpts import summary
 from agents.tools.registry import ToolCall
-from config.foreign_json import write_json
-from governance import outbound
-from governance.outbound import Unreachable
-from orchestration.webhooks import signed
+from config.outbound import client
+from config.outbound.client import Unreachable
+from config.values.foreign_json import write_json
+from orchestration.outgoing.webhooks import signed
 
 TIMEOUT_S = 300.0
 FAULTS, WITHIN_S = 5, 60.0  # a server that failed so often is left alone for as long (FACTS, Tools)
@@ -46,12 +46,12 @@ async def call_remote(call: ToolCall) -> Any:
     """The answer's JSON; the receiver verifies webhook-id, webhook-timestamp and webhook-signature."""
     key = (call.tenant_id, call.tool.id)
     _breaker.check(key)
-    kept = secrets.opened(call.tool)
+    kept = handler_secrets.opened(call.tool)
     body = write_json({"tool_id": call.tool.id, "input": call.input, "context": _context(call)})
     headers = dict(kept.get("headers") or {}) | run_headers(call) | signed(str(kept["secret"]), call.key, body)
     url = str(call.tool.handler_config["url"])
     try:
-        answer = await outbound.request(
+        answer = await client.request(
             "POST", url, headers=headers | {"content-type": "application/json"}, data=body, timeout_s=TIMEOUT_S
         )
     except Unreachable:

@@ -10,18 +10,18 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from agents.jobs.shapes import detail_json
+from agents.jobs.payloads import detail_json
 from agents.models import AgentJob
-from config.fields import iso
+from config.http.fields import iso
 from governance import vault
-from orchestration.delivering import RETRY, Parcel, deliver
-from orchestration.delivering import STEP as DELIVERY
 from orchestration.models import Run, Status
-from orchestration.programs import program
-from orchestration.webhooks import signed, tenant_secret
+from orchestration.outgoing.deliveries import RETRY, Parcel, deliver
+from orchestration.outgoing.deliveries import STEP as DELIVERY
+from orchestration.outgoing.webhooks import signed, tenant_secret
+from orchestration.program.registry import program
 
 if TYPE_CHECKING:
-    from orchestration.context import RunContext
+    from orchestration.program.context import RunContext
 
 KIND = "callback"
 STEP = "job"

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from config.foreign_json import write_json
+from config.values.foreign_json import write_json
 
 NAMED = re.compile(r"\bE(\d{1,3})\b")
 ORDER_KEYS = ("id", "number", "type", "status", "title", "description", "created_at", "completed_at")

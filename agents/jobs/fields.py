@@ -5,19 +5,21 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.fields import ObjectField
+from config.http.fields import ObjectField
 
-LONGEST = 255
+MAX_LENGTH = 255
 
 
-@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string", "minLength": 1, "maxLength": LONGEST}]})
+@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH}]})
 class IdField(serializers.Field):
     """The id of something in the caller's own system: a number, or a text."""
 
     def to_internal_value(self, data: Any) -> int | str:
         """The id."""
-        if isinstance(data, bool) or not isinstance(data, int | str) or not 0 < len(str(data)) <= LONGEST:
-            raise serializers.ValidationError(f"Must be a number, or a text of 1 to {LONGEST} characters.", "invalid")
+        if isinstance(data, bool) or not isinstance(data, int | str) or not 0 < len(str(data)) <= MAX_LENGTH:
+            raise serializers.ValidationError(
+                f"Must be a number, or a text of 1 to {MAX_LENGTH} characters.", "invalid"
+            )
         return data
 
     def to_representation(self, value: Any) -> Any:

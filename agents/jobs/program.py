@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from agents.agent_runs import output
 from agents.jobs.registry import JOB_AGENTS
-from agents.loop import Ask, load_agent, run_agent
-from config.foreign_json import write_json
-from orchestration.programs import program
-from orchestration.retry import StepFailed
+from agents.loop.agent_loop import Ask, load_agent, run_agent
+from agents.loop.agent_program import output
+from config.values.foreign_json import write_json
+from orchestration.program.registry import program
+from orchestration.program.retry import StepFailed
 
 if TYPE_CHECKING:
-    from orchestration.context import RunContext
+    from orchestration.program.context import RunContext
 
 KIND = "agent_job"
 MESSAGE_KEYS = ("message", "prompt", "query")

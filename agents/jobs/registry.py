@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 
-from agents.lookup import BUILT_IN, AgentSpec
+from agents.catalog.lookup import BUILT_IN, AgentSpec
 from agents.models import Agent
 from config.errors import AgentNotFound, DomainError
 
 if TYPE_CHECKING:
-    from orchestration.context import RunContext
+    from orchestration.program.context import RunContext
 
 Work = Callable[["RunContext", dict[str, Any]], Awaitable[dict[str, Any]]]
 VERSION = "1.0.0"

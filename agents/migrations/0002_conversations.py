@@ -102,7 +102,9 @@ class Migration(migrations.Migration):
                 (
                     "conversation",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="turns", to="agents.conversation"
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="turns",
+                        to="agents.conversation",
                     ),
                 ),
                 (

@@ -2,15 +2,15 @@
 
 from django.db import models
 
-from accounts.tenancy import TenantModel
+from accounts.tenancy.tenant_model import TenantModel
 
-KEY_MOST = 64  # a run's subject_id has as many characters
+MAX_KEY_LENGTH = 64  # a run's subject_id has as many characters
 
 
 class Agent(TenantModel):
     """A tenant's agent. `key` is the id that clients know it by."""
 
-    key = models.CharField(max_length=KEY_MOST)
+    key = models.CharField(max_length=MAX_KEY_LENGTH)
     name = models.CharField(max_length=255)
     description = models.TextField(blank=True)
     instructions = models.TextField(blank=True)

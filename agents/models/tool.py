@@ -2,8 +2,8 @@
 
 from django.db import models
 
-from accounts.tenancy import TenantModel
-from agents.models.agent import KEY_MOST
+from accounts.tenancy.tenant_model import TenantModel
+from agents.models.agent import MAX_KEY_LENGTH
 
 
 class HandlerType(models.TextChoices):
@@ -27,7 +27,7 @@ class RiskLevel(models.TextChoices):
 class Tool(TenantModel):
     """A tenant's tool: something that is called with the checked input. `key` is the id that clients know it by."""
 
-    key = models.CharField(max_length=KEY_MOST)
+    key = models.CharField(max_length=MAX_KEY_LENGTH)
     name = models.CharField(max_length=255)
     description = models.TextField(blank=True)
     input_schema = models.JSONField(default=dict)

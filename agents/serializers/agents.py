@@ -5,10 +5,10 @@ from typing import Any
 from rest_framework import serializers
 
 from agents.models import Agent
-from agents.models.agent import KEY_MOST
-from agents.serializers.keys import KEY, TOOLS_MOST
+from agents.models.agent import MAX_KEY_LENGTH
+from agents.serializers.keys import KEY, MAX_TOOLS
 from agents.tools.lookup import find_tools
-from config.fields import (
+from config.http.fields import (
     BooleanField,
     CharField,
     FloatField,
@@ -17,9 +17,9 @@ from config.fields import (
     RegexField,
     StrictModelSerializer,
 )
-from config.json_schema import schema_problems
+from config.values.json_schema import schema_problems
 
-FALLBACKS_MOST = 5
+MAX_FALLBACKS = 5
 
 
 class ModelProfileSerializer(serializers.Serializer):
@@ -43,8 +43,8 @@ class ModelProfileWithFallbacks(ModelProfileSerializer):
 
     def validate_fallbacks(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """A few models, each named."""
-        if len(given) > FALLBACKS_MOST:
-            raise serializers.ValidationError(f"At most {FALLBACKS_MOST} fallbacks.")
+        if len(given) > MAX_FALLBACKS:
+            raise serializers.ValidationError(f"At most {MAX_FALLBACKS} fallbacks.")
         if not all(profile.get("model") for profile in given):
             raise serializers.ValidationError("Each fallback names its model.")
         return [dict(profile) for profile in given]
@@ -64,7 +64,9 @@ class AgentSerializer(StrictModelSerializer):
     description = CharField(allow_blank=True, default="")
     instructions = CharField(allow_blank=True, default="", trim_whitespace=False)
     model_profile = ModelProfileWithFallbacks(default=dict)
-    allowed_tools = serializers.ListField(child=CharField(max_length=KEY_MOST), max_length=TOOLS_MOST, default=list)
+    allowed_tools = serializers.ListField(
+        child=CharField(max_length=MAX_KEY_LENGTH), max_length=MAX_TOOLS, default=list
+    )
 
     output_schema = ObjectField(allow_null=True, default=None, help_text="A JSON Schema that every answer must fit.")
     max_turns = IntegerField(min_value=1, max_value=100, default=10, help_text="Model calls that one answer may take.")

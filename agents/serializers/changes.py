@@ -4,18 +4,18 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.fields import UUIDField
+from config.http.fields import UUIDField
 from orchestration.models import Change, ChangeStatus
 from orchestration.serializers.runs import stamp, step_id
 
-MOST = 1_000
+MAX_IDS = 1_000
 
 
 class ChangesRequest(serializers.Serializer):
     """Which changes; none named = all that are staged."""
 
     change_ids = serializers.ListField(
-        child=UUIDField(), required=False, allow_null=True, min_length=1, max_length=MOST
+        child=UUIDField(), required=False, allow_null=True, min_length=1, max_length=MAX_IDS
     )
 
 

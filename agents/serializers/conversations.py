@@ -5,15 +5,15 @@ from typing import Any
 from rest_framework import serializers
 
 from agents.models import Conversation
-from config.fields import CharField, ObjectField, RegexField, StrictModelSerializer
+from config.http.fields import CharField, ObjectField, RegexField, StrictModelSerializer
 
-MESSAGE_MOST = 200_000
+MAX_MESSAGE_LENGTH = 200_000
 
 
 class TurnRequest(serializers.Serializer):
     """POST /agents/{id}/conversation. Limits are those of runs."""
 
-    message = CharField(max_length=MESSAGE_MOST, trim_whitespace=False)
+    message = CharField(max_length=MAX_MESSAGE_LENGTH, trim_whitespace=False)
     context = ObjectField(  # type: ignore[assignment]
         required=False, default=dict, help_text="{user_id?, tenant_id?, mode?: draft|auto, …}"
     )

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 from rest_framework import serializers
 
-from agents.handlers.code import CODE_MOST
+from agents.handlers.code_function import MAX_CODE_LENGTH
 from agents.models import HandlerType
 from config.errors import DomainError
 from config.masking import MASK
-from governance.outbound import METHODS, checked_headers, target
-from orchestration.webhooks import new_secret, secret_fault
+from config.outbound.client import METHODS, checked_headers, target
+from orchestration.outgoing.webhooks import new_secret, secret_fault
 
 Checked = tuple[dict[str, Any], dict[str, Any]]  # (what is shown, what is sealed)
 
@@ -84,8 +84,8 @@ def _code(config: dict[str, Any], stored: dict[str, Any]) -> Checked:
     language, code = config.get("language", "python"), config.get("code")
     if language != "python":
         raise refuse("language: Must be python.")
-    if not isinstance(code, str) or not 0 < len(code) <= CODE_MOST:
-        raise refuse(f"code: Python of at most {CODE_MOST} characters is required, with a function run(input).")
+    if not isinstance(code, str) or not 0 < len(code) <= MAX_CODE_LENGTH:
+        raise refuse(f"code: Python of at most {MAX_CODE_LENGTH} characters is required, with a function run(input).")
     try:
         names = compile(code, "tool.py", "exec").co_names
     except (SyntaxError, ValueError, RecursionError, MemoryError) as fault:

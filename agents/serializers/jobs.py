@@ -3,12 +3,12 @@
 from rest_framework import serializers
 
 from agents.jobs.fields import IdField
-from agents.jobs.shapes import STATUSES
+from agents.jobs.payloads import STATUSES
 from config.errors import DomainError
-from config.fields import CharField, ChoiceField, DateTimeField, ObjectField
-from governance import outbound
+from config.http.fields import CharField, ChoiceField, DateTimeField, ObjectField
+from config.outbound import client
 from orchestration.models import Mode
-from orchestration.webhooks import secret_fault
+from orchestration.outgoing.webhooks import secret_fault
 
 
 class Related(serializers.Serializer):
@@ -32,7 +32,7 @@ class JobRequest(serializers.Serializer):
     def validate_callback_url(self, url: str | None) -> str:
         """The URL, if it can be called."""
         try:
-            return str(outbound.target(url)) if url else ""
+            return str(client.target(url)) if url else ""
         except DomainError as refusal:
             raise serializers.ValidationError(refusal.message, "invalid") from None
 

@@ -7,9 +7,9 @@ from rest_framework import serializers
 from agents.models import HandlerType, RiskLevel, Tool
 from agents.serializers.handlers import checked_config, origin
 from agents.serializers.keys import KEY
-from config.fields import BooleanField, CharField, ChoiceField, ObjectField, RegexField, StrictModelSerializer
-from config.json_schema import schema_problems
+from config.http.fields import BooleanField, CharField, ChoiceField, ObjectField, RegexField, StrictModelSerializer
 from config.masking import MASK, mask
+from config.values.json_schema import schema_problems
 from governance import vault
 
 EMPTY_SCHEMA = {"type": "object", "properties": {}}

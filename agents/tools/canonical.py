@@ -8,8 +8,8 @@ from uuid import UUID
 
 from agents.tools.registry import Canonical
 from config.errors import DomainError, Invalid
-from governance import outbound
-from governance.canonical_url import canonical_url
+from config.outbound import client
+from config.outbound.canonical_url import canonical_url
 
 Form = Callable[[Any], Any]
 
@@ -63,4 +63,4 @@ class Headers(dict[str, str]):
 
 def headers_form(value: dict[str, str]) -> Headers:
     """The headers as they are sent."""
-    return Headers(outbound.checked_headers(value))
+    return Headers(client.checked_headers(value))

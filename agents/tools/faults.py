@@ -4,9 +4,9 @@ from collections.abc import Awaitable
 from typing import Any
 
 from agents.errors import ToolExecutionError, ToolUnavailable
-from agents.excerpts import summary
+from agents.loop.excerpts import summary
 from agents.tools.registry import ToolCall
-from governance.outbound import OutboundRefused, Unreachable
+from config.outbound.client import OutboundRefused, Unreachable
 
 
 async def with_tool_errors(call: ToolCall, work: Awaitable[Any]) -> Any:

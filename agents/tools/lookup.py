@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from agents.handlers.code import run_code
-from agents.handlers.http import call_url
-from agents.handlers.mcp import call_mcp
+from agents.handlers.code_function import run_code
+from agents.handlers.http_call import call_url
+from agents.handlers.mcp_tool import call_mcp
 from agents.handlers.remote import call_remote
 from agents.models import HandlerType, Tool
 from agents.tools.registry import BUILT_IN, Handler, ToolSpec

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from config.foreign_json import clean_value
-from config.json_schema import checked
-from orchestration.effects import Staged, effect_id
+from config.values.foreign_json import clean_value
+from config.values.json_schema import checked
+from orchestration.program.draft_effects import Staged, effect_id
 
 if TYPE_CHECKING:
-    from orchestration.claims import RunInfo
-    from orchestration.context import RunContext
+    from orchestration.engine.claims import RunInfo
     from orchestration.models import Change
+    from orchestration.program.context import RunContext
 
 Handler = Callable[["ToolCall"], Any]  # sync functions run in a thread, async ones on the loop
 Canonical = Callable[[dict[str, Any]], dict[str, Any]]

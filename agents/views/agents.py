@@ -12,18 +12,18 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 
 from accounts.models import Role
-from accounts.tenant_choice import choose_tenant
-from agents.conversation import KIND, NewTurn, start_turn
+from accounts.tenancy.tenant_choice import choose_tenant
+from agents.catalog.lookup import AgentSpec, built_in_agents, find_agent
+from agents.conversations.program import KIND, NewTurn, start_turn
+from agents.conversations.turn_stream import turn_stream
 from agents.errors import AgentInactive
-from agents.lookup import AgentSpec, built_in_agents, find_agent
 from agents.models import Agent
 from agents.serializers.agents import AgentSerializer
 from agents.serializers.conversations import TurnRequest
-from agents.turn_stream import turn_stream
-from agents.views.keyed import KeyedViewSet
+from agents.views.catalog import KeyedViewSet
 from config.errors import AgentNotFound, Invalid
-from orchestration.idempotency import asked_by, idempotency
 from orchestration.models import Mode, Run
+from orchestration.runs.idempotency import asked_by, idempotency
 from orchestration.serializers.workflows import start_fields
 from orchestration.views.event_stream import event_stream
 

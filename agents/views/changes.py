@@ -8,15 +8,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
-from agents.drafts.applying import Asked, changes_of, discard, start_apply
+from agents.drafts.apply_program import Asked, changes_of, discard, start_apply
 from agents.errors import ToolExecutionError
 from agents.serializers.changes import ChangeShape, ChangesRequest, SettledShape, change_json
-from config.api import ArrayPagination
 from config.errors import Conflict
-from config.later import answer_later
-from governance.policies import PolicyDenied
+from config.http.deferred import answer_later
+from config.http.viewsets import ArrayPagination
+from governance.policies.evaluation import PolicyDenied
+from orchestration.live.change_listener import ended
 from orchestration.models import FINAL, Change, Run, Status
-from orchestration.streaming import ended
 from orchestration.views.runs import RunViewSet, actor_of
 
 WAIT_S = 60.0  # an apply that takes longer, or waits for a person, is answered as applying

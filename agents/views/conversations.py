@@ -10,8 +10,8 @@ from rest_framework.response import Response
 
 from agents.models import Conversation, ConversationTurn
 from agents.serializers.conversations import ConversationSerializer, ConversationShape, turn_json
-from config.api import PagePagination, TenantViewSet
 from config.errors import NotFound
+from config.http.viewsets import PagePagination, TenantViewSet
 from orchestration.models import Run
 
 

@@ -13,12 +13,12 @@ from rest_framework.response import Response
 from accounts.models import Role
 from accounts.permissions import has_role
 from agents.jobs.callbacks import TRIED
+from agents.jobs.payloads import detail_json, having, list_json, word
 from agents.jobs.program import KIND
 from agents.jobs.registry import JobAgent, find_job_agent, job_agents
-from agents.jobs.shapes import detail_json, having, list_json, word
-from agents.jobs.starting import NewJob, header_key, related_uuid, start_job, started_by
+from agents.jobs.submission import NewJob, header_key, related_uuid, start_job, started_by
 from agents.jobs.usage import monthly
-from agents.model_health import model_health
+from agents.llm.health import model_health
 from agents.models import AgentJob
 from agents.serializers.jobs import (
     HealthShape,
@@ -32,17 +32,17 @@ from agents.serializers.jobs import (
     StartedShape,
     UsageQuery,
 )
-from config.api import ArrayPagination, TenantViewSet
 from config.errors import Forbidden, NotFound
-from config.fields import iso
-from config.query import query_of
-from orchestration.delivering import shown
-from orchestration.engine import cancel_run
-from orchestration.idempotency import answer, asked_by, idempotency
-from orchestration.lookup import OneRun
+from config.http.fields import iso
+from config.http.query_parameters import query_of
+from config.http.viewsets import ArrayPagination, TenantViewSet
 from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent, Status
+from orchestration.outgoing.deliveries import shown
+from orchestration.outgoing.webhooks import tenant_secret
+from orchestration.runs.commands import cancel_run
+from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.lookup import OneRun
 from orchestration.views.runs import actor_of, answer_or_wait
-from orchestration.webhooks import tenant_secret
 
 
 class JobNotFound(NotFound):

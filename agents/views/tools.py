@@ -10,17 +10,17 @@ from rest_framework.response import Response
 
 from agents.models import Tool
 from agents.serializers.tools import ToolExecutionSerializer, ToolSerializer
-from agents.tool_runs import CALL, KIND
 from agents.tools.lookup import find_tool
+from agents.tools.program import CALL, KIND
 from agents.tools.registry import BUILT_IN
-from agents.views.keyed import KeyedViewSet
-from config.api import body_object
+from agents.views.catalog import KeyedViewSet
 from config.errors import ScopeDenied, ToolNotFound
-from config.later import answer_later
-from orchestration.engine import start_run
-from orchestration.idempotency import answer, asked_by, idempotency
+from config.http.deferred import answer_later
+from config.http.viewsets import body_object
+from orchestration.live.change_listener import ended
 from orchestration.models import FINAL, Approval, Mode, Run, Status, Step
-from orchestration.streaming import ended
+from orchestration.runs.commands import start_run
+from orchestration.runs.idempotency import answer, asked_by, idempotency
 
 WAIT_S = 60.0  # an execution that takes longer is answered as running
 

@@ -11,9 +11,10 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from config import embedded
-from config.launch import lock, programs, servers
+from config.launch import command_lines, lock
+from config.launch.servers import startup
 
-PARTS = {"web": programs.web, "worker": programs.worker, "scheduler": programs.scheduler}
+PARTS = {"web": command_lines.web, "worker": command_lines.worker, "scheduler": command_lines.scheduler}
 USAGE = """usage: python -m config.launch
     [web | worker | scheduler | prepare | check PART | pid PART | exec [--temporary] -- COMMAND …]"""
 
@@ -43,7 +44,7 @@ def main(arguments: list[str]) -> None:
 
             sys.exit(check(part) or 0)
         case ["exec", "--temporary", "--", *command] if command:
-            sys.exit(execute(servers.temporary(), command))
+            sys.exit(execute(startup.temporary(), command))
         case ["exec", "--", *command] if command:
             sys.exit(execute(_present(embedded.data_dir()), command))
         case _:
@@ -52,7 +53,7 @@ def main(arguments: list[str]) -> None:
 
 def _present(data_dir: Path) -> AbstractContextManager[Path]:
     """The servers of this data folder: those of the launcher that runs there, else some of our own."""
-    return nullcontext(data_dir) if lock.is_held(data_dir) else servers.running(data_dir)
+    return nullcontext(data_dir) if lock.is_held(data_dir) else startup.running(data_dir)
 
 
 def execute(up: AbstractContextManager[Path], command: list[str]) -> int:

@@ -5,7 +5,7 @@ import socket
 
 import psycopg
 
-from config.launch import web_port
+from config.launch.web import listen_address
 
 ENGINES = "SELECT count(*) FROM orchestration_engine WHERE host = %s AND lease_until > now()"
 
@@ -17,7 +17,7 @@ def check(part: str) -> str:
 
 
 def _web() -> str:
-    return web_port.liveness()
+    return listen_address.liveness()
 
 
 def _worker() -> str:
@@ -35,10 +35,10 @@ def _worker() -> str:
 def _scheduler() -> str:
     import redis
 
-    from config import heartbeat
+    from config.processes import scheduler_heartbeat
 
     try:
-        return "" if heartbeat.is_alive() else "the scheduler gives no sign of life"
+        return "" if scheduler_heartbeat.is_alive() else "the scheduler gives no sign of life"
     except (redis.RedisError, OSError) as fault:
         return f"Redis, which has its heartbeat, cannot be asked: {type(fault).__name__}"
 

@@ -20,7 +20,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from config.database.address import direct_parameters
 from config.database.session import SharedSession, require_own_session
-from config.launch import programs
+from config.launch import command_lines
 
 MIGRATION_LOCK = 0x7265676E  # one preparer at a time, when several machines start at once
 
@@ -37,7 +37,7 @@ def prepare(demo: bool) -> dict[str, dict[str, str]]:
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         call_command("migrate", interactive=False, verbosity=0)
     if settings.EMBEDDED:
-        programs.remember_migrated(settings.DATA_DIR)
+        command_lines.remember_migrated(settings.DATA_DIR)
     credentials = {}
     if demo:
         credentials = {"demo": _answer("seed_demo", json=True), "operator": _answer("ensure_operator", local=True)}
@@ -69,7 +69,7 @@ def main() -> None:
 
 def _refuse(sentence: str) -> NoReturn:
     print(sentence, file=sys.stderr)
-    sys.exit(programs.REFUSED)
+    sys.exit(command_lines.REFUSED)
 
 
 def _main() -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from config import embedded
 from config.env import env_text
-from config.launch import lock, orphans, programs, servers, supervisor, web_port
+from config.launch import command_lines, lock, orphans, supervisor
+from config.launch.servers import startup
 from config.launch.terminal import Watcher, say
+from config.launch.web import listen_address
 
 LOOK_S = 0.1
 NOT_READY_S = 60.0
@@ -44,9 +46,9 @@ class Launcher:
 
     def run(self) -> None:
         """Everything, from the lock to the last process ended."""
-        servers.make_folders(self.data_dir)
+        startup.make_folders(self.data_dir)
         with lock.held(self.data_dir) as lock_fd, ExitStack() as at_end:
-            web_port.refuse_used(programs.host(), programs.port())
+            listen_address.refuse_used(command_lines.host(), command_lines.port())
             at_end.callback(self._stop)
             for number in SIGNALS:
                 signal.signal(number, _stop_asked)
@@ -62,18 +64,18 @@ class Launcher:
     def _start(self, lock_fd: int) -> None:
         """The servers are up and the database is being made ready; the product too when no migration is due."""
         self._start_preparing()  # its imports take as long as the servers' start
-        needed = servers.prepare(self.data_dir)
+        needed = startup.prepare(self.data_dir)
         self.watcher = Watcher(
             self.data_dir / "log", [*self.names, *(server.name for server in needed)], self._after_death
         )
         self.daemon = supervisor.start(self.data_dir, needed, lock_fd)
         for server in needed:
-            servers.wait_ready(server, self._nudged)
+            startup.wait_ready(server, self._nudged)
         if needed:
             say(f"{' and '.join(server.name for server in needed)} ready after {self._age()}")
         assert self.preparing and self.preparing.stdin
         self.preparing.stdin.close()  # what it waits for
-        if not env_text("DATABASE_URL") and programs.is_migrated(self.data_dir):
+        if not env_text("DATABASE_URL") and command_lines.is_migrated(self.data_dir):
             self._start_product()
 
     def _start_preparing(self) -> None:
@@ -115,8 +117,8 @@ class Launcher:
             if self.preparing and self.preparing.poll() is not None:
                 self._finish_preparing(self.preparing)
             if not self.ready and not self.preparing:
-                answer = web_port.readiness()
-                self.ready = answer == web_port.READY
+                answer = listen_address.readiness()
+                self.ready = answer == listen_address.READY
                 if self.ready:
                     self._tell_ready()
                 elif time.monotonic() > told_at + NOT_READY_S:
@@ -130,7 +132,7 @@ class Launcher:
         told, self.preparing = process.stdout.read(), None
         if process.returncode:
             last = (self.data_dir / "log" / "prepare.log").read_text(errors="replace").splitlines()[-15:]
-            if process.returncode == programs.REFUSED:
+            if process.returncode == command_lines.REFUSED:
                 raise Failed(last[-1])
             raise Failed("\n".join([*last, "The database could not be made ready (the lines above say why)."]))
         self.credentials = json.loads(told.splitlines()[-1])
@@ -142,7 +144,7 @@ class Launcher:
 
     def _tell_ready(self) -> None:
         """Where everything is, and who may enter; the address stays in DATA_DIR/run/url while we run."""
-        url = web_port.url()
+        url = listen_address.url()
         (self.data_dir / "run" / "url").write_text(f"{url}\n")
         print(f"ready {url} {self._credentials('demo')}after {self._age()}", flush=True)
         say(f"API documentation {url}/docs")

@@ -13,9 +13,9 @@ from pathlib import Path
 from supervisor.xmlrpc import SupervisorTransport
 
 from config import embedded
-from config.launch import programs
+from config.launch import command_lines
 from config.launch.orphans import tied
-from config.launch.servers import Server
+from config.launch.servers.startup import Server
 
 SERVERS, PRODUCT = "servers", "product"
 SERVER_STOP_S = 30
@@ -78,9 +78,9 @@ def configuration(data_dir: Path, servers: list[Server]) -> str:
 def product() -> dict[str, tuple[list[str], int]]:
     """The product's programs: name → command line, and the seconds it may take to stop."""
     return {
-        "web": (programs.web(), round(programs.WEB_STOP_S)),
-        "worker": (programs.worker(), programs.worker_stop_s()),
-        "scheduler": (programs.scheduler(), 5),
+        "web": (command_lines.web(), round(command_lines.WEB_STOP_S)),
+        "worker": (command_lines.worker(), command_lines.worker_stop_s()),
+        "scheduler": (command_lines.scheduler(), 5),
     }
 
 

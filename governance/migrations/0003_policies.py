@@ -52,7 +52,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "rule_expr",
-                    models.JSONField(help_text="{condition, effect, modify?, approval?} (governance/rules.py)."),
+                    models.JSONField(
+                        help_text="{condition, effect, modify?, approval?} (governance/policies/rules.py)."
+                    ),
                 ),
                 ("priority", models.IntegerField(default=100, help_text="The lowest number decides.")),
                 ("enabled", models.BooleanField(default=True)),

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.fields import DateTimeField, iso
+from config.http.fields import DateTimeField, iso
 from governance.models import AuditEntry
 
 

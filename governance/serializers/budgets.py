@@ -6,11 +6,11 @@ from typing import Any
 from rest_framework import serializers
 
 from config.errors import Invalid
-from config.fields import CharField, ChoiceField, FloatField, IntegerField, StrictModelSerializer
-from governance.budgets import MICRO_PER_CENT
+from config.http.fields import CharField, ChoiceField, FloatField, IntegerField, StrictModelSerializer
+from governance.budgets.reservations import MICRO_PER_CENT
 from governance.models import Budget, BudgetLimit, BudgetScope, Period
 
-MOST_CENTS, MOST_CALLS = 10**12, 2**31 - 1
+MAX_CENTS, MAX_CALLS = 10**12, 2**31 - 1
 
 
 class BudgetQuery(serializers.Serializer):
@@ -26,8 +26,8 @@ class BudgetSerializer(StrictModelSerializer):
     scope = ChoiceField(choices=BudgetScope.choices)
     scope_id = CharField(max_length=128, required=False, allow_blank=True, default="")
     period = ChoiceField(choices=Period.choices)
-    limit_cents = FloatField(min_value=0, max_value=MOST_CENTS, required=False, allow_null=True)
-    limit_calls = IntegerField(min_value=0, max_value=MOST_CALLS, required=False, allow_null=True)
+    limit_cents = FloatField(min_value=0, max_value=MAX_CENTS, required=False, allow_null=True)
+    limit_calls = IntegerField(min_value=0, max_value=MAX_CALLS, required=False, allow_null=True)
 
     class Meta:
         model = BudgetLimit

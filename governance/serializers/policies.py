@@ -4,13 +4,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.fields import BooleanField, CharField, ChoiceField, DateTimeField, IntegerField, UUIDField
+from config.http.fields import BooleanField, CharField, ChoiceField, DateTimeField, IntegerField, UUIDField
 from governance.models import Policy, PolicyDecision, Scope
-from governance.policies import RESULT
-from governance.rules import BadRule, read_rule, written
+from governance.policies.evaluation import RESULT
+from governance.policies.rules import BadRule, read_rule, written
 
 NAMED = (Scope.APP, Scope.TOOL, Scope.WORKFLOW, Scope.AGENT)
-BACKTEST_MOST = 10_000
+MAX_BACKTEST = 10_000
 
 
 class RuleField(serializers.JSONField):
@@ -89,7 +89,7 @@ class DecisionQuery(serializers.Serializer):
 class BacktestRequest(serializers.Serializer):
     """How far back; beside it the fields of a policy that is not saved, or those to change of a saved one."""
 
-    decisions = IntegerField(required=False, default=1000, min_value=1, max_value=BACKTEST_MOST)
+    decisions = IntegerField(required=False, default=1000, min_value=1, max_value=MAX_BACKTEST)
 
 
 class FlipShape(serializers.Serializer):

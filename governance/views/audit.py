@@ -12,15 +12,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
-from config.api import TenantViewSet
-from config.foreign_json import write_json
-from config.paging import MOST, number, page_of
-from config.query import query_of
+from config.http.paging import MAX_LIMIT, number, page_of
+from config.http.query_parameters import query_of
+from config.http.viewsets import TenantViewSet
+from config.values.foreign_json import write_json
 from governance.models import AuditEntry
 from governance.serializers.audit import AuditLogShape, AuditQuery, entry_json
 
 PAGE = [OpenApiParameter("limit", int), OpenApiParameter("offset", int)]
-EXPORT_MOST = 100_000
+MAX_EXPORT = 100_000
 
 
 class AuditViewSet(TenantViewSet):
@@ -41,7 +41,7 @@ class AuditViewSet(TenantViewSet):
     @action(detail=False)
     def logs(self, request: Request) -> Response:
         """A page of the log."""
-        rows, limit = self._rows(), number(request, "limit", 100, 1, MOST)
+        rows, limit = self._rows(), number(request, "limit", 100, 1, MAX_LIMIT)
         offset = number(request, "offset", 0, 0, 10**9)
         page, total = page_of(rows, offset, limit)
         body = {"logs": [entry_json(entry) for entry in page], "total": total.value, "limit": limit, "offset": offset}
@@ -57,7 +57,7 @@ class AuditViewSet(TenantViewSet):
         """The log as JSON lines, the oldest first: at most the 100,000 newest of what the filters leave."""
 
         def lines() -> Iterator[bytes]:
-            for entry in reversed(self._rows()[:EXPORT_MOST]):
+            for entry in reversed(self._rows()[:MAX_EXPORT]):
                 yield write_json(entry_json(entry)) + b"\n"
 
         response = HttpResponse(b"".join(lines()), content_type="application/x-ndjson")

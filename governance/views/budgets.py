@@ -8,10 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
-from config.api import ArrayPagination, ResourceViewSet
 from config.errors import Conflict, NotFound
-from config.query import query_of
-from governance import standing
+from config.http.query_parameters import query_of
+from config.http.viewsets import ArrayPagination, ResourceViewSet
+from governance.budgets import budget_limits
 from governance.models import Budget, BudgetLimit
 from governance.serializers.budgets import BudgetQuery, BudgetSerializer, BudgetShape, run_budget_json
 
@@ -60,7 +60,7 @@ class BudgetViewSet(ResourceViewSet):
         changes = dict(self.valid(instance=found, partial=True).validated_data)
         for name in ("cost_limit_micro", "calls_limit"):
             setattr(found, name, changes.get(name, getattr(found, name)))
-        standing.change(found)
+        budget_limits.change(found)
         return Response(self.get_serializer(found).data)
 
     @extend_schema(request=BudgetSerializer, responses=BudgetShape)

@@ -12,12 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
-from accounts.tenancy import everywhere
-from config.api import ArrayPagination, ResourceViewSet, body_object
+from accounts.tenancy.tenant_model import everywhere
 from config.errors import Forbidden, NotFound
-from config.query import FlagFilter, query_of
-from governance.backtest import backtest
+from config.http.query_parameters import FlagFilter, query_of
+from config.http.viewsets import ArrayPagination, ResourceViewSet, body_object
 from governance.models import Policy, PolicyDecision, Scope
+from governance.policies.backtest import backtest
 from governance.serializers.policies import (
     BacktestRequest,
     BacktestShape,

@@ -8,9 +8,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.api import ArrayPagination, TenantViewSet
 from config.errors import NotFound
-from config.fields import CharField, DateTimeField, RegexField
+from config.http.fields import CharField, DateTimeField, RegexField
+from config.http.viewsets import ArrayPagination, TenantViewSet
 from governance import vault
 from governance.models import ProviderKey
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from typing import Any
 
-from config.foreign_json import write_json
+from config.values.foreign_json import write_json
 from memory.datastore.names import shown
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from config.errors import Invalid
-from config.foreign_csv import CSVFile, UnreadableCSV
+from config.values.foreign_csv import CSVFile, UnreadableCSV
 from memory.datastore.column_types import ColumnValues
 from memory.datastore.names import Column, columns_of
 

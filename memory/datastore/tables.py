@@ -7,16 +7,16 @@ from typing import Any
 from django.db import connection, transaction
 from psycopg import DataError, sql
 
-from accounts.tenancy import as_owner
+from accounts.tenancy.tenant_model import as_owner
 from config.errors import Conflict, Invalid, NotFound
 from memory.datastore.column_types import KINDS, Unfit, column_value
+from memory.datastore.logins import LEDGER, VIEWS, ensure_store, find_store, grant_table
 from memory.datastore.names import NAME, Column, columns_of
-from memory.datastore.roles import LEDGER, VIEWS, ensure_store, find_store, grant_table
 from memory.datastore.sheets import Sheet, object_sheet, typed_columns
 from memory.models import DataStore
 
 RESERVED = frozenset({"runs", "steps", "events", "workflows"})  # the platform's views
-TABLES_MOST = 500
+MAX_TABLES = 500
 MODES = ("create", "append", "replace")
 
 
@@ -102,8 +102,8 @@ def _make(cursor: Any, store: DataStore, name: str, columns: list[Column]) -> No
     table = sql.Identifier(store.schema, name)
     cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
     cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = %s", [store.schema])
-    if cursor.fetchone()[0] > TABLES_MOST:
-        raise Conflict(f"There are {TABLES_MOST} tables already; drop some first.")
+    if cursor.fetchone()[0] > MAX_TABLES:
+        raise Conflict(f"There are {MAX_TABLES} tables already; drop some first.")
     parts = [sql.SQL("{} " + column.type).format(sql.Identifier(column.name)) for column in columns]
     cursor.execute(sql.SQL("CREATE TABLE {} ({})").format(table, sql.SQL(", ").join(parts)))
     grant_table(cursor, store, name)

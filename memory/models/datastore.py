@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from accounts.tenancy import TenantModel
+from accounts.tenancy.tenant_model import TenantModel
 
 
 class DataStore(TenantModel):

@@ -8,7 +8,7 @@ from django.db.models.functions import MD5, Concat, Now
 from pgvector.django import HalfVectorField
 from uuid_utils.compat import uuid7
 
-from accounts.tenancy import TenantModel
+from accounts.tenancy.tenant_model import TenantModel
 
 WORDS = "simple"  # PostgreSQL's text search configuration: no stemming, the same for every language
 

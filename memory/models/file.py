@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 from uuid_utils.compat import uuid7
 
-from accounts.tenancy import TenantModel
+from accounts.tenancy.tenant_model import TenantModel
 
 
 class File(TenantModel):

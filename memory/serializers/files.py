@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.fields import CharField, StrictModelSerializer, UUIDField
+from config.http.fields import CharField, StrictModelSerializer, UUIDField
 from memory.models import File, FileVersion
 
 

@@ -2,10 +2,10 @@
 
 from rest_framework import serializers
 
-from config.fields import CharField, ChoiceField, ObjectField
+from config.http.fields import CharField, ChoiceField, ObjectField
 from memory.datastore.tables import MODES
 
-ROWS_MOST = 100_000
+MAX_ROWS = 100_000
 
 
 class NewTable(serializers.Serializer):
@@ -13,7 +13,7 @@ class NewTable(serializers.Serializer):
 
     name = CharField(max_length=63)
     mode = ChoiceField(MODES, default="create", help_text="append and replace need no table of that name to exist.")
-    rows = serializers.ListField(child=ObjectField(), max_length=ROWS_MOST, required=False)
+    rows = serializers.ListField(child=ObjectField(), max_length=MAX_ROWS, required=False)
 
 
 class ColumnShape(serializers.Serializer):

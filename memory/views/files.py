@@ -14,11 +14,11 @@ from rest_framework.response import Response
 
 from accounts.models import Role
 from accounts.permissions import has_role
-from config.api import ArrayPagination, TenantViewSet
 from config.errors import Forbidden, Invalid, NotFound
-from config.numbers import whole_number
-from memory import files
-from memory.files import FileNotFound, Writer
+from config.http.viewsets import ArrayPagination, TenantViewSet
+from config.values.numbers import whole_number
+from memory.files import file_store
+from memory.files.file_store import FileNotFound, Writer
 from memory.models import File, FileVersion
 from memory.serializers.files import (
     ChunkShape,
@@ -31,7 +31,7 @@ from memory.serializers.files import (
 from orchestration.manifests.apps import find_app
 from orchestration.models import Run
 
-CHUNK, CHUNK_MOST = 65_536, 1024 * 1024
+CHUNK, MAX_CHUNK = 65_536, 1024 * 1024
 _version = OpenApiParameter("version", int, description="A version's number; the latest without one.")
 
 
@@ -68,9 +68,9 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
     def retrieve(self, request: Request, pk: str) -> Response:
         """The file with its content."""
         file = self.get_object()
-        version = files.version_of(file, self._number())
+        version = file_store.version_of(file, self._number())
         told = {"size": version.size, "sha256": version.sha256, "mime_type": version.mime_type}
-        content = base64.b64encode(files.read_content(file, version.number)).decode()
+        content = base64.b64encode(file_store.read_content(file, version.number)).decode()
         return Response(self.get_serializer(file).data | told | {"version": version.number, "content": content})
 
     def _number(self) -> int | None:
@@ -81,7 +81,7 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
         """201 and the new file."""
         given = self.valid(NewFile).validated_data
         writer = self._writer(given["run_id"], given["app_id"] or "")
-        file = files.create_file(writer, given["path"], given["content"], given["mime_type"])
+        file = file_store.create_file(writer, given["path"], given["content"], given["mime_type"])
         return Response(self.get_serializer(file).data, status=201)
 
     def _writer(self, run_id: Any = None, app_id: str = "") -> Writer:
@@ -100,7 +100,7 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
         """The file with its new content, one version on."""
         file = self._own()
         given = self.valid(NewContent).validated_data
-        file = files.replace_content(file, self._writer(), given["content"], given["mime_type"])
+        file = file_store.replace_content(file, self._writer(), given["content"], given["mime_type"])
         return Response(self.get_serializer(file).data)
 
     @extend_schema(request=NewContent, responses=FileSerializer)
@@ -110,7 +110,7 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
 
     def destroy(self, request: Request, pk: str) -> Response:
         """204; the file, its versions and their bytes are gone."""
-        files.delete_file(self._own())
+        file_store.delete_file(self._own())
         return Response(status=204)
 
     def _own(self) -> File:
@@ -138,13 +138,13 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
     @action(detail=True)
     def chunks(self, request: Request, pk: str) -> Response:
         """One chunk; an empty file has one, which is empty."""
-        version = files.version_of(self.get_object(), self._number())
+        version = file_store.version_of(self.get_object(), self._number())
         index, size = number_from(request, "chunk", 0, 0), number_from(request, "size", CHUNK, 1)
-        size = min(size, CHUNK_MOST)
+        size = min(size, MAX_CHUNK)
         total = max(-(-version.size // size), 1)
         if index >= total:
             raise Invalid({"chunk": [f"The file has {total} chunks of {size} bytes; the last one is {total - 1}."]})
-        content = files.read_blob(version.blob, index * size, size)
+        content = file_store.read_blob(version.blob, index * size, size)
         body = {
             "chunkIndex": index,
             "totalChunks": total,

@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
-from config.api import ArrayPagination, TenantViewSet, body_object
 from config.errors import Invalid
-from config.parsers import LimitedMultiPartParser, StrictJSONParser
+from config.http.parsers import LimitedMultiPartParser, StrictJSONParser
+from config.http.viewsets import ArrayPagination, TenantViewSet, body_object
 from memory.datastore import tables
 from memory.datastore.sheets import Sheet, csv_sheet, object_sheet
 from memory.models import DataStore

@@ -5,25 +5,25 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.fields import BooleanField, CharField, ChoiceField, DateTimeField, UUIDField, iso
-from config.query import FlagField
-from observability import channels
-from observability.alerts import OPERATORS, WINDOW_MINUTES, WINDOW_MOST
+from config.http.fields import BooleanField, CharField, ChoiceField, DateTimeField, UUIDField, iso
+from config.http.query_parameters import FlagField
+from observability.alerts import channels
+from observability.alerts.rule_evaluation import MAX_WINDOW, OPERATORS, WINDOW_MINUTES
 from observability.models import Alert, AlertConfig, RuleType
 
-THRESHOLD_MOST = 1e15
+MAX_THRESHOLD = 1e15
 KEYS = frozenset({"threshold", "window_minutes", "operator"})
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= THRESHOLD_MOST
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_THRESHOLD
 
 
 class RuleConfigShape(serializers.Serializer):
     """When a rule fires."""
 
     threshold = serializers.FloatField()
-    window_minutes = serializers.IntegerField(default=WINDOW_MINUTES, min_value=1, max_value=WINDOW_MOST)
+    window_minutes = serializers.IntegerField(default=WINDOW_MINUTES, min_value=1, max_value=MAX_WINDOW)
     operator = serializers.ChoiceField(list(OPERATORS), default="gt")
 
 
@@ -45,12 +45,10 @@ class RuleConfigField(serializers.Field):
         threshold, window = data.get("threshold"), data.get("window_minutes", WINDOW_MINUTES)
         compare = data.get("operator", "gt")
         if not _number(threshold):
+            raise serializers.ValidationError(f"threshold is required: a number, at most {MAX_THRESHOLD:g}.", "invalid")
+        if not isinstance(window, int) or isinstance(window, bool) or not 1 <= window <= MAX_WINDOW:
             raise serializers.ValidationError(
-                f"threshold is required: a number, at most {THRESHOLD_MOST:g}.", "invalid"
-            )
-        if not isinstance(window, int) or isinstance(window, bool) or not 1 <= window <= WINDOW_MOST:
-            raise serializers.ValidationError(
-                f"window_minutes must be a whole number from 1 to {WINDOW_MOST}.", "invalid"
+                f"window_minutes must be a whole number from 1 to {MAX_WINDOW}.", "invalid"
             )
         if not isinstance(compare, str) or compare not in OPERATORS:
             raise serializers.ValidationError(f"operator must be one of {', '.join(OPERATORS)}.", "invalid")

@@ -7,9 +7,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from config.fields import ChoiceField
-from observability.figures import Figures
-from observability.metrics import Metrics, enhanced
+from config.http.fields import ChoiceField
+from observability.metrics.readings import Figures
+from observability.metrics.tenant_metrics import Metrics, enhanced
 
 JSON, PROMETHEUS = "json", "prometheus"
 TRUE = ("true", "1")

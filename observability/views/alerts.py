@@ -9,12 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
-from config.api import ArrayPagination, PagePagination, ResourceViewSet, TenantViewSet
 from config.errors import Conflict, NotFound
-from config.query import query_of
-from observability import alerts, channels
+from config.http.query_parameters import query_of
+from config.http.viewsets import ArrayPagination, PagePagination, ResourceViewSet, TenantViewSet
+from observability.alerts import channels, rule_evaluation
+from observability.alerts.notifications import KIND
 from observability.models import Alert, AlertConfig
-from observability.notifying import KIND
 from observability.serializers.alerts import (
     AlertConfigSerializer,
     AlertDetailShape,
@@ -49,8 +49,8 @@ class AlertConfigViewSet(ResourceViewSet):
 
     def perform_create(self, serializer: Any) -> None:
         """Save the new rule for the caller's tenant."""
-        if self.get_queryset().count() >= alerts.RULES_MOST:
-            raise Conflict(f"There are {alerts.RULES_MOST} alert rules, which is the most; delete one first.")
+        if self.get_queryset().count() >= rule_evaluation.MAX_RULES:
+            raise Conflict(f"There are {rule_evaluation.MAX_RULES} alert rules, which is the most; delete one first.")
         serializer.save(tenant_id=self.request.tenant.pk, created_by=self.request.user.pk)
 
 
@@ -63,7 +63,7 @@ class CheckViewSet(TenantViewSet):
     @extend_schema(operation_id="alerts_check", request=None, responses=CheckShape)
     def check(self, request: Request) -> Response:
         """Compare every rule of the tenant with what was measured; it is done every five minutes anyhow."""
-        fired = alerts.check(request.tenant.pk)
+        fired = rule_evaluation.check(request.tenant.pk)
         return Response({"message": "Alert check completed", "fired": [alert_json(alert) for alert in fired]})
 
 
@@ -97,7 +97,7 @@ class AlertViewSet(TenantViewSet):
     @action(detail=True, methods=["post"])
     def resolve(self, request: Request, pk: str) -> Response:
         """It is over; one that was resolved stays as it is."""
-        alerts.resolve(self.get_object(), request.user.pk)
+        rule_evaluation.resolve(self.get_object(), request.user.pk)
         return Response({"message": "Alert resolved"})
 
 

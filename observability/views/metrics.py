@@ -11,12 +11,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.tenancy import everywhere
-from config.api import TenantViewSet
-from config.query import query_of
-from config.traffic import TrafficUnknown
-from observability import metrics, rollups
-from observability.exposition import ALL, CONTENT_TYPE, exposition
+from accounts.tenancy.tenant_model import everywhere
+from config.http.query_parameters import query_of
+from config.http.viewsets import TenantViewSet
+from config.rate_limits.request_counts import TrafficUnknown
+from observability.metrics import rollups, tenant_metrics
+from observability.metrics.exposition import ALL, CONTENT_TYPE, exposition
 from observability.models import Rollup
 from observability.serializers.metrics import PROMETHEUS, TRUE, MetricsQuery, nothing, shape
 
@@ -54,9 +54,9 @@ class MetricsViewSet(TenantViewSet):
                 rollups.count()
             except DatabaseError:  # what was counted before can be told all the same
                 log.exception("events cannot be counted")
-            told = metrics.measured(tenants, timezone.now())
+            told = tenant_metrics.measured(tenants, timezone.now())
         if asked["format"] == PROMETHEUS:
             tenant = tenants[0] if self._one() else ALL
-            return HttpResponse(exposition(metrics.enhanced(told), tenant), content_type=CONTENT_TYPE)
-        form = metrics.enhanced if asked["enhanced"].lower() in TRUE else metrics.legacy
+            return HttpResponse(exposition(tenant_metrics.enhanced(told), tenant), content_type=CONTENT_TYPE)
+        form = tenant_metrics.enhanced if asked["enhanced"].lower() in TRUE else tenant_metrics.legacy
         return Response(form(told))

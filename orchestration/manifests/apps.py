@@ -5,11 +5,11 @@ from typing import Any
 
 from config.errors import Invalid, NotFound
 from governance.conditions import MISSING, lookup, path_parts
-from orchestration.definition.references import Reference, split_text
-from orchestration.definition.saving import CurrentVersion, current_version
-from orchestration.manifests.reading import app_fields
+from orchestration.manifests.parser import app_fields
 from orchestration.models import App, Mode
-from orchestration.programs import NODES
+from orchestration.program.registry import NODES
+from orchestration.workflows.definition.workflow_versions import CurrentVersion, current_version
+from orchestration.workflows.expressions.references import Reference, split_text
 
 TRIGGERS = ("context", "event")  # what a mapping may refer to
 

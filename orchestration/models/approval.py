@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from accounts.tenancy import TenantModel
+from accounts.tenancy.tenant_model import TenantModel
 from orchestration.models.run import Run
 
 

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models.functions import Now
 
-from accounts.tenancy import TenantModel
+from accounts.tenancy.tenant_model import TenantModel
 from config.database.ordered_json import OrderedJSONField
 from orchestration.models.run import Run
 

@@ -3,7 +3,7 @@
 from django.db import models
 from uuid_utils.compat import uuid7
 
-from accounts.tenancy import TenantModel
+from accounts.tenancy.tenant_model import TenantModel
 
 
 class Visibility(models.TextChoices):

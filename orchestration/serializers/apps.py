@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.fields import CharField, ObjectField, StrictModelSerializer
+from config.http.fields import CharField, ObjectField, StrictModelSerializer
 from orchestration.models import App
 
 

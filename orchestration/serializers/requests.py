@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from config.fields import BooleanField, CharField, ChoiceField, ObjectField
+from config.http.fields import BooleanField, CharField, ChoiceField, ObjectField
 from orchestration.models import Mode, Status
 
 

@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from governance.budgets import MICRO_PER_CENT
+from governance.budgets.reservations import MICRO_PER_CENT
 from orchestration.models import Run
 
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from config.errors import Invalid
-from config.fields import CharField, ChoiceField, ObjectField, StrictModelSerializer
-from governance.budgets import MICRO_PER_CENT
+from config.http.fields import CharField, ChoiceField, ObjectField, StrictModelSerializer
+from governance.budgets.reservations import MICRO_PER_CENT
 from orchestration.models import Mode, Workflow, WorkflowType, WorkflowVersion
 
-MOST_CENTS = 10**12
-MOST_CALLS = 10**9
-MOST_MS = 2**31 - 1
+MAX_CENTS = 10**12
+MAX_CALLS = 10**9
+MAX_MS = 2**31 - 1
 
 
 class WorkflowSerializer(StrictModelSerializer):
@@ -79,7 +79,7 @@ def start_fields(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 LIMITS = {
-    "cost_limit_cents": ("cost_limit_micro", MOST_CENTS, False),
-    "llm_calls_limit": ("calls_limit", MOST_CALLS, True),
-    "latency_slo_ms": ("latency_limit_ms", MOST_MS, True),
+    "cost_limit_cents": ("cost_limit_micro", MAX_CENTS, False),
+    "llm_calls_limit": ("calls_limit", MAX_CALLS, True),
+    "latency_slo_ms": ("latency_limit_ms", MAX_MS, True),
 }

@@ -9,9 +9,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from governance.budgets import MICRO_PER_CENT
+from governance.budgets.reservations import MICRO_PER_CENT
 from orchestration.models import Status
-from orchestration.terminal.watching import NodeView, RunView
+from orchestration.terminal.run_view import NodeView, RunView
 
 MARKS = {"running": "…", "retrying": "↻", "completed": "✓", "failed": "✗"}
 STYLES = {
@@ -22,14 +22,14 @@ STYLES = {
     "paused": "yellow",
     "retrying": "yellow",
 }
-MOST_NODES = 30
-MOST_COLUMNS = 6
+MAX_NODES = 30
+MAX_COLUMNS = 6
 FIRST_COLUMNS = ("id", "subject", "title", "name", "priority", "status", "action")
-LONGEST_CELL = 300
+MAX_CELL_LENGTH = 300
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def plain(value: Any, most: int = LONGEST_CELL) -> Text:
+def plain(value: Any, most: int = MAX_CELL_LENGTH) -> Text:
     """A value as text without control characters, which a terminal would act on, and without markup."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = _CONTROL.sub("", text)
@@ -39,7 +39,7 @@ def plain(value: Any, most: int = LONGEST_CELL) -> Text:
 def progress(view: RunView) -> Group:
     """The nodes so far, and the run's status and cost."""
     table = Table(box=None, pad_edge=False, show_header=False)
-    for node in list(view.nodes.values())[-MOST_NODES:]:
+    for node in list(view.nodes.values())[-MAX_NODES:]:
         mark = (
             Spinner("dots", style="cyan") if node.status == "running" and not view.ended else Text(MARKS[node.status])
         )
@@ -117,8 +117,8 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         *(name for name in there if name not in FIRST_COLUMNS),
     ]
     table = Table()
-    for column in columns[:MOST_COLUMNS]:
+    for column in columns[:MAX_COLUMNS]:
         table.add_column(plain(column, 40))
     for row in rows:
-        table.add_row(*(plain(row[column]) if row.get(column) is not None else "" for column in columns[:MOST_COLUMNS]))
+        table.add_row(*(plain(row[column]) if row.get(column) is not None else "" for column in columns[:MAX_COLUMNS]))
     return table

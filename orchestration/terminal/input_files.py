@@ -7,8 +7,8 @@ from typing import Any
 from rest_framework.exceptions import ParseError
 
 from config.errors import DomainError
-from config.foreign_csv import CSVFile, UnreadableCSV, encoding_of, own_names
-from config.parsers import loads
+from config.http.parsers import loads
+from config.values.foreign_csv import CSVFile, UnreadableCSV, encoding_of, own_names
 
 MAX_BYTES = 512 * 1024
 MAX_ROWS = 1_000

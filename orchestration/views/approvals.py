@@ -9,10 +9,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.api import PagePagination, TenantViewSet
-from config.query import query_of
-from orchestration.deciding import ApprovalNotFound, Verdict, decide_approval
+from config.http.query_parameters import query_of
+from config.http.viewsets import PagePagination, TenantViewSet
 from orchestration.models import FINAL, Approval
+from orchestration.runs.decisions import ApprovalNotFound, Verdict, decide_approval
 from orchestration.serializers.approvals import ApprovalShape, approval_json
 from orchestration.serializers.requests import ApprovalInput, ApprovalQuery
 from orchestration.views.runs import actor_of

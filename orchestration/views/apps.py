@@ -10,12 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
-from accounts.tenant_choice import choose_tenant
-from config.api import ArrayPagination, TenantViewSet, body_object
-from orchestration.engine import start_run
-from orchestration.idempotency import answer, asked_by, idempotency
+from accounts.tenancy.tenant_choice import choose_tenant
+from config.http.viewsets import ArrayPagination, TenantViewSet, body_object
 from orchestration.manifests.apps import AppNotFound, action_call, import_app
 from orchestration.models import App, Status
+from orchestration.runs.commands import start_run
+from orchestration.runs.idempotency import answer, asked_by, idempotency
 from orchestration.serializers.apps import (
     ActionRequest,
     ActionShape,

@@ -10,9 +10,9 @@ from django.http import HttpRequest, StreamingHttpResponse
 from rest_framework.request import Request
 
 from config.errors import DomainError, Unavailable
-from orchestration.access import Access, caller_of
+from orchestration.live.change_listener import frame
 from orchestration.models import Run
-from orchestration.streaming import frame
+from orchestration.runs.access import Access, caller_of
 
 log = logging.getLogger(__name__)
 

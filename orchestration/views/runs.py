@@ -14,34 +14,35 @@ from rest_framework.response import Response
 
 from accounts.models import Role
 from accounts.permissions import OPERATOR
-from config.api import ArrayPagination, PagePagination, TenantViewSet
 from config.errors import Invalid
-from config.later import answer_later
-from config.numbers import whole_number
-from config.paging import number
-from config.query import query_of
-from orchestration import engine, schemas
-from orchestration.deciding import Verdict, resume_run
-from orchestration.engine import Actor
-from orchestration.lookup import OneRun
+from config.http.deferred import answer_later
+from config.http.paging import number
+from config.http.query_parameters import query_of
+from config.http.viewsets import ArrayPagination, PagePagination, TenantViewSet
+from config.values.numbers import whole_number
+from orchestration import schemas
+from orchestration.live.change_listener import status_changes
+from orchestration.live.updates import MAX_WINDOW, run_stream
 from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent
+from orchestration.runs import commands
+from orchestration.runs.commands import Actor
+from orchestration.runs.decisions import Verdict, resume_run
+from orchestration.runs.lookup import OneRun
+from orchestration.runs.steps import steps_of
 from orchestration.serializers import runs as shapes
 from orchestration.serializers.requests import EventRequest, ResumeRequest, RunQuery
-from orchestration.steps import steps_of
-from orchestration.streaming import status_changes
-from orchestration.updates import MAX_WINDOW, run_stream
 from orchestration.views.event_stream import event_stream
 
-WAIT_MOST_S = 30
+MAX_WAIT_S = 30
 PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]+)", re.IGNORECASE)
 EVENT_FIELDS = ("run_id", "seq", "kind", "step", "payload", "ts")
-SEQ_MOST = 2**31 - 1
+MAX_SEQ = 2**31 - 1
 
 
 def preferred_wait(request: Request) -> int:
     """Seconds that the caller is willing to wait (RFC 7240), at most 30; 0 when it does not say."""
     found = PREFER_WAIT.search(request.headers.get("Prefer", ""))
-    return min(whole_number(found[1]) or 0, WAIT_MOST_S) if found else 0
+    return min(whole_number(found[1]) or 0, MAX_WAIT_S) if found else 0
 
 
 def answer_or_wait(view: TenantViewSet, shape: Callable[[Run], Any]) -> Response:
@@ -119,7 +120,7 @@ class RunViewSet(OneRun):
 
     def _send(self, run: Run) -> Response:
         sent = self.valid(EventRequest).validated_data
-        signal = engine.send_event(run.id, run.tenant_id, sent["name"], sent["payload"])
+        signal = commands.send_event(run.id, run.tenant_id, sent["name"], sent["payload"])
         return Response({"message": "Event sent", "id": signal.pk, "run_id": str(run.id), "name": signal.name})
 
     @schemas.run_stream
@@ -146,12 +147,12 @@ class RunViewSet(OneRun):
     def cancel(self, request: Request, pk: str) -> Response:
         """The run, cancelled or about to be; a finished one stays as it ended."""
         run = self.get_object()
-        return Response(shapes.run_json(engine.cancel_run(run.id, run.tenant_id, self.actor())))
+        return Response(shapes.run_json(commands.cancel_run(run.id, run.tenant_id, self.actor())))
 
 
 def seq_named(text: str, field: str) -> int:
     """The event number that the caller has seen; a 400 when it is none."""
     seq = whole_number(text)
-    if seq is None or not 0 <= seq <= SEQ_MOST:
+    if seq is None or not 0 <= seq <= MAX_SEQ:
         raise Invalid({field: ["Must be the number (seq) of an event: 0 or more."]})
     return seq

@@ -7,15 +7,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
-from config.api import ResourceViewSet, body_object
 from config.errors import WorkflowNotFound
+from config.http.viewsets import ResourceViewSet, body_object
 from orchestration import workflow_schemas as schemas
-from orchestration.definition.saving import create_workflow, current_version, update_workflow, warnings_of
-from orchestration.engine import start_run
-from orchestration.idempotency import answer, asked_by, idempotency
 from orchestration.models import Mode, Run, Workflow, WorkflowVersion
+from orchestration.runs.commands import start_run
+from orchestration.runs.idempotency import answer, asked_by, idempotency
 from orchestration.serializers.runs import run_json, started_json
 from orchestration.serializers.workflows import WorkflowSerializer, WorkflowVersionSerializer, start_fields
+from orchestration.workflows.definition.workflow_versions import (
+    create_workflow,
+    current_version,
+    update_workflow,
+    warnings_of,
+)
 
 
 class WorkflowViewSet(ResourceViewSet):

@@ -9,20 +9,20 @@ from rest_framework.response import Response
 
 from accounts.models import Role
 from accounts.permissions import has_role
-from config.api import ArrayPagination
 from config.errors import ExecutionNotFound, ExecutionOver, Forbidden, Invalid
-from config.query import query_of
-from orchestration.engine import cancel_run
-from orchestration.lookup import OneRun
+from config.http.query_parameters import query_of
+from config.http.viewsets import ArrayPagination
 from orchestration.models import FINAL, NEWEST_FIRST
+from orchestration.runs.commands import cancel_run
+from orchestration.runs.lookup import OneRun
 from orchestration.views.runs import actor_of
-from teams.logs import LEVELS, entries
+from teams.execution.execution_log import LEVELS, entries
+from teams.execution.results import result_json
+from teams.execution.state import State, events_of, state_of
 from teams.models import KIND, TeamExecution
 from teams.paging import Executions
-from teams.results import result_json
 from teams.schemas import DoneShape, LogShape, ResultShape, StatusShape
 from teams.serializers import ExecutionQuery, ExecutionShape, execution_json
-from teams.state import State, events_of, state_of
 
 LOG_FILTERS = [
     OpenApiParameter("log_types", str, description="Levels: info, warning, error; repeated, or with commas."),

@@ -8,13 +8,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
-from config.api import ResourceViewSet
 from config.errors import Conflict, Invalid, TeamNotFound
-from config.query import query_of
-from orchestration.engine import start_run
-from orchestration.idempotency import answer, asked_by, idempotency
+from config.http.query_parameters import query_of
+from config.http.viewsets import ResourceViewSet
+from orchestration.runs.commands import start_run
+from orchestration.runs.idempotency import answer, asked_by, idempotency
 from orchestration.serializers.workflows import LIMITS, start_fields
-from teams import keys
+from teams.execution import keys
 from teams.models import KIND, Team
 from teams.paging import TeamPages
 from teams.schemas import DoneShape

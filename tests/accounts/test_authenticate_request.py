@@ -15,11 +15,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.authentication import authenticate_token
+from accounts.login.authentication import authenticate_token
+from accounts.login.tokens import access_token
+from accounts.login.tokens import claims_of as claims_of_token
 from accounts.members import create_api_key
 from accounts.models import ApiKey, Membership, Tenant, User
-from accounts.tokens import access_token
-from accounts.tokens import claims_of as claims_of_token
 from config.errors import Unauthorized
 from tests.factories import make_tenant, make_user, token_of
 from tests.front import Front

@@ -5,9 +5,9 @@ from contextlib import nullcontext
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from accounts.isolation import tenant_tables
 from accounts.models import ApiKey, Membership, Tenant
-from accounts.tenancy import APP, SETTING, WORKER, bind, everywhere, request_scope
+from accounts.tenancy.isolation import tenant_tables
+from accounts.tenancy.tenant_model import APP, SETTING, WORKER, bind, everywhere, request_scope
 from governance.models import AuditEntry, Policy
 from orchestration.models import Workflow
 from tests.factories import log_in, make_tenant, make_user, make_workflow

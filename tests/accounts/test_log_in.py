@@ -41,7 +41,7 @@ def test_a_wrong_password_and_an_unknown_address_look_the_same(anon: APIClient, 
 def test_an_unknown_address_costs_as_much_time_as_a_wrong_password(
     anon: APIClient, tenant: Tenant, settings: Any
 ) -> None:
-    settings.PASSWORD_HASHERS = ["accounts.hashers.Argon2"]
+    settings.PASSWORD_HASHERS = ["accounts.login.hashers.Argon2"]
     user = make_user(tenant)
 
     def fastest(email: str) -> float:
@@ -75,7 +75,7 @@ def test_an_operator_without_a_tenant_gets_one(anon: APIClient) -> None:
 def test_a_renewed_hash_keeps_sessions_alive(anon: APIClient, tenant: Tenant, settings: Any) -> None:
     user = make_user(tenant)
     first = log_in(anon, user.email).json()["access_token"]
-    settings.PASSWORD_HASHERS = ["accounts.hashers.Argon2", *settings.PASSWORD_HASHERS]
+    settings.PASSWORD_HASHERS = ["accounts.login.hashers.Argon2", *settings.PASSWORD_HASHERS]
     hashers.get_hashers.cache_clear()
     log_in(anon, user.email)
     assert User.objects.get(pk=user.pk).password.startswith("argon2")

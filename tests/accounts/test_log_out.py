@@ -2,8 +2,8 @@
 
 from rest_framework.test import APIClient
 
+from accounts.login.tokens import Session, open_session
 from accounts.models import Membership, Tenant
-from accounts.tokens import Session, open_session
 from tests.factories import make_user
 
 

@@ -14,7 +14,7 @@ from django.test import Client
 from psycopg import sql
 
 from accounts.models import Tenant
-from accounts.tenancy import APP, WORKER, as_owner, bind, everywhere, request_scope
+from accounts.tenancy.tenant_model import APP, WORKER, as_owner, bind, everywhere, request_scope
 from config.database import prepared
 from config.database.roles import WrongRole
 from orchestration.models import Workflow

@@ -10,11 +10,11 @@ import psycopg
 import pytest
 from django.db import connection
 
-from accounts.health import check_isolation
-from accounts.tenancy import APP, WORKER, bind, everywhere, request_scope
+from accounts.tenancy.health import check_isolation
+from accounts.tenancy.tenant_model import APP, WORKER, bind, everywhere, request_scope
 from config import embedded
-from memory.datastore import execution
-from memory.datastore.roles import make_store
+from memory.datastore import sql_runner
+from memory.datastore.logins import make_store
 from memory.datastore.tables import load_table
 from orchestration.models import Workflow
 from tests.factories import make_tenant, make_workflow
@@ -88,5 +88,5 @@ def test_an_owner_without_special_rights_keeps_tenants_apart(owned: None) -> Non
             assert Workflow.all_tenants.count() == 2
         load_table(mine.pk, "stock", [{"item": "soap"}], "create", from_text=True)
     store = make_store(mine.pk)  # once more, as after a change of the secret key
-    assert asyncio.run(execution.read(store, "SELECT item FROM stock")).rows == [{"item": "soap"}]
-    assert asyncio.run(execution.read(store, "SELECT count(*) AS n FROM workflows")).rows == [{"n": 1}]
+    assert asyncio.run(sql_runner.read(store, "SELECT item FROM stock")).rows == [{"item": "soap"}]
+    assert asyncio.run(sql_runner.read(store, "SELECT count(*) AS n FROM workflows")).rows == [{"n": 1}]

@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accounts.login.tokens import Session, open_session
 from accounts.models import Membership, RefreshToken, Tenant, User
-from accounts.tokens import Session, open_session
 from tests.factories import make_user
 
 

@@ -14,7 +14,7 @@ import pytest
 from django.db import connection as django_connection
 
 from config import embedded
-from config.launch import programs
+from config.launch import command_lines
 from tests.front import frames
 from tests.pooler import direct_url, needs_pgbouncer, own_folder, pooler
 from tests.product import GENEROUS, NOT_INHERITED, Product, free_port, fresh_folder, started
@@ -129,7 +129,7 @@ def test_a_database_that_is_only_reached_through_a_pooler_is_not_prepared(databa
 def test_a_worker_at_a_shared_address_refuses_to_start(database: str, mode: str) -> None:
     with pooler(own_folder(), mode) as bouncer:
         worker = subprocess.run(
-            programs.worker(), env=environment(bouncer.url(database)), capture_output=True, text=True, check=False,
+            command_lines.worker(), env=environment(bouncer.url(database)), capture_output=True, text=True, check=False,
             timeout=PATIENCE_S, cwd=embedded.BASE_DIR,
         )  # fmt: skip
     assert worker.returncode != 0
@@ -149,7 +149,7 @@ def web(url: str) -> Iterator[str]:
     port = str(free_port())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PORT", port)
-        command = programs.web()
+        command = command_lines.web()
     process = subprocess.Popen(command, env=environment(url), cwd=embedded.BASE_DIR)
     try:
         yield f"http://127.0.0.1:{port}"

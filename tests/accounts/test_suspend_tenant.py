@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 from accounts.members import LOCAL, invite
 from accounts.models import RefreshToken, Tenant, User
 from governance.models import AuditEntry
-from observability import alerts
+from observability.alerts import rule_evaluation
 from orchestration.models import Run
 from tests.factories import PASSWORD, log_in, make_tenant, make_user, token_of
 
@@ -139,15 +139,15 @@ def test_its_alert_rules_are_not_checked(tenant: Tenant, user: User) -> None:
     body = {"name": "a", "rule_type": "error_rate", "rule_config": rule, "channels": []}
     assert log_in(user).post("/api/v1/alerts/configs", body, format="json").status_code == 201
     suspend(tenant)
-    assert alerts.check_all() == 0
+    assert rule_evaluation.check_all() == 0
     resume(tenant)
-    assert alerts.check_all() == 1
+    assert rule_evaluation.check_all() == 1
 
 
 def test_what_waits_of_it_is_not_told_as_a_queue(tenant: Tenant) -> None:
     from django.utils import timezone
 
-    from orchestration.health import engine_health
+    from orchestration.engine.health import engine_health
 
     Run.all_tenants.create(tenant=tenant, kind="workflow", due_at=timezone.now())
     suspend(tenant)

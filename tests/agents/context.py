@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 
-from governance.budgets import Bill, BudgetExceeded
-from governance.policies import Ruleset
-from orchestration import writes
-from orchestration.retry import ONCE, Retry, StepFailed, describe, is_final
+from governance.budgets.reservations import Bill, BudgetExceeded
+from governance.policies.evaluation import Ruleset
+from orchestration.engine.journal import statements
+from orchestration.program.retry import ONCE, Retry, StepFailed, describe, is_final
 
 
 @dataclass
@@ -69,7 +69,7 @@ class MemoryContext:
                     raise StepFailed(name, *describe(fault)) from fault
 
     def _written(self, statement: str, **row: Any) -> None:
-        if statement == writes.DECISIONS:
+        if statement == statements.DECISIONS:
             self.decisions.append(json.loads(orjson.dumps(row["context"])))
 
     def emit(self, kind: str, payload: dict[str, Any], step: str = "") -> None:

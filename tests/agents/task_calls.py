@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from agents import sandbox
+from agents.sandbox import sandboxed_command
 from orchestration.models import FINAL, Run
 from tests.front import Front
 from tests.orchestration.running import until
 
 TASKS = "/tasks"
-sandboxed = pytest.mark.skipif(bool(sandbox.unavailable()), reason=sandbox.unavailable() or "-")
+sandboxed = pytest.mark.skipif(bool(sandboxed_command.unavailable()), reason=sandboxed_command.unavailable() or "-")
 
 
 def use(tool: str, times: int = 1, **params: Any) -> str:

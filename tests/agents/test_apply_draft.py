@@ -10,8 +10,8 @@ from accounts.models import Tenant, User
 from agents.models import Tool
 from governance import vault
 from governance.models import Policy, PolicyDecision
-from memory import files
-from memory.files import Writer
+from memory.files import file_store
+from memory.files.file_store import Writer
 from memory.models import File, MemoryEntry
 from orchestration.models import Change, Run, RunEvent
 from tests.agents.far_end import FarEnd
@@ -176,7 +176,7 @@ def test_a_file_is_read_back_staged_and_applied(acme: Tenant, boss: User, front:
     ]
     assert settle(front, run, token).status_code == 200
     file = File.all_tenants.get()
-    assert (files.read_content(file), file.version, str(file.pk)) == (b"two", 2, run.result["file_id"])
+    assert (file_store.read_content(file), file.version, str(file.pk)) == (b"two", 2, run.result["file_id"])
 
 
 def test_a_draft_stages_no_file_of_a_blank_name(acme: Tenant, boss: User) -> None:
@@ -189,7 +189,7 @@ def test_a_file_that_somebody_else_has_written_meanwhile_is_not_overwritten(
     acme: Tenant, boss: User, front: Front, token: str
 ) -> None:
     run = drafted(acme, node("write", "files.write", path="a.md", content="one"), user=boss)
-    files.create_file(Writer(acme.pk, boss.pk, run.pk), "a.md", b"theirs")
+    file_store.create_file(Writer(acme.pk, boss.pk, run.pk), "a.md", b"theirs")
     answer = settle(front, run, token)
     assert answer.status_code == 409 and "a.md" in answer.json()["message"]
     assert File.all_tenants.get().version == 1

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agents import asking
-from agents.chat import ModelProfile
+from agents.catalog.lookup import AgentSpec, profile_of
 from agents.errors import AgentExecutionError
-from agents.lookup import AgentSpec, profile_of
-from agents.serving import chat_model
+from agents.llm.chat_model import ModelProfile
+from agents.llm.model_choice import chat_model
+from agents.loop import model_calls
 from governance import vault
-from governance.budgets import BudgetExceeded
+from governance.budgets.reservations import BudgetExceeded
 from governance.models import ProviderKey, TenantSecret
-from orchestration.retry import Retry, StepFailed
+from orchestration.program.retry import Retry, StepFailed
 from tests.agents.context import MemoryContext
 from tests.agents.test_run_loop import agent, run
 from tests.factories import log_in, make_user
@@ -35,7 +35,7 @@ SCHEMA = {
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No waiting between tries of a model call."""
-    monkeypatch.setattr(asking, "MODEL_RETRY", Retry(2, 0.0))
+    monkeypatch.setattr(model_calls, "MODEL_RETRY", Retry(2, 0.0))
 
 
 def with_fallbacks(*models: str) -> AgentSpec:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agents.assembly import Answer, Assembler, ProviderError, Unreadable, whole_answer
+from agents.llm.assembly import Answer, Assembler, ProviderError, Unreadable, whole_answer
 
 
 def call(arguments: Any = "", *, id: Any = None, name: Any = None, index: Any = None) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from agents.function_calls import FunctionCall
-from agents.messages import MAX_RESULT, assistant, sendable, system, tool_exchange, user, with_unique_ids
+from agents.llm.function_calls import FunctionCall
+from agents.llm.messages import MAX_RESULT, assistant, sendable, system, tool_exchange, user, with_unique_ids
 
 
 def exchange(*calls: FunctionCall, text: str = "", results: list[Any] | None = None) -> list[dict[str, Any]]:

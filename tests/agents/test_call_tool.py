@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from agents.errors import ToolExecutionError, ToolUnavailable
-from agents.handlers.http import call_url
-from agents.tools.calls import coerced, stage_or_handle
+from agents.handlers.http_call import call_url
+from agents.loop.tool_calls import coerced, stage_or_handle
 from agents.tools.registry import BUILT_IN, ToolCall, ToolSpec
 from config.errors import Invalid
-from config.json_schema import checked, schema_problems
-from governance import outbound, vault
+from config.outbound import client
+from config.values.json_schema import checked, schema_problems
+from governance import vault
 from tests.agents.far_end import FarEnd
 
 SCHEMA = {
@@ -46,7 +47,7 @@ def call(tool: ToolSpec, input: Any, **more: Any) -> Any:
         try:
             return await stage_or_handle(coerced(ToolCall("acme", tool, input, **more)))
         finally:
-            await outbound.close()
+            await client.close()
 
     return asyncio.run(once())
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agents.errors import ToolExecutionError
-from agents.handlers.mcp import call_mcp
+from agents.handlers.mcp_tool import call_mcp
 from tests.agents.far_end import FarEnd, Hit, Reply
 from tests.agents.test_call_tool import call, http_tool
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from agents import llm, serving
-from agents.chat import ModelProfile, ModelReply, ModelRequest
 from agents.errors import AgentExecutionError, ModelUnavailable
+from agents.llm import litellm_model, model_choice
+from agents.llm.chat_model import ModelProfile, ModelReply, ModelRequest
 from tests.model_server import ModelServer
 
 HELLO = "Hello"
@@ -23,9 +23,9 @@ def ask(message: str = HELLO, timeout_s: float = 30, **profile: Any) -> ModelRep
 
     async def once() -> ModelReply:
         try:
-            return await serving.chat_model(request.profile).complete(request)
+            return await model_choice.chat_model(request.profile).complete(request)
         finally:
-            await serving.close()
+            await model_choice.close()
 
     return asyncio.run(once())
 
@@ -60,14 +60,14 @@ def test_a_gateway_needs_a_model_name(gateway: ModelServer, settings: Any) -> No
 
 def test_a_provider_with_a_key_is_called_with_that_key(offline: None, settings: Any) -> None:
     settings.PROVIDER_KEYS = {**settings.PROVIDER_KEYS, "anthropic": "key-a"}
-    model = serving.chat_model(ModelProfile("claude", "claude-sonnet-4-5"))
-    assert model == llm.LiteLLMModel("anthropic", "claude-sonnet-4-5", "anthropic/claude-sonnet-4-5", "key-a")
+    model = model_choice.chat_model(ModelProfile("claude", "claude-sonnet-4-5"))
+    assert model == litellm_model.LiteLLMModel("anthropic", "claude-sonnet-4-5", "anthropic/claude-sonnet-4-5", "key-a")
 
 
 def test_the_default_model_may_name_its_provider(offline: None, settings: Any) -> None:
     settings.PROVIDER_KEYS = {**settings.PROVIDER_KEYS, "gemini": "key-g"}
     settings.LLM_MODEL = "gemini/gemini-2.5-flash"
-    assert serving.chat_model(ModelProfile()) == llm.LiteLLMModel(
+    assert model_choice.chat_model(ModelProfile()) == litellm_model.LiteLLMModel(
         "gemini", "gemini-2.5-flash", "gemini/gemini-2.5-flash", "key-g"
     )
 
@@ -113,25 +113,27 @@ def test_a_rate_limit_tells_how_long_to_wait(gateway: ModelServer, settings: Any
 
 def test_prices_are_those_of_the_plain_model_name() -> None:
     for provider in ("openai", "anthropic"):
-        known = llm.price(provider, "gpt-4o-mini")
+        known = litellm_model.price(provider, "gpt-4o-mini")
         assert known and known.cost(1_000_000, 1_000_000) == 150_000 + 600_000
-    assert llm.price("openai", "nobody-knows-this") is None
+    assert litellm_model.price("openai", "nobody-knows-this") is None
 
 
 def test_costs_are_rounded_up_and_cached_tokens_are_cheaper() -> None:
-    price = llm.Price(prompt=0.15, completion=0.6, cached=0.075)
+    price = litellm_model.Price(prompt=0.15, completion=0.6, cached=0.075)
     assert price.cost(1, 0) == 1 and price.cost(0, 0) == 0
     assert price.cost(1000, 0, cached_tokens=1000) == 75
 
 
 def test_an_answer_without_a_limit_reserves_for_4096_tokens(gateway: ModelServer) -> None:
     request = ModelRequest("a", ModelProfile("openai", "gpt-4o-mini"), [{"role": "user", "content": HELLO}])
-    assert asyncio.run(serving.chat_model(request.profile).estimate(request)) == pytest.approx(4096 * 0.6, rel=0.01)
+    assert asyncio.run(model_choice.chat_model(request.profile).estimate(request)) == pytest.approx(
+        4096 * 0.6, rel=0.01
+    )
 
 
 def test_a_web_process_never_loads_litellm() -> None:
     code = (
-        "import django; django.setup(); import config.urls, agents.urls, agents.nodes, sys; "
+        "import django; django.setup(); import config.urls, agents.urls, agents.workflow_nodes, sys; "
         "sys.exit('litellm' in sys.modules or 'openai' in sys.modules)"
     )
     root = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.errors import Invalid
-from config.json_schema import checked, coerced, errors_of, schema_problems
+from config.values.json_schema import checked, coerced, errors_of, schema_problems
 from tests.agents.far_end import FarEnd
 from tests.factories import make_user, token_of
 from tests.front import Front

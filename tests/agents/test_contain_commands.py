@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.conf import settings as django_settings
 
-from agents import sandbox
 from agents.code_tasks.workspace import Workspace
 from agents.errors import WorkspaceError
+from agents.sandbox import sandboxed_command
 from config.errors import DomainError
 from tests.agents.far_end import FarEnd
 from tests.agents.task_calls import actions, create, finish, sandboxed, shell, use
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SECRET = "canary-of-the-worker"
 LIBC = ctypes.CDLL(None)
-PROBES_LEAST = 75
+MIN_PROBES = 75
 
 
 @pytest.fixture
@@ -55,16 +55,16 @@ class TestSandbox:
         files = [str(tmp_path / "host.txt"), str(Path(__file__)), str(data / "files"), str(data / "secret_key")]
         given = json.dumps(
             {"secret": SECRET, "files": files, "port": far_end.port, "sockets": sockets}
-            | {"user_namespace": os.readlink("/proc/self/ns/user") if sandbox.apart() else ""}
+            | {"user_namespace": os.readlink("/proc/self/ns/user") if sandboxed_command.apart() else ""}
         )
         uploads = {"probes.py": (Path(__file__).parent / "probes.py").read_text(), "given.json": given}
         ids = [upload(front, token, path, text) for path, text in uploads.items()]
-        command = f'{sandbox.python()} -I -S probes.py "$(cat given.json)"'
+        command = f'{sandboxed_command.python()} -I -S probes.py "$(cat given.json)"'
         done = finish(front, token, "Probe " + use("shell", command=command), file_ids=ids)
         out = json.loads(done["result"]["actions_taken"][0]["result"])
         assert out["returncode"] == 0, out
         results = json.loads(out["stdout"])
-        assert len(results) >= PROBES_LEAST
+        assert len(results) >= MIN_PROBES
         assert {name: got for name, got in results.items() if got} == {}
         assert far_end.connections == 0 and SECRET not in json.dumps(done)
 
@@ -72,7 +72,7 @@ class TestSandbox:
         mark = str(10**7 + uuid.uuid4().int % 10**6)
         bomb = f"import os\nfor made in range(500):\n    if os.fork() == 0: os.execvp('sleep', ['sleep', '{mark}'])"
         bomb = f"try:\n    {bomb.replace(chr(10), chr(10) + '    ')}\nexcept BlockingIOError: print(made)"
-        [out] = shell(front, token, f'{sandbox.python()} -I -S -c "{bomb}"')
+        [out] = shell(front, token, f'{sandboxed_command.python()} -I -S -c "{bomb}"')
         assert 10 < int(out["stdout"]) < 64
         until(lambda: not processes_with(f"sleep {mark}"), 2)
 
@@ -85,14 +85,14 @@ class TestSandbox:
         until(lambda: not processes_with(mark), 2)
 
     def test_memory_is_counted_over_all_processes(self, front: Front, token: str, settings: Any) -> None:
-        settings.TASK_MEMORY_BYTES = 200 * sandbox.MIB
+        settings.TASK_MEMORY_BYTES = 200 * sandboxed_command.MIB
         eater = "x = bytearray(60_000_000); import time; time.sleep(20)"
-        each = f"{sandbox.python()} -I -S -c '{eater}'"
+        each = f"{sandboxed_command.python()} -I -S -c '{eater}'"
         [out] = shell(front, token, f"for i in 1 2 3 4 5 6; do {each} & done; wait")
         assert out["returncode"] == 124 and "too much memory" in out["note"]
 
     def test_disk_is_counted_over_all_files(self, front: Front, token: str, settings: Any) -> None:
-        settings.TASK_DISK_BYTES = 40 * sandbox.MIB
+        settings.TASK_DISK_BYTES = 40 * sandboxed_command.MIB
         command = "for i in $(seq 60); do head -c 1000000 /dev/zero | tee f$i | true; done; sleep 20"
         [out] = shell(front, token, command.replace("| tee f$i | true", "| dd of=f$i status=none"))
         assert out["returncode"] == 124 and "too much disk" in out["note"]
@@ -107,25 +107,25 @@ class TestSandbox:
         ids=["of a thread's child", "of a million names"],
     )
     def test_memory_is_found_wherever_it_is(self, front: Front, token: str, settings: Any, eater: str) -> None:
-        settings.TASK_MEMORY_BYTES = 200 * sandbox.MIB
+        settings.TASK_MEMORY_BYTES = 200 * sandboxed_command.MIB
         id = upload(front, token, "eat.py", f"import os, time\n{eater}\n")
-        command = use("shell", command=f"{sandbox.python()} -I -S eat.py", timeout=60)
+        command = use("shell", command=f"{sandboxed_command.python()} -I -S eat.py", timeout=60)
         [action] = finish(front, token, command, file_ids=[id])["result"]["actions_taken"]
         assert "too much memory" in json.loads(action["result"]).get("note", ""), action
 
     def test_deleted_files_that_are_open_are_counted(self, front: Front, token: str, settings: Any) -> None:
-        settings.TASK_DISK_BYTES = 40 * sandbox.MIB
+        settings.TASK_DISK_BYTES = 40 * sandboxed_command.MIB
         hoard = "import os, time\nkept = []\nfor n in range(9):\n f = open('f', 'wb'); f.write(bytes(9_000_000))\n"
         hoard += " f.flush(); kept.append(f); os.unlink('f')\ntime.sleep(20)\n"
         id = upload(front, token, "hoard.py", hoard)
-        command = use("shell", command=f"{sandbox.python()} -I -S hoard.py")
+        command = use("shell", command=f"{sandboxed_command.python()} -I -S hoard.py")
         [action] = finish(front, token, command, file_ids=[id])["result"]["actions_taken"]
         assert "too much disk" in json.loads(action["result"]).get("note", ""), action
 
     def test_a_tree_without_end_is_stopped_and_deleted(self, front: Front, token: str) -> None:
         dig = "import os\nfor n in range(3000): os.mkdir('d'); os.chdir('d')\n"
         id = upload(front, token, "dig.py", dig)
-        calls = use("shell", command=f"{sandbox.python()} -I -S dig.py; sleep 5") + use("list_files")
+        calls = use("shell", command=f"{sandboxed_command.python()} -I -S dig.py; sleep 5") + use("list_files")
         done = finish(front, token, calls, file_ids=[id])
         shell_, listed = done["result"]["actions_taken"]
         assert "too much disk" in json.loads(shell_["result"])["note"] and "too deep" in listed["result"]
@@ -172,7 +172,7 @@ class TestSandbox:
 def test_without_a_sandbox_a_command_is_refused_and_files_work(
     front: Front, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox, "unavailable", lambda: "bubblewrap is not installed")
+    monkeypatch.setattr(sandboxed_command, "unavailable", lambda: "bubblewrap is not installed")
     calls = use("write_file", path="a.txt", content="x") + use("shell", command="echo bare") + use("git_status")
     done = finish(front, token, calls)
     told = [action["result"] for action in done["result"]["actions_taken"]]

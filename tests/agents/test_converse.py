@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agents.conversations.turn_stream import place_of
 from agents.models import Conversation
-from agents.turn_stream import place_of
 from memory.models import MemoryEntry
 from orchestration.models import Run
 from tests.agents.far_end import FarEnd
@@ -144,7 +144,7 @@ def test_one_turn_at_a_time(front: Front, acme: "Tenant", token: str, user: "Use
 
 def start(acme: "Tenant", user: "User", message: str) -> Run:
     """A turn of the conversation `mine` that nobody listens to."""
-    from agents.conversation import NewTurn, start_turn
+    from agents.conversations.program import NewTurn, start_turn
 
     return start_turn(NewTurn(acme.pk, user.pk, "agent.helper", message, "mine", {}, {}))[0]
 
@@ -177,10 +177,10 @@ def test_a_cancel_ends_the_stream(front: Front, acme: "Tenant", token: str, user
 def test_a_model_that_breaks_off_is_asked_again_and_the_text_is_taken_back(
     front: Front, acme: "Tenant", token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from agents import asking
-    from orchestration.retry import Retry
+    from agents.loop import model_calls
+    from orchestration.program.retry import Retry
 
-    monkeypatch.setattr(asking, "MODEL_RETRY", Retry(3, 0.1))
+    monkeypatch.setattr(model_calls, "MODEL_RETRY", Retry(3, 0.1))
     make_agent(acme)
     told = turn(front, token, "Go <<say: one two three four>> <<break: 3>> <<pace: 20>>")
     text = ""

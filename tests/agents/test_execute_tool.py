@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from standardwebhooks import Webhook
 
-from agents import sandbox
+from agents.sandbox import sandboxed_command
 from orchestration.models import Run
 from tests.agents.far_end import FarEnd
 from tests.agents.mcp_peer import McpPeer
@@ -198,7 +198,7 @@ def test_code_runs_in_the_sandbox_or_not_at_all(
     monkeypatch.setenv("PLANTED", "secret-of-the-worker")
     url = tool(front, token, "code", {"code": CODE})
     told = row(front, url, token, {"n": 21})
-    if why := sandbox.unavailable():
+    if why := sandboxed_command.unavailable():
         assert told["status"] == "failed" and why in told["error_message"]
         return
     assert told["output_data"] == {"double": 42}

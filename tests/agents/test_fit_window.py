@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.chat import ModelProfile, ModelRequest, rough_tokens
-from agents.window import fitted
+from agents.llm.chat_model import ModelProfile, ModelRequest, rough_tokens
+from agents.llm.window import fitted
 
 PROFILE = ModelProfile("openai", "gpt-4o-mini", max_tokens=200)
 

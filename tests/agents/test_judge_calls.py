@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Tenant
+from agents.loop.tool_calls import call_tool
 from agents.models import Tool
-from agents.tools.calls import call_tool
 from agents.tools.registry import ToolCall, ToolSpec
 from config.errors import Invalid
 from governance import vault
 from governance.models import Policy, PolicyDecision
-from orchestration.approvals import call_digest
 from orchestration.models import Approval, Change, Run, RunEvent, Step
+from orchestration.program.approvals import call_digest
 from tests.agents.context import MemoryContext
 from tests.agents.far_end import FarEnd
 from tests.factories import log_in, make_agent, make_user, make_workflow, token_of

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agents.handlers.secrets import opened_headers
+from agents.handlers.handler_secrets import opened_headers
 from agents.models import Tool
 from agents.tools.lookup import find_tools
 from tests.agents.far_end import FarEnd

@@ -6,8 +6,8 @@ import pytest
 
 from agents.models import Tool
 from config.errors import Invalid
-from config.json_schema import checked, schema_problems
-from config.json_schema.patterns import PatternRefused, compile_pattern, matches
+from config.values.json_schema import checked, schema_problems
+from config.values.json_schema.patterns import PatternRefused, compile_pattern, matches
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agents import sandbox
 from agents.errors import ToolExecutionError
-from agents.handlers.code import run_code
+from agents.handlers.code_function import run_code
 from agents.models import Tool
+from agents.sandbox import sandboxed_command
 from agents.tools.registry import BUILT_IN
-from orchestration.engine import send_event
 from orchestration.models import RunEvent, Step
+from orchestration.runs.commands import send_event
 from tests.agents.far_end import FarEnd
 from tests.agents.test_call_tool import call, http_tool
 from tests.agents.test_run_nodes import new_agent, node, run
@@ -80,7 +80,7 @@ def test_numbers_beyond_64_bits_are_sent_with_each_digit(far_end: FarEnd) -> Non
     assert far_end.hits[0].body == f'{{"n":{DIGITS}}}'.encode() and far_end.hits[1].path.endswith(f"n={DIGITS}")
 
 
-@pytest.mark.skipif(bool(sandbox.unavailable()), reason="no sandbox here")
+@pytest.mark.skipif(bool(sandboxed_command.unavailable()), reason="no sandbox here")
 @pytest.mark.parametrize(
     "expression,output",
     [
@@ -99,7 +99,7 @@ def test_code_may_answer_what_is_hard_to_keep(expression: str, output: Any) -> N
     assert call(replace(http_tool("", handler_config=code), handler=run_code), {}) == output
 
 
-@pytest.mark.skipif(bool(sandbox.unavailable()), reason="no sandbox here")
+@pytest.mark.skipif(bool(sandboxed_command.unavailable()), reason="no sandbox here")
 def test_code_that_answers_what_json_does_not_have_says_so() -> None:
     code = {"code": "def run(input):\n    return object()"}
     with pytest.raises(ToolExecutionError, match="type object, which JSON does not have"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.function_calls import FunctionCall, parse_arguments
+from agents.llm.function_calls import FunctionCall, parse_arguments
 from config.errors import Invalid
 
 THIRTY_DIGITS = "123456789012345678901234567890"

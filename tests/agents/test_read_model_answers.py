@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agents.agent_runs import output
-from agents.answer_text import answer_json, answer_sql, answer_text
-from agents.loop import Turn
-from agents.nodes import result
+from agents.llm.answer_text import answer_json, answer_sql, answer_text
+from agents.loop.agent_loop import Turn
+from agents.loop.agent_program import output
+from agents.workflow_nodes import result
 from orchestration.models import Status
-from teams import outcome
-from teams.supervising import Choice, choice
+from teams.execution import outcome
+from teams.execution.coordinator import Choice, choice
 from tests.agents.context import MemoryContext
 from tests.agents.test_ask_models import agent, run
 from tests.agents.test_run_nodes import new_agent, node

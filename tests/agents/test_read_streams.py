@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from agents import serving
-from agents.chat import ModelProfile, ModelReply, ModelRequest
 from agents.errors import AgentExecutionError, ModelUnavailable
-from agents.gateway import GatewayModel
-from agents.llm import LiteLLMModel, PricedModel
+from agents.llm import model_choice
+from agents.llm.chat_model import ModelProfile, ModelReply, ModelRequest
+from agents.llm.gateway_model import GatewayModel
+from agents.llm.litellm_model import LiteLLMModel, PricedModel
 from tests.model_replies import Reply, message, stream
 from tests.model_server import ModelServer
 
@@ -42,7 +42,7 @@ def ask(
         try:
             return await model.complete(request)
         finally:
-            await serving.close()
+            await model_choice.close()
 
     return asyncio.run(once()), "".join(heard)
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from agents import asking, loop, serving
-from agents.acting import functions
-from agents.chat import ModelProfile
+from agents.catalog.lookup import AgentSpec
 from agents.errors import AgentExecutionError
-from agents.lookup import AgentSpec
+from agents.llm import model_choice
+from agents.llm.chat_model import ModelProfile
+from agents.loop import agent_loop, model_calls
+from agents.loop.turn_calls import functions
 from agents.tools.lookup import find_tools
-from governance.budgets import BudgetExceeded
-from orchestration.retry import Retry, StepFailed
+from governance.budgets.reservations import BudgetExceeded
+from orchestration.program.retry import Retry, StepFailed
 from tests.agents.context import MemoryContext
 from tests.agents.far_end import FarEnd
 from tests.model_server import ModelServer
@@ -30,14 +31,14 @@ def agent(instructions: str = "You are helpful.", tools: tuple[str, ...] = (), *
     )
 
 
-def run(ctx: MemoryContext, who: AgentSpec, message: str, **ask: Any) -> loop.Turn:
+def run(ctx: MemoryContext, who: AgentSpec, message: str, **ask: Any) -> agent_loop.Turn:
     """One run of the loop."""
 
-    async def once() -> loop.Turn:
+    async def once() -> agent_loop.Turn:
         try:
-            return await loop.run_agent(ctx, who, loop.Ask(message, **ask), prefix="ask")  # type: ignore[arg-type]
+            return await agent_loop.run_agent(ctx, who, agent_loop.Ask(message, **ask), prefix="ask")  # type: ignore[arg-type]
         finally:
-            await serving.close()
+            await model_choice.close()
 
     return asyncio.run(once())
 
@@ -45,12 +46,12 @@ def run(ctx: MemoryContext, who: AgentSpec, message: str, **ask: Any) -> loop.Tu
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No waiting between tries of a model call."""
-    monkeypatch.setattr(asking, "MODEL_RETRY", Retry(3, 0.0))
+    monkeypatch.setattr(model_calls, "MODEL_RETRY", Retry(3, 0.0))
 
 
 def test_an_answer_is_one_model_call(gateway: ModelServer) -> None:
     ctx = MemoryContext()
-    assert run(ctx, agent(), "Hello <<say: hi there>>") == loop.Turn("hi there", "stop", [])
+    assert run(ctx, agent(), "Hello <<say: hi there>>") == agent_loop.Turn("hi there", "stop", [])
     assert list(ctx.recorded) == ["ask/model-1"]
 
 
@@ -204,13 +205,13 @@ def test_secrets_do_not_reach_the_events(gateway: ModelServer, far_end: FarEnd) 
 
 @pytest.mark.parametrize("reply", ['{"a": 1}', '```json\n{"a": 1}\n```', ' {"a": 1} '])
 def test_an_answer_that_is_a_json_object_is_the_result(reply: str) -> None:
-    from agents.nodes import result
+    from agents.workflow_nodes import result
 
-    assert result(loop.Turn(reply, "stop")) == {"a": 1}
+    assert result(agent_loop.Turn(reply, "stop")) == {"a": 1}
 
 
 @pytest.mark.parametrize("reply", ["plain", "[1, 2]", '{"a": ', "", "3"])
 def test_any_other_answer_is_text(reply: str) -> None:
-    from agents.nodes import result
+    from agents.workflow_nodes import result
 
-    assert result(loop.Turn(reply, "stop")) == {"text": reply, "toolCalls": [], "finishReason": "stop"}
+    assert result(agent_loop.Turn(reply, "stop")) == {"text": reply, "toolCalls": [], "finishReason": "stop"}

@@ -7,7 +7,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from accounts.models import Tenant
-from orchestration.webhooks import tenant_secret
+from orchestration.outgoing.webhooks import tenant_secret
 from tests.agents.far_end import FarEnd
 from tests.agents.test_apply_draft import changes, drafted, node, settle
 from tests.factories import make_user, make_workflow, token_of

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agents.code_tasks.workspace import Workspace
-from agents.handlers.http import with_query
+from agents.handlers.http_call import with_query
 from agents.tools.canonical import Headers
 from agents.tools.registry import BUILT_IN
 from config.errors import Invalid
-from governance.canonical_url import MAX_URL, canonical_url
-from memory.paths import checked_path
+from config.outbound.canonical_url import MAX_URL, canonical_url
+from memory.files.paths import checked_path
 from tests.agents.far_end import FarEnd
 from tests.agents.test_call_tool import call, http_tool
 

@@ -9,12 +9,12 @@ from uuid import uuid4
 import pytest
 
 from accounts.models import User
-from agents import asking
-from agents.conversation import NewTurn, start_turn
-from agents.turn_stream import Turn
-from orchestration.hearing import Heard
+from agents.conversations.program import NewTurn, start_turn
+from agents.conversations.turn_stream import Turn
+from agents.loop import model_calls
+from orchestration.live.text_listener import Heard
 from orchestration.models import Run, RunEvent
-from orchestration.retry import Retry
+from orchestration.program.retry import Retry
 from tests.agents.far_end import FarEnd
 from tests.factories import make_agent, make_user, token_of
 from tests.front import Front, OpenStream, frames
@@ -32,7 +32,7 @@ URL = "/api/v1/agents/agent.helper/conversation"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No waiting between tries of a model call."""
-    monkeypatch.setattr(asking, "MODEL_RETRY", Retry(3, 0.0))
+    monkeypatch.setattr(model_calls, "MODEL_RETRY", Retry(3, 0.0))
 
 
 @pytest.fixture

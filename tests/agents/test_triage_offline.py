@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from agents import serving
-from agents.acting import functions
-from agents.chat import ModelProfile, ModelReply, ModelRequest
-from agents.demo import TRIAGE_AGENT
-from agents.lookup import BUILT_IN, AgentSpec
+from agents.catalog.demo_agents import TRIAGE_AGENT
+from agents.catalog.lookup import BUILT_IN, AgentSpec
+from agents.llm import model_choice
+from agents.llm.chat_model import ModelProfile, ModelReply, ModelRequest
+from agents.loop.turn_calls import functions
 from agents.tools.lookup import find_tools
-from orchestration import routing
+from orchestration.workflows import routing
 from tests.agents.context import MemoryContext
 from tests.agents.test_run_loop import run
 
@@ -40,7 +40,7 @@ def ask(agent_id: str, message: str, *tools: str, instructions: str = "") -> Mod
     system = [{"role": "system", "content": instructions}] if instructions else []
     messages: list[dict[str, Any]] = [*system, {"role": "user", "content": message}]
     return asyncio.run(
-        serving.chat_model(ModelProfile("openai", "gpt-4o")).complete(
+        model_choice.chat_model(ModelProfile("openai", "gpt-4o")).complete(
             ModelRequest(agent_id, ModelProfile("openai", "gpt-4o"), messages, offered)
         )
     )

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from accounts.models import Tenant, User
-from agents.conversation import NewTurn, start_turn
-from orchestration import access
-from orchestration.engine import Actor, cancel_run
+from agents.conversations.program import NewTurn, start_turn
 from orchestration.models import Run
+from orchestration.runs import access
+from orchestration.runs.commands import Actor, cancel_run
 from tests.factories import make_agent, make_user, token_of
 from tests.front import Front, OpenStream
 from tests.orchestration.running import until

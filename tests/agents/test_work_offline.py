@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agents import sandbox
-from agents.code_tasks.offline import next_call
+from agents.offline.code_task_calls import next_call
+from agents.sandbox import sandboxed_command
 from tests.agents.task_calls import finish
 from tests.factories import make_user, token_of
 from tests.front import Front
@@ -62,6 +62,6 @@ def test_tasks_run_without_a_model_and_say_so(front: Front, acme: "Tenant") -> N
     assert done["state"] == "failed" and done["result"]["output"].startswith("Este é o modelo offline")
     done = finish(front, token, "Refactor the login page of site.com")
     assert done["result"]["output"].startswith("This is Regente's built-in offline model")
-    if not sandbox.unavailable():
+    if not sandboxed_command.unavailable():
         done = finish(front, token, "run the command: echo $((6*7))")
         assert "42" in done["result"]["output"] and done["result"]["output"].endswith("(offline model)")

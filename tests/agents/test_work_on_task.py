@@ -113,7 +113,7 @@ def test_an_unknown_tool_does_not_break_the_task(front: Front, token: str) -> No
 
 
 def test_a_model_that_never_stops_meets_the_cap(front: Front, token: str, settings: Any) -> None:
-    settings.TASK_TURNS_MOST = 3
+    settings.MAX_TASK_TURNS = 3
     done = finish(front, token, use("list_files", 20))
     assert done["state"] == "failed" and "3 model calls" in done["result"]["error"]
     assert len(done["result"]["actions_taken"]) == 3 and done["result"]["success"] is False

@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config import errors, fields
-from config.api import route, valid
-from config.health import unknown_path
+from config import errors
+from config.http import fields
+from config.http.health_views import unknown_path
+from config.http.viewsets import route, valid
 
 RAISED: dict[str, Any] = {
     "database": OperationalError("connection refused"),

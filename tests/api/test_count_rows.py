@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import Tenant
-from accounts.tenancy import bind, request_scope
-from config import paging
+from accounts.tenancy.tenant_model import bind, request_scope
+from config.http import paging
 from governance.models import AuditEntry, PolicyDecision
 from orchestration.models import Run, RunEvent
 from tests.factories import make_tenant

@@ -12,13 +12,13 @@ import pytest
 from django.urls import URLPattern, get_resolver
 from rest_framework.test import APIClient
 
-from accounts.isolation import tenant_tables
 from accounts.members import create_api_key, find_member, invite
 from accounts.models import Tenant
+from accounts.tenancy.isolation import tenant_tables
 from agents.models import Agent, AgentJob, Conversation, ConversationTurn, Tool
 from governance.models import AuditEntry, Budget, BudgetLimit, Policy, PolicyDecision, ProviderKey, TenantSecret
 from memory.models import DataStore, File, FileVersion, MemoryEntry
-from observability import channels
+from observability.alerts import channels
 from observability.models import Alert, AlertConfig, Rollup
 from orchestration.models import App, Approval, Change, Run, RunEvent, Signal, Step
 from teams.models import ExecutionKeys, Team

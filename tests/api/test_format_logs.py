@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from config import origin
 from config.env import BadSetting
+from config.http import origin
 from config.log_lines import JsonFormatter, TextFormatter, formatter
 
 KEY = "llm_" + "a" * 43

@@ -12,7 +12,7 @@ import redis.asyncio
 from rest_framework.test import APIClient
 
 from accounts.models import Tenant
-from config import limits
+from config.rate_limits import limiter
 from tests.factories import PASSWORD, log_in, make_user
 
 ME = "/api/v1/auth/me"
@@ -146,11 +146,11 @@ def test_without_redis_requests_pass_and_logins_do_not(
     client: "APIClient", tenant: Tenant, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
-    monkeypatch.setattr(limits, "_shared", limits._Shared())
-    before = limits.UNCHECKED._value.get()
+    monkeypatch.setattr(limiter, "_shared", limiter._Shared())
+    before = limiter.UNCHECKED._value.get()
     answer = client.get(ME)
     assert answer.status_code == 200 and "X-RateLimit-Limit" not in answer
-    assert limits.UNCHECKED._value.get() == before + 1
+    assert limiter.UNCHECKED._value.get() == before + 1
     assert attempt(client, make_user(tenant).email, PASSWORD) == 503
 
 
@@ -160,13 +160,13 @@ def test_model_calls_wait_for_their_turn(settings: Any, monkeypatch: pytest.Monk
 
     async def three_calls() -> None:
         async with redis.asyncio.Redis.from_url(settings.REDIS_URL) as client:
-            pace, who = limits.Pace(client), uuid.uuid4().hex
+            pace, who = limiter.Pace(client), uuid.uuid4().hex
 
             async def next_window(seconds: float) -> None:
                 waited.append(seconds)
-                await client.delete(limits.Limit("llm", who, 2).key)
+                await client.delete(limiter.Limit("llm", who, 2).key)
 
-            monkeypatch.setattr(limits.asyncio, "sleep", next_window)
+            monkeypatch.setattr(limiter.asyncio, "sleep", next_window)
             for _ in range(3):
                 await pace.wait(who)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.foreign_json import MAX_DEPTH, NotJson, clean_value, read_json, write_json
+from config.values.foreign_json import MAX_DEPTH, NotJson, clean_value, read_json, write_json
 
 DIGITS = "123456789012345678901234567890"
 

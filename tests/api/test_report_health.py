@@ -13,11 +13,12 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Tenant, User
-from accounts.tenancy import request_scope
-from config import health, heartbeat
+from accounts.tenancy.tenant_model import request_scope
 from config.database import probe
 from config.database.probe import NOBODY, REFUSES, UNPREPARED, Probe
-from orchestration.health import engine_health
+from config.http import health_views
+from config.processes import scheduler_heartbeat
+from orchestration.engine.health import engine_health
 from orchestration.models import Run
 from tests.factories import PASSWORD, log_in, make_user
 
@@ -56,7 +57,7 @@ def test_healthz_knows_the_database(path: str) -> None:
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
     """Changes where new connections look for the database, for this test alone."""
-    monkeypatch.setattr(health, "PROBE", Probe())
+    monkeypatch.setattr(health_views, "PROBE", Probe())
     return partial(monkeypatch.setitem, connections.settings["default"])
 
 
@@ -98,7 +99,7 @@ def test_a_database_without_tables_is_an_error_that_names_prepare(elsewhere: Cal
 
 
 def test_a_database_of_an_older_release_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "PROBE", Probe())
+    monkeypatch.setattr(health_views, "PROBE", Probe())
     monkeypatch.setattr(probe, "migrations", lambda: frozenset({("accounts", "9999_of_tomorrow")}))
     assert states() == (200, "ok", "connected", 503, UNPREPARED)
 
@@ -110,19 +111,19 @@ def test_nothing_else_is_asked_of_a_database_that_is_away(elsewhere: Callable[[s
 
 
 def test_a_missing_scheduler_degrades_and_one_that_beats_is_alive(engine_row: None) -> None:
-    heartbeat.broker().delete(heartbeat.KEY)
+    scheduler_heartbeat.broker().delete(scheduler_heartbeat.KEY)
     answer = Client().get("/readyz")
     body = answer.json()
     assert (answer.status_code, body["status"], body["scheduler"]) == (200, "degraded", "missing")
     assert "config.launch scheduler" in body["problems"]["scheduler"]
-    heartbeat.beat()
+    scheduler_heartbeat.beat()
     body = Client().get("/readyz").json()
     assert (body["status"], body["scheduler"], body["problems"]) == ("ready", "alive", {})
 
 
 def test_a_heartbeat_does_not_outlive_its_scheduler() -> None:
-    heartbeat.beat()
-    assert 0 < heartbeat.broker().ttl(heartbeat.KEY) <= heartbeat.LIFETIME_S
+    scheduler_heartbeat.beat()
+    assert 0 < scheduler_heartbeat.broker().ttl(scheduler_heartbeat.KEY) <= scheduler_heartbeat.LIFETIME_S
 
 
 def test_health_counts_the_callers_tasks_of_every_state(tenant: Tenant) -> None:
@@ -162,7 +163,7 @@ def test_the_processes_metrics_are_for_operators(tenant: Tenant) -> None:
 
 @pytest.mark.parametrize("path", ["/api/v1/system/health", "/api/v1/observability/health/"])
 def test_system_health_tells_each_part(path: str) -> None:
-    heartbeat.broker().delete(heartbeat.KEY)
+    scheduler_heartbeat.broker().delete(scheduler_heartbeat.KEY)
     body = Client().get(path).json()
     assert body["status"] == "degraded"  # no engine is at work here
     parts = {"database": "connected", "broker": "connected", "scheduler": "missing"}

@@ -7,8 +7,8 @@ from decimal import Decimal
 import orjson
 import pytest
 
+from config.http.renderers import dumps
 from config.masking import is_secret_name, mask, mask_text
-from config.renderers import dumps
 
 MOMENT = datetime(2024, 12, 19, 10, 0, 0, 1000, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ import orjson
 import uvloop
 
 CONNECTIONS = 32
-HEAD_MOST = 64 * 1024
+MAX_HEAD = 64 * 1024
 
 
 class Refused(SystemExit):
@@ -43,7 +43,7 @@ class Connection:
     @classmethod
     async def open(cls, port: int, token: str = "") -> Self:
         """A new connection to this machine's port."""
-        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=HEAD_MOST), token)
+        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=MAX_HEAD), token)
 
     def close(self) -> None:
         """Hang up."""

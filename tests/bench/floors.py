@@ -10,7 +10,7 @@ from django.db import transaction
 from uuid_utils.compat import uuid7
 
 from config.database.address import direct_parameters
-from orchestration.bell import client
+from orchestration.engine.notifier import client
 from orchestration.models import Run
 from tests.bench import floor_tasks
 from tests.bench.setting import Bench

@@ -11,7 +11,7 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from orchestration.models import Run
-from orchestration.queue import wake
+from orchestration.runs.wake import wake
 from tests.bench.setting import Bench
 
 LOOK_S = 0.005

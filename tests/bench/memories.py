@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from accounts.models import Tenant
 from config.database.address import direct_parameters
-from memory.embedding import LOCAL_MODEL, LocalEmbedder
+from memory.entries.embedding import LOCAL_MODEL, LocalEmbedder
 from tests.factories import make_tenant
 
 TENANTS, OF_EACH = 10, 100_000

@@ -3,8 +3,8 @@ transaction as they are in the product, but the tables' owner's, bound to no ten
 """
 
 from config.asgi import application  # noqa: I001 (it sets Django up, so it comes first)
-from accounts import authentication
-from accounts.authentication import TENANT, USER
+from accounts.login import authentication
+from accounts.login.authentication import TENANT, USER
 from django.db import transaction
 from django.http import HttpRequest
 

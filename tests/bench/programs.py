@@ -4,8 +4,8 @@ import asyncio
 import random
 from typing import Any
 
-from orchestration.context import RunContext
-from orchestration.programs import program
+from orchestration.program.context import RunContext
+from orchestration.program.registry import program
 
 STEPS = 3
 NOOP, TICKER, HOLD, AWAITED = "bench.noop", "bench.ticker", "bench.hold", "bench.awaited"

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from config import embedded
-from config.launch import orphans, programs
+from config.launch import command_lines, orphans
 from tests.bench.database import Database
 from tests.product import GENEROUS, free_port
 
@@ -104,7 +104,7 @@ class Stack:
     def worker(self, **environment: str) -> Iterator[Program]:
         """The worker with its two engines, all of them at work, and the bench's programs in it."""
         imports = {"WORKER_IMPORTS": "tests.bench.programs", "WORKER_PROCESSES": "2"}
-        with self.running(WORKER, programs.worker(), **imports | environment) as program:
+        with self.running(WORKER, command_lines.worker(), **imports | environment) as program:
             program.wait_until(lambda: len(self.database.engine_pids) == 2)
             yield program
 
@@ -118,9 +118,9 @@ class Stack:
             yield gateway | {"LLM_MODEL": "openai/gpt-4o-mini"}
 
     @contextmanager
-    def web(self, application: str = "config.launch.tied_web:application") -> Iterator[Program]:
+    def web(self, application: str = "config.launch.web.application:application") -> Iterator[Program]:
         """The web server, or with another application a floor on the same server."""
-        command = [*programs.web()[:-1], application]
+        command = [*command_lines.web()[:-1], application]
         command[command.index("--port") + 1] = str(self.port)
         command[command.index("--host") + 1] = "127.0.0.1"
         with self.running(WEB, command) as program:

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 from rich.table import Table
 
-from agents import sandbox
+from agents.sandbox import sandboxed_command
 from tests.durability.break_tasks import break_tasks
 from tests.durability.break_wire import break_wire
 from tests.durability.cancel_runs import cancel_runs
@@ -94,7 +94,10 @@ def governed(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
 def teams(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
     """R1g, R1h."""
     size = (6, 3) if small else (30, 10)
-    return [kill_teams(stand, dice, *size), *([] if sandbox.unavailable() else [kill_tasks(stand, dice, *size)])]
+    return [
+        kill_teams(stand, dice, *size),
+        *([] if sandboxed_command.unavailable() else [kill_tasks(stand, dice, *size)]),
+    ]
 
 
 @standing

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from config import embedded
-from config.launch import servers
+from config.launch.servers import startup
 from tests.durability.load import Load
 from tests.durability.promises import STRANDED, check_all_completed, check_effects, check_everything
 from tests.durability.proxy import BrokenWire
@@ -30,7 +30,7 @@ WHERE r.id = ANY(%s::uuid[]) AND r.status = 'completed'
 @contextmanager
 def stood_up_on_a_wire(dice: random.Random) -> Iterator[tuple[Stand, BrokenWire]]:
     """A stand whose product reaches PostgreSQL through a wire that can break."""
-    with servers.temporary() as folder:
+    with startup.temporary() as folder:
         socket = embedded.postgres_socket_dir(folder) / f".s.PGSQL.{embedded.PORT}"
         with BrokenWire(socket, dice) as wire:
             url = f"postgresql://postgres@127.0.0.1:{wire.port}/{embedded.DATABASE_NAME}?sslmode=disable&gssencmode=disable"

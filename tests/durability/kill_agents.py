@@ -11,7 +11,7 @@ from tests.durability.report import Report
 from tests.durability.stand import TOOL, Stand
 
 CALLS = 9
-KILLS_APART_S = (1.5, 3.0)
+MIN_INTERVAL_KILLS_S = (1.5, 3.0)
 FUNCTION = TOOL.replace(".", "_")
 LOOPER = "durability.looper"
 NUMBER = re.compile(r"number (\d+)\.")
@@ -33,7 +33,7 @@ def kill_agents(stand: Stand, dice: random.Random, runs: int, kills: int) -> Rep
     for number in range(runs):
         started[number] = stand.founder.start(flow, {"n": number})
     for _ in range(kills):
-        time.sleep(dice.uniform(*KILLS_APART_S))
+        time.sleep(dice.uniform(*MIN_INTERVAL_KILLS_S))
         hits.append(kill_one(stand, dice, whole=False))
     ids = list(started.values())
     report.figures |= {"runs": runs, "kills": kills, "interrupted": sum(len(hit.runs) for hit in hits)}

@@ -9,7 +9,7 @@ from tests.durability.promises import check_all_completed, check_effects, check_
 from tests.durability.report import Report
 from tests.durability.stand import TOOL, Background, Kill, Stand, five_tools, until
 
-KILLS_APART_S = (0.8, 2.0)
+MIN_INTERVAL_KILLS_S = (0.8, 2.0)
 DELAY_MS = 300
 FRAGILE = "durability.fragile"
 STAGED = "SELECT run_id::text AS run, step, status FROM orchestration_change WHERE run_id = ANY(%s::uuid[])"
@@ -41,7 +41,7 @@ def kill_approved(stand: Stand, dice: random.Random, runs: int, kills: int) -> R
 def _kills(stand: Stand, dice: random.Random, kills: int) -> list[Kill]:
     hits = []
     for _ in range(kills):
-        time.sleep(dice.uniform(*KILLS_APART_S))
+        time.sleep(dice.uniform(*MIN_INTERVAL_KILLS_S))
         hits.append(kill_one(stand, dice, whole=False))
     return hits
 

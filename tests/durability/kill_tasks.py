@@ -12,7 +12,7 @@ from tests.durability.report import Report
 from tests.durability.stand import Stand
 
 COMMANDS = 4
-KILLS_APART_S = (1.0, 2.0)
+MIN_INTERVAL_KILLS_S = (1.0, 2.0)
 NAP = "0.6"
 
 
@@ -26,7 +26,7 @@ def kill_tasks(stand: Stand, dice: random.Random, tasks: int, kills: int) -> Rep
     started = [_start(stand, f"Work {steps} <<say: done>>") for _ in range(tasks)]
     hits = []
     for _ in range(kills):
-        time.sleep(dice.uniform(*KILLS_APART_S))
+        time.sleep(dice.uniform(*MIN_INTERVAL_KILLS_S))
         hits.append(kill_one(stand, dice, whole=False))
     report.figures |= {"tasks": tasks, "kills": kills, "interrupted": sum(len(hit.runs) for hit in hits)}
     check_all_completed(stand, report, started, hits, patience_s=90)

@@ -10,7 +10,7 @@ from tests.durability.report import Report
 from tests.durability.stand import Stand
 
 AGENTS = 5
-KILLS_APART_S = (1.0, 2.0)
+MIN_INTERVAL_KILLS_S = (1.0, 2.0)
 TOLD = """
 SELECT run_id::text AS run, kind, payload ->> 'agent_id' AS agent FROM orchestration_runevent
 WHERE run_id = ANY(%s::uuid[]) AND kind IN ('agent_started', 'agent_completed') ORDER BY run_id, seq
@@ -34,7 +34,7 @@ def kill_teams(stand: Stand, dice: random.Random, executions: int, kills: int) -
     started = [_start(stand, team) for _ in range(executions)]
     hits = []
     for _ in range(kills):
-        time.sleep(dice.uniform(*KILLS_APART_S))
+        time.sleep(dice.uniform(*MIN_INTERVAL_KILLS_S))
         hits.append(kill_one(stand, dice, whole=False))
     report.figures |= {"executions": executions, "kills": kills}
     report.figures["interrupted"] = sum(len(hit.runs) for hit in hits)

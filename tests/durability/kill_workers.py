@@ -7,7 +7,7 @@ from tests.durability.promises import check_all_completed, check_effects, check_
 from tests.durability.report import Report, percentile, spread
 from tests.durability.stand import AGENT, LEASE_S, Background, Kill, Stand, five_tools, is_running, until
 
-KILLS_APART_S = (1.2, 2.6)  # a run that sees three workers die within one step is given up, and rightly so
+MIN_INTERVAL_KILLS_S = (1.2, 2.6)  # a run that sees three workers die within one step is given up, and rightly so
 DELAY_MS = (50, 800)
 WHOLE_WORKER_EACH = 5  # every fifth kill takes the worker's parent, and so all its children
 RESTARTED_S = 15.0  # p95 when no worker is left and a new one must boot
@@ -20,11 +20,11 @@ def kill_workers(stand: Stand, dice: random.Random, runs: int, kills: int) -> li
     quick = Report("R2", "p95 from kill to resumed step: lease + 1 s, or 15 s with no worker left")
     stand.both_engines()
     started: list[str] = []
-    pace = kills * sum(KILLS_APART_S) / 2 / runs
+    pace = kills * sum(MIN_INTERVAL_KILLS_S) / 2 / runs
     starting = Background(lambda: _start(stand, random.Random(dice.random()), runs, pace, started))
     hits: list[Kill] = []
     for number in range(1, kills + 1):
-        time.sleep(dice.uniform(*KILLS_APART_S))
+        time.sleep(dice.uniform(*MIN_INTERVAL_KILLS_S))
         hits.append(kill_one(stand, dice, whole=number % WHOLE_WORKER_EACH == 0))
     starting.end()
     lost.figures |= {"runs": len(started), "kills": len(hits), "processes": sum(len(hit.pids) for hit in hits)}

@@ -18,10 +18,10 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from orchestration.context import RunContext  # noqa: E402
-from orchestration.engine import start_run  # noqa: E402
-from orchestration.journal import Journal  # noqa: E402
-from orchestration.programs import program  # noqa: E402
+from orchestration.engine.journal.journal import Journal  # noqa: E402
+from orchestration.program.context import RunContext  # noqa: E402
+from orchestration.program.registry import program  # noqa: E402
+from orchestration.runs.commands import start_run  # noqa: E402
 from tests.faults import TEXT, Fault, raise_in_task, raise_in_thread  # noqa: E402
 
 POISON, SABOTAGE = "durability.poison", "durability.sabotage"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from governance.models import Policy
-from governance.policies import Compiled, Ruleset, compiled, decide
-from governance.rules import BadRule, read_rule, written
+from governance.policies.evaluation import Compiled, Ruleset, compiled, decide
+from governance.policies.rules import BadRule, read_rule, written
 
 GOLD = {"input": {"tier": "gold", "amount": 70}, "tool_id": "pay", "risk_level": "high"}
 

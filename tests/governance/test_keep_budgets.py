@@ -13,11 +13,11 @@ import pytest
 from psycopg import AsyncConnection
 
 from accounts.models import Tenant
-from governance import budgets
-from governance.budgets import MICRO_PER_CENT, BudgetExceeded, Wanted
+from governance.budgets import reservations
+from governance.budgets.budget_limits import concerning, limits_of
+from governance.budgets.reservations import MICRO_PER_CENT, BudgetExceeded, Wanted
 from governance.models import Budget, BudgetLimit, Hold
-from governance.standing import concerning, limits_of
-from orchestration.postgres import connect
+from orchestration.engine.journal.connections import connect
 from tests.factories import log_in, make_tenant, make_user
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ async def paid(connections: "asyncio.Queue[AsyncConnection]", wanted: Wanted, ac
     while bill is None:
         try:
             async with borrowed() as connection:
-                bill = await budgets.reserve(connection, wanted, uuid.uuid4())
+                bill = await reservations.reserve(connection, wanted, uuid.uuid4())
         except BudgetExceeded:
             return False
         if bill is None:
@@ -65,7 +65,7 @@ async def paid(connections: "asyncio.Queue[AsyncConnection]", wanted: Wanted, ac
     await asyncio.sleep(0)
     async with borrowed() as connection:
         settled = [{"hold_id": str(bill.hold_id), "micro": actual, "calls": 1}]
-        await connection.execute(budgets.SETTLE, {"bills": orjson.dumps(settled).decode()})
+        await connection.execute(reservations.SETTLE, {"bills": orjson.dumps(settled).decode()})
     return True
 
 

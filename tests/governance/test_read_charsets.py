@@ -2,7 +2,7 @@
 
 import pytest
 
-from governance.outbound import Answer
+from config.outbound.client import Answer
 
 
 def text(body: bytes, kind: str) -> str:

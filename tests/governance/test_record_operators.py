@@ -6,8 +6,8 @@ from django.test import Client
 
 from accounts.members import create_api_key
 from accounts.models import ApiKey, Membership, Tenant, User
+from governance.audit.admin_log import Recorded
 from governance.models import AuditEntry
-from governance.operators import Recorded
 from tests.factories import PASSWORD, make_user
 
 LOGIN = "/admin/login/"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from governance.outbound import Call, OutboundClient, OutboundRefused, Unreachable
+from config.outbound.client import Call, OutboundClient, OutboundRefused, Unreachable
 from tests.agents.far_end import FarEnd, Hit
 
 # {p} is the canary's port.

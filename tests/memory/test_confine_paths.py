@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import Invalid
-from memory.paths import Folder, checked_path
+from memory.files.paths import Folder, checked_path
 
 HOSTILE = [
     "..", "../x", "a/../x", "a/../../x", "./../x", "a/..", "..\\x", "a\\..\\..\\x", "%2e%2e/x", "%2E%2E%2Fx",

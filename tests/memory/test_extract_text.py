@@ -2,7 +2,7 @@
 
 import pytest
 
-from memory.text import NoText, extracted
+from memory.files.text_extraction import NoText, extracted
 
 
 def pdf(text: str) -> bytes:

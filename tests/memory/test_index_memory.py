@@ -7,9 +7,9 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from accounts.tenancy import WORKER
+from accounts.tenancy.tenant_model import WORKER
 from config.database.session import SharedSession
-from memory import indexing
+from memory.entries import indexes
 from tests.pooler import needs_pgbouncer, own_folder, pooler
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,16 +26,16 @@ def worker() -> Iterator[None]:
 
 
 def test_a_worker_builds_an_index_and_is_a_worker_again() -> None:
-    with indexing.alone() as mine:
+    with indexes.alone() as mine:
         assert mine
-        name = indexing.build("some-tenant", "a-model", 3)
+        name = indexes.build("some-tenant", "a-model", 3)
     with connection.cursor() as cursor:
-        assert indexing.is_indexed(cursor, name)
+        assert indexes.is_indexed(cursor, name)
         cursor.execute("SELECT current_user")
         assert cursor.fetchone() == (WORKER,)
-    indexing.drop_of("a-model")
+    indexes.drop_of("a-model")
     with connection.cursor() as cursor:
-        assert not indexing.is_indexed(cursor, name)
+        assert not indexes.is_indexed(cursor, name)
 
 
 @needs_pgbouncer
@@ -45,7 +45,7 @@ def test_no_index_is_built_where_the_lock_would_be_somebody_elses() -> None:
     with pooler(own_folder(), "transaction") as bouncer:
         connection.settings_dict.update(HOST=bouncer.host, PORT=bouncer.port)
         try:
-            with pytest.raises(SharedSession, match="ENGINE_DATABASE_URL"), indexing.alone():
+            with pytest.raises(SharedSession, match="ENGINE_DATABASE_URL"), indexes.alone():
                 pass
         finally:
             connection.close()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.files.storage import storages
 
-from memory.files import SIZE_MOST
+from memory.files.file_store import MAX_SIZE
 from memory.models import FileVersion
 from tests.factories import log_in, make_user
 
@@ -112,7 +112,7 @@ def test_a_wrong_field_is_named_and_nothing_is_stored(api: "APIClient", given: d
 
 
 def test_a_file_that_is_too_large_is_a_413(api: "APIClient") -> None:
-    answer = create(api, b"\0" * (SIZE_MOST + 1))
+    answer = create(api, b"\0" * (MAX_SIZE + 1))
     assert (answer.status_code, answer.json()["errorCode"]) == (413, "PAYLOAD_TOO_LARGE")
 
 

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 
 from config.errors import Unavailable
-from memory.datastore import execution
-from memory.datastore.roles import make_store
+from memory.datastore import sql_runner
+from memory.datastore.logins import make_store
 from memory.datastore.tables import load_table
 from tests.factories import make_tenant
 from tests.pooler import needs_pgbouncer, own_folder, pooler
@@ -25,14 +25,14 @@ def test_a_store_is_not_read_through_a_pooler_that_is_somebody_else(mode: str, t
     tenant = make_tenant()
     load_table(tenant.pk, "stock", [{"item": "soap"}], "create", from_text=True)
     store = make_store(tenant.pk)
-    assert asyncio.run(execution.read(store, "SELECT item FROM stock")).rows == [{"item": "soap"}]
+    assert asyncio.run(sql_runner.read(store, "SELECT item FROM stock")).rows == [{"item": "soap"}]
     before = dict(connection.settings_dict)
     with pooler(own_folder(), mode, sessions=20) as bouncer:
         connection.settings_dict.update(HOST=bouncer.host, PORT=bouncer.port)
         try:
             with pytest.raises(Unavailable, match=SENTENCES[mode]):
-                asyncio.run(execution.read(store, "SELECT item FROM stock"))
+                asyncio.run(sql_runner.read(store, "SELECT item FROM stock"))
             with pytest.raises(Unavailable, match=SENTENCES[mode]):
-                asyncio.run(execution.write(store, "INSERT INTO stock (item) VALUES ('x') RETURNING *", None))
+                asyncio.run(sql_runner.write(store, "INSERT INTO stock (item) VALUES ('x') RETURNING *", None))
         finally:
             connection.settings_dict.update(before)

@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 
 from config.errors import DomainError, Invalid
-from memory.datastore import execution, gate
-from memory.datastore.roles import make_store
+from memory.datastore import sql_gate, sql_runner
+from memory.datastore.logins import make_store
 from memory.datastore.tables import described, load_table
 from memory.models import DataStore
 from tests.factories import make_tenant, make_user, make_workflow
@@ -92,8 +92,8 @@ def state() -> str:
 
 def read(store: DataStore, sql: str, gated: bool = True) -> list[dict[str, Any]]:
     """The rows that a model's SQL answers."""
-    statement = gate.read_statement(sql, described(store.tenant_id)).sql if gated else sql
-    return asyncio.run(execution.read(store, statement)).rows
+    statement = sql_gate.read_statement(sql, described(store.tenant_id)).sql if gated else sql
+    return asyncio.run(sql_runner.read(store, statement)).rows
 
 
 def test_honest_questions_are_answered(store: DataStore) -> None:
@@ -137,7 +137,7 @@ def test_a_statement_that_takes_too_long_is_ended_without_the_gate_too(store: Da
     load_table(store.tenant_id, "large", [{"n": n} for n in range(1000)], "create", from_text=False)
     joined = ", ".join(f"large AS {letter}" for letter in "abcde")
     for sql in (*(sql for sql in HOGS if "endless" in sql), f"SELECT count(*) FROM {joined}"):
-        with pytest.raises(execution.SQLFailed):
+        with pytest.raises(sql_runner.SQLFailed):
             read(store, sql, gated=False)
 
 
@@ -202,7 +202,7 @@ def test_each_digit_is_answered(store: DataStore, sql: str, value: Any) -> None:
     ],
 )  # fmt: skip
 def test_columns_come_in_the_order_of_the_select(store: DataStore, sql: str, columns: list[str]) -> None:
-    answer = asyncio.run(execution.read(store, gate.read_statement(sql, described(store.tenant_id)).sql))
+    answer = asyncio.run(sql_runner.read(store, sql_gate.read_statement(sql, described(store.tenant_id)).sql))
     assert answer.columns == columns and all(list(row) == columns for row in answer.rows)
 
 
@@ -213,8 +213,8 @@ def test_a_column_with_the_name_of_a_word_of_sql_is_read(store: DataStore) -> No
 
 def test_a_write_answers_its_columns_too(store: DataStore) -> None:
     sql = "INSERT INTO stock (stock, item) VALUES (1, 'brush')"
-    statement = gate.write_statement(sql, described(store.tenant_id)).sql
-    first, again = (asyncio.run(execution.write(store, statement, "key")) for _ in range(2))
+    statement = sql_gate.write_statement(sql, described(store.tenant_id)).sql
+    first, again = (asyncio.run(sql_runner.write(store, statement, "key")) for _ in range(2))
     assert first == again and first.columns == ["item", "stock", "bought"] == list(first.rows[0])
 
 
@@ -222,16 +222,16 @@ def test_more_rows_and_bytes_than_may_be_told_are_cut(store: DataStore) -> None:
     rows = [{"n": n, "text": "x" * 20_000} for n in range(300)]
     load_table(store.tenant_id, "large", rows, "create", from_text=False)
     assert len(read(store, "SELECT n FROM large")) == 200
-    answer = asyncio.run(execution.read(store, "SELECT * FROM large"))
+    answer = asyncio.run(sql_runner.read(store, "SELECT * FROM large"))
     assert answer.truncated and len(answer.rows) < 120
     load_table(store.tenant_id, "huge", [{"text": "x" * 300_000}], "create", from_text=False)
-    with pytest.raises(execution.SQLFailed, match="256 KiB"):
+    with pytest.raises(sql_runner.SQLFailed, match="256 KiB"):
         read(store, "SELECT text FROM huge")
 
 
-def write(store: DataStore, sql: str, key: str | None = None) -> execution.Rows:
+def write(store: DataStore, sql: str, key: str | None = None) -> sql_runner.Rows:
     """What an INSERT or UPDATE answers."""
-    return asyncio.run(execution.write(store, gate.write_statement(sql, ["stock"]).sql, key))
+    return asyncio.run(sql_runner.write(store, sql_gate.write_statement(sql, ["stock"]).sql, key))
 
 
 def test_a_write_is_made_once_per_key(store: DataStore) -> None:
@@ -248,7 +248,7 @@ def test_a_writer_cannot_do_what_is_not_a_write_even_without_the_gate(store: Dat
         if sql.startswith(("UPDATE", "INSERT", "WITH made", "WITH set", "LOCK", "SELECT * FROM stock FOR UPDATE")):
             continue
         try:
-            rows = asyncio.run(execution.write(store, sql, None)).rows
+            rows = asyncio.run(sql_runner.write(store, sql, None)).rows
         except DomainError:
             continue
         assert CANARY not in str(rows)

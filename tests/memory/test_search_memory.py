@@ -10,11 +10,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from memory import finding, indexing, retrieval
-from memory.embedding import LOCAL_MODEL, LocalEmbedder, similarity, unit
+from memory.entries import entry_store, indexes, search
+from memory.entries.embedding import LOCAL_MODEL, LocalEmbedder, similarity, unit
+from memory.entries.entry_store import MemoryNotFound, NewMemory, Question, Viewer
+from memory.entries.words import CHUNK, pieces
 from memory.models import MemoryEntry
-from memory.retrieval import MemoryNotFound, NewMemory, Question, Viewer
-from memory.words import CHUNK, pieces
 from tests.bench.memories import sentence
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ def remember(tenant: "Tenant", content: str, by: uuid.UUID | None = ME, **more: 
     fields: dict[str, Any] = {"type": "long_term", "owner_type": "user", "owner_id": str(by)} | more
     vectors = LocalEmbedder().vectors(pieces(content))
     new = NewMemory(content=content, model=LOCAL_MODEL, vectors=vectors, **fields)
-    return str(retrieval.store(tenant.pk, by, new).pk)
+    return str(entry_store.store(tenant.pk, by, new).pk)
 
 
 def find(tenant: "Tenant", text: str, viewer: Viewer | None = None, **more: Any) -> list[dict[str, Any]]:
     """What the user finds."""
     (vector,) = LocalEmbedder().vectors([text])
-    return retrieval.search(viewer or Viewer(tenant.pk, ME), Question(text, vector, LOCAL_MODEL, **more))
+    return entry_store.search(viewer or Viewer(tenant.pk, ME), Question(text, vector, LOCAL_MODEL, **more))
 
 
 def ids(found: list[dict[str, Any]]) -> list[str]:
@@ -115,13 +115,13 @@ def test_visibility_decides_who_finds_and_reads_it(
     text = "The alarm code was changed in spring"
     id = remember(tenant, text, owner_type=owner_type, owner_id=owner_id or tenant.pk, visibility=visibility)
     assert {name for name, viewer in viewers.items() if find(tenant, text, viewer)} == seen_by
-    readable = {name for name, viewer in viewers.items() if retrieval.visible(viewer).filter(pk=id).exists()}
+    readable = {name for name, viewer in viewers.items() if entry_store.visible(viewer).filter(pk=id).exists()}
     assert readable == seen_by
     deletable = {"me"} | ({owner_type} & {"agent", "run", "app"})
     for name in sorted(viewers.keys() - deletable):
         with pytest.raises(MemoryNotFound):
-            retrieval.deletable(viewers[name], id)
-    retrieval.deletable(viewers[sorted(deletable)[0]], id).delete()
+            entry_store.deletable(viewers[name], id)
+    entry_store.deletable(viewers[sorted(deletable)[0]], id).delete()
     assert not MemoryEntry.all_tenants.exists()
 
 
@@ -130,7 +130,7 @@ def test_what_is_over_is_neither_found_nor_kept(tenant: "Tenant") -> None:
     remember(tenant, text, expires_at=timezone.now() - timedelta(seconds=1))
     kept = remember(tenant, text, expires_at=timezone.now() + timedelta(hours=1))
     assert ids(find(tenant, text)) == [kept]
-    assert retrieval.purge_expired() == 1 and MemoryEntry.all_tenants.count() == 1
+    assert entry_store.purge_expired() == 1 and MemoryEntry.all_tenants.count() == 1
 
 
 def test_a_step_that_is_done_again_stores_once(tenant: "Tenant") -> None:
@@ -167,13 +167,13 @@ def test_an_index_finds_what_comparing_all_would(
     def nearest(text: str) -> set[Any]:
         (vector,) = LocalEmbedder().vectors([text])
         question = Question(text, vector, LOCAL_MODEL, metadata=metadata, public=False)
-        found = finding.by_meaning(viewer, question, 10)
+        found = search.by_meaning(viewer, question, 10)
         return set(sorted(found, key=lambda id: -found[id])[:10])
 
     exact = [nearest(text) for text in questions]
-    (key, model, dimension) = next(found for found in indexing.missing(500) if found[0] == tenant.pk)
-    name = indexing.build(key, model, dimension)
-    monkeypatch.setattr(finding, "EXACT_MOST", 20)
+    (key, model, dimension) = next(found for found in indexes.missing(500) if found[0] == tenant.pk)
+    name = indexes.build(key, model, dimension)
+    monkeypatch.setattr(search, "MAX_EXACT", 20)
     before = _scans(name)
     through_index = [nearest(text) for text in questions]
     assert _scans(name) > before
@@ -192,5 +192,5 @@ def test_the_words_of_a_question_do_not_decide_alone(tenant: "Tenant") -> None:
     (vector,) = LocalEmbedder().vectors(["hotel"])
     question = Question("hotel", vector, LOCAL_MODEL, threshold=0.69)
     remember(tenant, "Long ago, before the flood, some hotel or other stood by the river and nobody ever went there.")
-    assert retrieval.search(Viewer(tenant.pk, ME), question) == []
-    assert retrieval.search(Viewer(tenant.pk, ME), replace(question, threshold=0.0)) != []
+    assert entry_store.search(Viewer(tenant.pk, ME), question) == []
+    assert entry_store.search(Viewer(tenant.pk, ME), replace(question, threshold=0.0)) != []

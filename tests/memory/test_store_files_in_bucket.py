@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from memory.files import SIZE_MOST
+from memory.files.file_store import MAX_SIZE
 from tests.memory.test_keep_files import URL, b64, content_of, create
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def test_bytes_lie_in_the_bucket_and_go_with_their_file(
     content = bytes(range(256)) * 300
     id = create(api, content).json()["id"]
     assert [entry.size for entry in bucket.objects.all()] == [len(content)]
-    assert content_of(api, id) == content and len(content) < SIZE_MOST
+    assert content_of(api, id) == content and len(content) < MAX_SIZE
     chunk = api.get(f"{URL}/{id}/chunks", {"chunk": 1, "size": 65536}).json()
     assert (chunk["totalChunks"], chunk["isLast"], chunk["content"]) == (2, True, b64(content[65536:]))
     api.put(f"{URL}/{id}", {"content": b64(b"new")}, format="json")

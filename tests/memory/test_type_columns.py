@@ -11,9 +11,9 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts.tenancy import as_owner
+from accounts.tenancy.tenant_model import as_owner
 from config.errors import Invalid
-from memory.datastore.roles import find_store
+from memory.datastore.logins import find_store
 from memory.datastore.sheets import csv_sheet, object_sheet
 from memory.datastore.tables import list_tables, load_sheet
 

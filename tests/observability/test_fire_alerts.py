@@ -10,7 +10,8 @@ from rest_framework.test import APIClient
 from accounts.models import Tenant
 from governance.models import Policy, PolicyDecision
 from memory.models import MemoryEntry
-from observability import alerts, tasks
+from observability import tasks
+from observability.alerts import rule_evaluation
 from observability.models import Alert, AlertConfig
 from orchestration.models import Run
 from tests.factories import log_in, make_tenant, make_user
@@ -152,7 +153,7 @@ def test_the_schedule_checks_every_tenant_and_forgets_what_is_old(boss: APIClien
     AlertConfig.all_tenants.filter(pk=broken["id"]).update(rule_config={})
     assert tasks.check_alerts() == 2
     assert {alert.tenant_id for alert in Alert.all_tenants.all()} == {tenant.pk, other.pk}
-    Alert.all_tenants.update(triggered_at=timezone.now() - alerts.KEPT - timedelta(days=1))
+    Alert.all_tenants.update(triggered_at=timezone.now() - rule_evaluation.KEPT - timedelta(days=1))
     assert [tasks.check_alerts(), tasks.forget_alerts()] == [2, 2]
     assert [alert.number for alert in Alert.all_tenants.all()] == [2, 2]
 
@@ -203,7 +204,7 @@ def test_a_key_is_kept_sealed_shown_masked_and_stays_when_it_comes_back_so(boss:
     assert "R0UT1NG" not in row.sealed
     answer = boss.put(f"{CONFIGS}/{rule['id']}", rule | {"name": "Renamed"}, format="json")
     assert answer.status_code == 200 and answer.json()["name"] == "Renamed"
-    from observability.channels import opened
+    from observability.alerts.channels import opened
 
     row.refresh_from_db()
     assert opened(row.sealed)[0]["config"]["routing_key"] == PAGER["config"]["routing_key"]
@@ -216,7 +217,7 @@ def test_a_key_is_kept_sealed_shown_masked_and_stays_when_it_comes_back_so(boss:
 
 
 def test_there_is_a_most_of_rules(boss: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts, "RULES_MOST", 1)
+    monkeypatch.setattr(rule_evaluation, "MAX_RULES", 1)
     make_rule(boss, "rate_limit", 5)
     body = {"name": "R", "rule_type": "rate_limit", "rule_config": {"threshold": 1}}
     assert boss.post(CONFIGS, body, format="json").status_code == 409

@@ -10,8 +10,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Tenant
-from accounts.tenancy import bind, request_scope
-from observability import rollups, tasks
+from accounts.tenancy.tenant_model import bind, request_scope
+from observability import tasks
+from observability.metrics import rollups
 from observability.models import Rollup, Uncounted
 from orchestration.models import Run, RunEvent, Step
 from tests.factories import log_in, make_user
@@ -45,7 +46,7 @@ def test_what_is_counted_leaves_the_outbox_and_is_not_counted_again(tenant: Tena
 @pytest.mark.django_db(transaction=True)
 def test_many_who_count_at_once_count_everything_once(monkeypatch: pytest.MonkeyPatch) -> None:
     tenant = Tenant.objects.create(id="acme", name="Acme")
-    monkeypatch.setattr(rollups, "COUNT", rollups.COUNT.replace(str(rollups.TAKEN_MOST), "3"))
+    monkeypatch.setattr(rollups, "COUNT", rollups.COUNT.replace(str(rollups.MAX_CLAIMED), "3"))
     for _ in range(20):
         ended_run(tenant)
 
@@ -107,7 +108,7 @@ def test_what_is_not_committed_yet_is_counted_later(transactional_db: None) -> N
 def test_a_run_that_ends_between_counts_shrinks_no_total(tenant: Tenant, api: APIClient) -> None:
     ended_run(tenant)
     run = run_that("running", tenant, result=None, due_at=timezone.now())
-    from observability.figures import read
+    from observability.metrics.readings import read
 
     before = read([tenant.pk], timezone.now()).of("run").ever
     Run.all_tenants.filter(pk=run.pk).update(status="completed", due_at=None, finished_at=timezone.now())

@@ -9,9 +9,9 @@ from rest_framework.test import APIClient
 from standardwebhooks import Webhook
 
 from accounts.models import Tenant
-from observability import notifying
-from orchestration.retry import Retry
-from orchestration.webhooks import tenant_secret
+from observability.alerts import notifications
+from orchestration.outgoing.webhooks import tenant_secret
+from orchestration.program.retry import Retry
 from tests.agents.far_end import FarEnd
 from tests.factories import log_in, make_user
 from tests.observability.rules import HISTORY, check, make_rule, run_that
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("engine")
 @pytest.fixture
 def boss(acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> APIClient:
     """A developer, one of whose runs has failed."""
-    monkeypatch.setattr(notifying, "RETRY", Retry(4, 0.05))
+    monkeypatch.setattr(notifications, "RETRY", Retry(4, 0.05))
     run_that("failed", acme)
     return log_in(make_user(acme, "developer"))
 

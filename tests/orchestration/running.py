@@ -9,11 +9,11 @@ from typing import Any
 import uvloop
 
 from accounts.models import Tenant
-from orchestration.context import RunContext
-from orchestration.engine import start_run
+from orchestration.engine.engine import Engine
 from orchestration.models import FINAL, Run, RunEvent, Step
-from orchestration.programs import program
-from orchestration.worker import Engine
+from orchestration.program.context import RunContext
+from orchestration.program.registry import program
+from orchestration.runs.commands import start_run
 
 PATIENCE_S = 20.0
 

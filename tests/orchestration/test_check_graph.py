@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from config.errors import WorkflowInvalid
-from orchestration.definition.reading import read_graph
+from orchestration.workflows.definition.parser import read_graph
 from tests.orchestration.definitions import edge, edges, graph, node, static
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from accounts.models import Tenant
 from config.errors import WorkflowInvalid
-from orchestration.definition.reading import read_graph
-from orchestration.definition.saving import create_workflow, warnings_of
 from orchestration.models import RunEvent
-from orchestration.steps import steps_of
+from orchestration.runs.steps import steps_of
+from orchestration.workflows.definition.parser import read_graph
+from orchestration.workflows.definition.workflow_versions import create_workflow, warnings_of
 from tests.factories import log_in, make_user
 from tests.orchestration.definitions import edges, graph, node, static
 from tests.orchestration.running import EngineThread, ended, start

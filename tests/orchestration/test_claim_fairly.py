@@ -9,10 +9,10 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Tenant
-from orchestration import claims
-from orchestration.claims import ClaimLimits, RunInfo
+from orchestration.engine import claims
+from orchestration.engine.claims import ClaimLimits, RunInfo
+from orchestration.engine.journal.connections import connect
 from orchestration.models import Engine, Run
-from orchestration.postgres import connect
 from tests.orchestration.running import start
 
 

@@ -13,10 +13,10 @@ from django.core.management.base import CommandError
 
 from accounts.models import Tenant, User
 from config.settings import BASE_DIR
-from orchestration.definition.saving import create_workflow
 from orchestration.models import Run, Workflow
 from orchestration.terminal.display import plain
 from orchestration.terminal.input_files import MAX_BYTES, MAX_ROWS, UnusableFile, read_input
+from orchestration.workflows.definition.workflow_versions import create_workflow
 from tests.orchestration.definitions import graph, node
 from tests.orchestration.running import EngineThread
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.definition.references import UnknownStep, compile_value, references_in
+from orchestration.workflows.expressions.references import UnknownStep, compile_value, references_in
 
 SCOPE = {
     "input": {

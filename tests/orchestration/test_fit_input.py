@@ -21,7 +21,7 @@ NODE = {"id": "only", "type": "transform", "config": {"output": "$input"}}
 
 def flow(tenant: Tenant, schema: Any = SCHEMA) -> Workflow:
     """A workflow that answers its input."""
-    from orchestration.definition.saving import create_workflow
+    from orchestration.workflows.definition.workflow_versions import create_workflow
 
     definition = {"nodes": [NODE], "edges": [], "input_schema": schema}
     return create_workflow(tenant.pk, {"name": "flow", "type": "graph", "definition": definition})

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection
 
-from orchestration.context import RunContext
-from orchestration.programs import program
-from orchestration.updates import MAX_BURST, MAX_UPDATE_BYTES, MIN_INTERVAL_S, Pacer, fitting
+from orchestration.live.updates import MAX_BURST, MAX_UPDATE_BYTES, MIN_INTERVAL_S, Pacer, fitting
+from orchestration.program.context import RunContext
+from orchestration.program.registry import program
 from tests.factories import make_user, token_of
 from tests.front import Front, OpenSocket, frames
 from tests.orchestration.running import EngineThread, ended, start

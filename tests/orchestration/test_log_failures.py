@@ -6,10 +6,10 @@ import logging
 import pytest
 
 from accounts.models import Tenant
-from orchestration.approvals import Question
-from orchestration.context import RunContext
 from orchestration.models import Run
-from orchestration.programs import program
+from orchestration.program.approvals import Question
+from orchestration.program.context import RunContext
+from orchestration.program.registry import program
 from tests.orchestration.running import EngineThread, ended, start
 
 SECRET = "the guest's own words"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.definition.expressions import BrokenExpression, Expression, read_condition
+from orchestration.workflows.expressions.edge_conditions import BrokenExpression, Expression, read_condition
 
 SCOPE = {
     "output": {

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.definition import templates
-from orchestration.definition.templates import TemplateFailed
+from orchestration.workflows.expressions import templates
+from orchestration.workflows.expressions.templates import TemplateFailed
 
 SCOPE: dict[str, Any] = {
     "input": {"guest": {"name": "Ana"}, "items": [1, 2], "text": "x" * 100_000, "none": None},

@@ -6,9 +6,9 @@ import pytest
 
 from accounts.models import Tenant
 from config.errors import DomainError
-from orchestration.context import RunContext
-from orchestration.programs import program
-from orchestration.retry import Retry, Transient
+from orchestration.program.context import RunContext
+from orchestration.program.registry import program
+from orchestration.program.retry import Retry, Transient
 from tests.orchestration.running import EngineThread, ended, kinds, start, steps
 
 TRIES: dict[str, int] = {}

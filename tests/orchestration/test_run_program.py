@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from accounts.models import Tenant
-from orchestration.context import RunContext
-from orchestration.engine import send_event
-from orchestration.programs import program
-from orchestration.retry import Retry
+from orchestration.program.context import RunContext
+from orchestration.program.registry import program
+from orchestration.program.retry import Retry
+from orchestration.runs.commands import send_event
 from tests.orchestration.running import EngineThread, ended, kinds, reached, start, steps
 
 CALLS: list[str] = []

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from accounts.models import Tenant
-from orchestration.deciding import Verdict, resume_run
-from orchestration.definition.saving import create_workflow, update_workflow
-from orchestration.engine import Actor, send_event
 from orchestration.models import Run, RunEvent
-from orchestration.programs import NODES, NodeCall
-from orchestration.programs import node as node_type
-from orchestration.retry import Transient
+from orchestration.program.registry import NODES, NodeCall
+from orchestration.program.registry import node as node_type
+from orchestration.program.retry import Transient
+from orchestration.runs.commands import Actor, send_event
+from orchestration.runs.decisions import Verdict, resume_run
+from orchestration.workflows.definition.workflow_versions import create_workflow, update_workflow
 from tests.orchestration.definitions import edge, edges, graph, node, static
 from tests.orchestration.running import EngineThread, ended, kinds, reached, start, steps, until
 

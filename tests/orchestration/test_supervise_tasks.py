@@ -15,16 +15,16 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.models import Tenant
-from config import process_health, supervision
 from config.embedded import BASE_DIR
-from config.supervision import STATES, TaskState, keep_running, start_thread
-from orchestration import queue
-from orchestration.context import RunContext
-from orchestration.engine import send_event
-from orchestration.hearing import voices
-from orchestration.programs import program
-from orchestration.speech import Piece
-from orchestration.streaming import followers
+from config.processes import health, task_supervisor
+from config.processes.task_supervisor import STATES, TaskState, keep_running, start_thread
+from orchestration.live.change_listener import followers
+from orchestration.live.text_listener import voices
+from orchestration.live.text_stream import Piece
+from orchestration.program.context import RunContext
+from orchestration.program.registry import program
+from orchestration.runs import wake
+from orchestration.runs.commands import send_event
 from tests.faults import TEXT, Fault, raise_in_task, raise_in_thread
 from tests.front import Front
 from tests.orchestration.running import EngineThread, ended, start, until
@@ -49,7 +49,7 @@ async def one_step(ctx: RunContext) -> str:
 def listened_to() -> bool:
     """Whether the engine is connected to Redis."""
     with redis.Redis.from_url(settings.REDIS_URL) as client:
-        return client.pubsub_numsub(queue.DOORBELL)[0][1] > 0
+        return client.pubsub_numsub(wake.DOORBELL)[0][1] > 0
 
 
 @pytest.mark.parametrize("name", OF_ENGINES)
@@ -84,14 +84,14 @@ def test_a_listener_of_the_web_that_fails_listens_again(
 
 
 def test_the_thread_that_wakes_engines_outlives_a_fault(engine: EngineThread, acme: Tenant) -> None:
-    queue.wake()
-    thread = queue._doorbell.thread
+    wake.wake()
+    thread = wake._doorbell.thread
     before = restarts("waker")
     assert thread is not None
     raise_in_thread(thread)
-    queue.wake()
+    wake.wake()
     until(lambda: restarts("waker") == before + 1)
-    assert ended(start(acme, "test.one_step")).status == "completed" and queue._doorbell.thread is thread
+    assert ended(start(acme, "test.one_step")).status == "completed" and wake._doorbell.thread is thread
 
 
 def test_a_write_under_way_in_a_journal_that_fails_is_no_write_that_waits_for_ever(
@@ -179,7 +179,7 @@ def test_a_task_that_fails_at_once_is_not_started_in_a_tight_loop() -> None:
     pauses = [after - before for before, after in zip(starts, starts[1:], strict=False)]
     assert STATES[name] == TaskState(name, 0, 0, 3, STATES[name].failed_at, "Fault")
     assert all(least <= pause for least, pause in zip((0.04, 0.09, 0.19), pauses, strict=True)), pauses
-    assert supervision.MAX_PAUSE_S <= 1
+    assert task_supervisor.MAX_PAUSE_S <= 1
 
 
 @pytest.mark.parametrize("fault", [SystemExit(3), asyncio.CancelledError(), RecursionError()])
@@ -198,7 +198,7 @@ def test_a_task_that_is_cancelled_ends() -> None:
     name = f"test {uuid4()}"
 
     async def main() -> None:
-        task = supervision.start_task(name, asyncio.Event().wait)  # type: ignore[arg-type]
+        task = task_supervisor.start_task(name, asyncio.Event().wait)  # type: ignore[arg-type]
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -230,8 +230,8 @@ def test_a_look_at_the_clock_that_fails_is_followed_by_the_next(caplog: pytest.L
             raise faults.pop()
         return 5.0
 
-    call = supervision.supervised_call(name, tick)
-    assert [call() <= supervision.MAX_PAUSE_S, call()] == [True, 5.0]
+    call = task_supervisor.supervised_call(name, tick)
+    assert [call() <= task_supervisor.MAX_PAUSE_S, call()] == [True, 5.0]
     assert (STATES[name].restarts, tracebacks(caplog, name)) == (1, 1)
 
 
@@ -248,13 +248,13 @@ def test_readyz_names_the_task_and_its_process_and_nothing_of_the_data(caplog: p
 
     start_thread(name, work)
     assert running.wait(20)
-    state = process_health.check_tasks()
+    state = health.check_tasks()
     assert state.state == "degraded" and state.values["task_restarts"] >= 1
     assert f"{name} of the own process" in state.problem and "ValueError" in state.problem
     answer = Client().get("/readyz").json()
     assert name in answer["problems"]["tasks"] and "secret" not in str(answer)
-    STATES[name].failed_at = time.monotonic() - process_health.RECENT_S - 1
-    assert name not in process_health.check_tasks().problem
+    STATES[name].failed_at = time.monotonic() - health.RECENT_S - 1
+    assert name not in health.check_tasks().problem
 
 
 # ---- all of them
@@ -262,13 +262,13 @@ def test_readyz_names_the_task_and_its_process_and_nothing_of_the_data(caplog: p
 SHORT_LIVED = {  # what ends with one request, run or command, and whose exception goes to who waits for it
     "config/asgi.py": 2,
     "config/database/probe.py": 1,
-    "orchestration/consumers.py": 1,
-    "orchestration/context.py": 1,
-    "orchestration/feeds.py": 1,
-    "orchestration/reads.py": 1,
-    "orchestration/worker.py": 1,  # a run's: drive.py lets nothing out
-    "orchestration/host.py": 1,  # the engine's thread: its process ends with it, and Celery starts another
-    "agents/sandbox.py": 4,
+    "orchestration/live/consumers.py": 1,
+    "orchestration/program/context.py": 1,
+    "orchestration/live/feeds.py": 1,
+    "orchestration/engine/journal/shared_reads.py": 1,
+    "orchestration/engine/engine.py": 1,  # a run's: drive.py lets nothing out
+    "orchestration/engine/celery_host.py": 1,  # the engine's thread: its process ends with it
+    "agents/sandbox/sandboxed_command.py": 4,
 }
 STARTS = {"create_task", "ensure_future", "Thread", "Timer", "start_new_thread"}
 
@@ -280,5 +280,7 @@ def test_every_long_lived_task_and_thread_is_supervised() -> None:
             calls = [node.func for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
             names = [call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls]
             found[str(file.relative_to(BASE_DIR))] += sum(name in STARTS for name in names)
-    found -= Counter({"config/supervision.py": 2})
-    assert dict(found) == SHORT_LIVED, "start it by config/supervision.py, or say here why it is short-lived"
+    found -= Counter({"config/processes/task_supervisor.py": 2})
+    assert dict(found) == SHORT_LIVED, (
+        "start it by config/processes/task_supervisor.py, or say here why it is short-lived"
+    )

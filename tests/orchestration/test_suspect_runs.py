@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from config.database.address import direct_parameters
-from orchestration.claims import LOCK_CLASS, MAX_SHARED_DEATHS
-from orchestration.context import RunContext
-from orchestration.engine import runs_are_orphaned, sweep
+from orchestration.engine.claims import LOCK_CLASS, MAX_SHARED_DEATHS
 from orchestration.models import Engine, EngineDeath, Run
-from orchestration.programs import program
+from orchestration.program.context import RunContext
+from orchestration.program.registry import program
+from orchestration.runs.commands import runs_are_orphaned, sweep
 from tests.orchestration.running import EngineThread, ended, kinds, start, until
 from tests.orchestration.test_claim_fairly import claimed
 
@@ -175,7 +175,7 @@ def test_a_suspect_that_finishes_a_step_alone_goes_on_among_the_others(acme: Ten
 
 
 def test_a_solitary_engine_ends_when_no_suspect_is_left(acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestration.worker.IDLE_S", 0.3)
+    monkeypatch.setattr("orchestration.engine.engine.IDLE_S", 0.3)
     start(acme, "k")
     alone = EngineThread(solitary=True)
     alone.thread.join(20)

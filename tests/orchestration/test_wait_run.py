@@ -7,12 +7,12 @@ from django.db import transaction
 
 from accounts.models import Tenant
 from config.errors import Conflict, Forbidden
-from orchestration.approvals import Question
-from orchestration.context import RunContext
-from orchestration.deciding import NotPaused, Verdict, resume_run
-from orchestration.engine import Actor, cancel_run, send_event
 from orchestration.models import Approval, Run, Signal
-from orchestration.programs import program
+from orchestration.program.approvals import Question
+from orchestration.program.context import RunContext
+from orchestration.program.registry import program
+from orchestration.runs.commands import Actor, cancel_run, send_event
+from orchestration.runs.decisions import NotPaused, Verdict, resume_run
 from tests.orchestration.running import EngineThread, ended, kinds, reached, start, steps, until
 
 DEVELOPER = Actor(uuid.uuid4(), "developer")

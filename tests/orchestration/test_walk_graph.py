@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.definition import cache as graphs
-from orchestration.definition.reading import read_graph
-from orchestration.nodes import NodeFailed
-from orchestration.retry import StepFailed, describe
-from orchestration.workflow import TooManySteps, run_workflow
+from orchestration.program.retry import StepFailed, describe
+from orchestration.workflows.builtin_nodes import NodeFailed
+from orchestration.workflows.definition import graph_cache as graphs
+from orchestration.workflows.definition.parser import read_graph
+from orchestration.workflows.walker import TooManySteps, run_workflow
 from tests.orchestration.definitions import edge, edges, graph, node, static
 
 FAILING = node("bad", "map", items="$input.none", node={"type": "static"})

@@ -8,11 +8,11 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import ApiKey, Membership, Tenant, User
-from orchestration import access
-from orchestration.context import RunContext
-from orchestration.engine import send_event
 from orchestration.models import Run
-from orchestration.programs import program
+from orchestration.program.context import RunContext
+from orchestration.program.registry import program
+from orchestration.runs import access
+from orchestration.runs.commands import send_event
 from tests.factories import PASSWORD, log_in, make_tenant, make_user, token_of
 from tests.front import Front, OpenSocket, OpenStream
 from tests.orchestration.running import EngineThread, ended, start, until

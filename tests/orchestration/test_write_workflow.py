@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 from rest_framework.test import APIClient
 
+from accounts.login.tokens import access_token
 from accounts.models import Membership, Tenant, User
-from accounts.tokens import access_token
 from orchestration.models import Run, Workflow, WorkflowVersion
 from tests.orchestration.definitions import edges, graph, node, static
 

@@ -240,7 +240,7 @@ def test_a_limit_of_the_team_counts_what_its_agents_do(acme: "Tenant", api: APIC
 
 
 def test_keys_are_lent_to_the_agents_runs_alone(acme: "Tenant", api: APIClient) -> None:
-    from agents import serving
+    from agents.llm import model_choice
     from governance import vault
 
     agents(acme, a="")
@@ -253,8 +253,8 @@ def test_keys_are_lent_to_the_agents_runs_alone(acme: "Tenant", api: APIClient) 
     )
     run = over(execution)
     (child,) = Run.all_tenants.filter(parent_id=run.pk)
-    assert serving.key_for(child, "mistral") == "sk-own" and serving.key_for(child, "groq") == "sk-team-groq"
-    assert serving.key_for(run, "mistral") is None
+    assert model_choice.key_for(child, "mistral") == "sk-own" and model_choice.key_for(child, "groq") == "sk-team-groq"
+    assert model_choice.key_for(run, "mistral") is None
     assert "sk-" not in str(run.input) + str(child.input)
     assert vault.opened(ExecutionKeys.all_tenants.get(run_id=run.pk).sealed)["mistral"] == "sk-own"
     over(begun(api, "sequential", member("a", 1)))

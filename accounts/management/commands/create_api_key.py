@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.members import create_api_key
 from accounts.models import KeyPermission, Membership
-from config.fields import iso
+from config.http.fields import iso
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 
-from accounts.credentials import CHANGED, kept_password
+from accounts.login.credentials import CHANGED, kept_password
 from accounts.members import check_password, ensure_operator
 from accounts.models import User
 from config.env import env_text

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from rest_framework import serializers
 
+from agents.catalog.lookup import AgentSpec
 from agents.jobs.registry import VERSION, JobFailed, job_agent
-from agents.lookup import AgentSpec
-from config.fields import BooleanField, CharField, DateTimeField, FloatField, ObjectField, UUIDField, iso
+from config.http.fields import BooleanField, CharField, DateTimeField, FloatField, ObjectField, UUIDField, iso
 
 if TYPE_CHECKING:
-    from orchestration.context import RunContext
+    from orchestration.program.context import RunContext
 
 AGENT = AgentSpec(
     id="dummy",
@@ -20,14 +20,14 @@ AGENT = AgentSpec(
     recalls=False,
     remembers=False,
 )
-DELAY_MOST_S = 5
+MAX_DELAY_S = 5
 
 
 class Input(serializers.Serializer):
     """What the agent takes."""
 
     echo = serializers.JSONField(required=False, allow_null=True)
-    simulate_delay = FloatField(required=False, min_value=0, max_value=DELAY_MOST_S, help_text="Seconds.")
+    simulate_delay = FloatField(required=False, min_value=0, max_value=MAX_DELAY_S, help_text="Seconds.")
     simulate_error = BooleanField(required=False, help_text="Break while it works.")
     simulate_failure = BooleanField(required=False, help_text="Find the input unfit.")
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from rest_framework import serializers
 
-from agents.answer_text import answer_text
+from agents.catalog.lookup import AgentSpec
 from agents.errors import AgentExecutionError
 from agents.jobs.evidence import Evidence, about_risk
 from agents.jobs.fields import IdField, Items
 from agents.jobs.readings import Item, about, by_sensor, deviation, first, moment, readings, statistics
 from agents.jobs.registry import job_agent
-from agents.lookup import AgentSpec
-from agents.loop import Ask, run_agent
-from config.fields import CharField, ChoiceField, DateTimeField, IntegerField, ObjectField, iso
-from config.foreign_json import write_json
-from orchestration.retry import StepFailed
+from agents.llm.answer_text import answer_text
+from agents.loop.agent_loop import Ask, run_agent
+from config.http.fields import CharField, ChoiceField, DateTimeField, IntegerField, ObjectField, iso
+from config.values.foreign_json import write_json
+from orchestration.program.retry import StepFailed
 
 if TYPE_CHECKING:
-    from orchestration.context import RunContext
+    from orchestration.program.context import RunContext
 
 AGENT = AgentSpec(
     id="predictive",

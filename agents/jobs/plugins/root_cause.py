@@ -14,19 +14,19 @@ from rest_framework import serializers
 
 from accounts.models import Role
 from accounts.permissions import RANK
-from agents.answering import fitted
-from agents.jobs.alerts import find_alert
+from agents.catalog.lookup import AgentSpec
+from agents.jobs.alert_lookup import find_alert
 from agents.jobs.evidence import Evidence, about_alert
 from agents.jobs.fields import IdField, Items
 from agents.jobs.readings import about, by_sensor, first, moment, readings, statistics
 from agents.jobs.registry import JobFailed, job_agent
-from agents.lookup import AgentSpec
-from agents.loop import Ask, run_agent
-from config.fields import CharField, ChoiceField, DateTimeField, FloatField, IntegerField, ObjectField, iso
-from config.foreign_json import write_json
+from agents.loop.agent_loop import Ask, run_agent
+from agents.loop.answers import fitted
+from config.http.fields import CharField, ChoiceField, DateTimeField, FloatField, IntegerField, ObjectField, iso
+from config.values.foreign_json import write_json
 
 if TYPE_CHECKING:
-    from orchestration.context import RunContext
+    from orchestration.program.context import RunContext
 
 AGENT = AgentSpec(
     id="root_cause",
@@ -46,7 +46,7 @@ AGENT = AgentSpec(
     ),
 )
 SCHEMA_VERSION = "1.0"
-SENSORS_MOST = 5
+MAX_SENSORS = 5
 TEXTS = {"type": "array", "items": {"type": "string"}}
 HYPOTHESIS = {
     "type": "object",
@@ -234,7 +234,7 @@ def _sensors(given: dict[str, Any], alert: dict[str, Any], ends: Any) -> tuple[d
         if name != own
     ]
     mine = sensors.get(own, []) if own else []
-    return {"sensor": own} | statistics(mine[-given["max_readings"] :]), told[:SENSORS_MOST]
+    return {"sensor": own} | statistics(mine[-given["max_readings"] :]), told[:MAX_SENSORS]
 
 
 def question(found: dict[str, Any], evidence: Evidence) -> str:

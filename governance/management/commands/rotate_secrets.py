@@ -6,7 +6,7 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Model, QuerySet
 
-from config.plurals import counted
+from config.values.plurals import counted
 from governance import vault
 
 AT_ONCE = 500

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.arguments import find_tenants
-from config.plurals import counted
-from governance import audit
+from accounts.tenancy.command_arguments import find_tenants
+from config.values.plurals import counted
+from governance.audit import audit_log
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         """One line per chain; keep the heads somewhere else, and a cut end shows too."""
         broken = 0
         for tenant in find_tenants(options["tenants"]):
-            found = audit.verify(tenant.pk)
+            found = audit_log.verify(tenant.pk)
             broken += bool(found.broken)
             state = f"BROKEN: {found.broken}" if found.broken else "holds"
             waiting = f", {found.unsealed} not sealed yet" if found.unsealed else ""

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from config.plurals import counted
-from memory import indexing
+from config.values.plurals import counted
+from memory.entries import indexes
 
 
 class Command(BaseCommand):
@@ -16,18 +16,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """From how many chunks on."""
-        parser.add_argument("--least", type=int, default=indexing.INDEXED_FROM, help="Chunks that a tenant must have.")
+        parser.add_argument("--least", type=int, default=indexes.INDEXED_FROM, help="Chunks that a tenant must have.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Build, one after the other."""
         if options["least"] < 1:
             raise CommandError("--least must be 1 or more.")
-        with indexing.alone() as mine:
+        with indexes.alone() as mine:
             if not mine:
                 self.stdout.write("Another process is building indexes; nothing to do.")
                 return
-            wanted = indexing.missing(options["least"])
+            wanted = indexes.missing(options["least"])
             for key, model, dimension in wanted:
-                self.stdout.write(f"{'all tenants' if key == indexing.PUBLIC else key}: {model} …")
-                self.stdout.write(f"  {indexing.build(key, model, dimension)}")
+                self.stdout.write(f"{'all tenants' if key == indexes.PUBLIC else key}: {model} …")
+                self.stdout.write(f"  {indexes.build(key, model, dimension)}")
         self.stdout.write(f"{counted(len(wanted), 'index', 'indexes')} made.")

@@ -11,7 +11,7 @@ from typing import IO, Any
 from django.core.management.base import BaseCommand, CommandError
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from accounts.arguments import find_tenants
+from accounts.tenancy.command_arguments import find_tenants
 from config.errors import DomainError
 from memory.datastore.names import column_name
 from memory.datastore.sheets import Row, Sheet, csv_sheet, object_sheet

@@ -11,14 +11,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from accounts.arguments import find_tenants
+from accounts.tenancy.command_arguments import find_tenants
 from config.errors import DomainError
-from config.plurals import counted
-from memory import indexing
-from memory.embedding import embedder
+from config.values.plurals import counted
+from memory.entries import indexes
+from memory.entries.embedding import embedder
+from memory.entries.entry_store import add_chunks
+from memory.entries.words import pieces
 from memory.models import MemoryChunk, MemoryEntry
-from memory.retrieval import add_chunks
-from memory.words import pieces
 
 BATCH = 200
 
@@ -44,11 +44,11 @@ class Command(BaseCommand):
             done = self._embed_all(stale, model, total)
         except DomainError as fault:
             raise CommandError(f"{fault.message} What was embedded stays so; run this again for the rest.") from None
-        for key, name, dimension in indexing.missing():
+        for key, name, dimension in indexes.missing():
             self.stdout.write(f"Indexing {name} …")
-            indexing.build(key, name, dimension)
+            indexes.build(key, name, dimension)
         for name in old if not options["tenant"] else ():
-            indexing.drop_of(name)
+            indexes.drop_of(name)
         self.stdout.write(f"{counted(done, 'memory has', 'memories have')} vectors of {model.model}.")
 
     def _embed_all(self, stale: Any, model: Any, total: int) -> int:

@@ -15,14 +15,14 @@ from rich.live import Live
 
 from accounts.models import Tenant
 from config.errors import DomainError
-from orchestration.definition.inputs import fitted_input
-from orchestration.engine import cancel_run, start_run
-from orchestration.health import engine_health
+from orchestration.engine.health import engine_health
 from orchestration.models import Mode, Run, Status, Workflow
+from orchestration.runs.commands import cancel_run, start_run
 from orchestration.serializers.runs import run_json
 from orchestration.terminal import display
 from orchestration.terminal.input_files import read_input
-from orchestration.terminal.watching import RunView, watch
+from orchestration.terminal.run_view import RunView, watch
+from orchestration.workflows.definition.input_schema import fitted_input
 
 UNFINISHED = 2
 ENGINE_BOOT_S = 5.0

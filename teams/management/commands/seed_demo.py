@@ -8,15 +8,15 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from accounts.credentials import CHANGED, kept_password
+from accounts.login.credentials import CHANGED, kept_password
 from accounts.models import Membership, Role, Tenant, User
-from agents.demo import AGENTS, ROOMS
-from agents.demo_workflow import TRIAGE_WORKFLOW
+from agents.catalog.demo_agents import AGENTS, ROOMS
+from agents.catalog.demo_workflow import TRIAGE_WORKFLOW
 from agents.models import Agent
 from config.env import env_text
 from memory.datastore.tables import list_tables, load_table
-from orchestration.definition.saving import create_workflow
 from orchestration.models import Workflow
+from orchestration.workflows.definition.workflow_versions import create_workflow
 from teams.demo import ROUND
 from teams.models import Team
 

@@ -10,7 +10,7 @@ from tests.bench.figures import Row, at_most
 from tests.bench.setting import Bench
 from tests.bench.stack import Program
 
-RUNS, HELD_LEAST = 400, 100
+RUNS, MIN_HELD = 400, 100
 HOLD_S = 2.5
 PATIENCE_S = 20.0
 LOOK_S = 0.005
@@ -29,7 +29,7 @@ def measure(bench: Bench) -> list[Row]:
     """The time from the kill to the first claim of a run that the dead process held."""
     with bench.stack.worker() as worker:
         taken = [_kill_one(bench, worker) for _ in range(bench.trials)]
-    note = f"at least {HELD_LEAST} runs held, none lost"
+    note = f"at least {MIN_HELD} runs held, none lost"
     return [
         Row(
             "death",
@@ -63,7 +63,7 @@ def _holder(bench: Bench) -> int:
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         held = bench.database.all(HOLDERS)
-        if held and held[0][1] >= HELD_LEAST and sum(count for _, count in held) == RUNS:
+        if held and held[0][1] >= MIN_HELD and sum(count for _, count in held) == RUNS:
             return int(held[0][0])
         time.sleep(LOOK_S)
     raise load.Lost("No engine came to hold enough runs.")

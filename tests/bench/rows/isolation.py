@@ -31,7 +31,7 @@ def measure(bench: Bench) -> list[Row]:
     found: dict[str, list[list[float]]] = {"isolated": [[], []], "open": [[], []]}
     for _ in range(bench.trials):
         for name, application in (
-            ("isolated", "config.launch.tied_web:application"),
+            ("isolated", "config.launch.web.application:application"),
             ("open", "tests.bench.open_web:application"),
         ):
             with bench.stack.web(application):

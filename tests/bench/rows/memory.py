@@ -9,9 +9,9 @@ from pgvector import HalfVector
 from psycopg.pq import TransactionStatus
 
 from accounts.models import Tenant
-from memory import finding, indexing, retrieval
-from memory.embedding import LOCAL_MODEL, LocalEmbedder
-from memory.retrieval import Question, Viewer
+from memory.entries import entry_store, indexes, search
+from memory.entries.embedding import LOCAL_MODEL, LocalEmbedder
+from memory.entries.entry_store import Question, Viewer
 from tests.bench import memories
 from tests.bench.figures import Row, at_least, at_most, percentile
 from tests.bench.setting import Bench
@@ -24,9 +24,9 @@ FLOOR = "the same SQL sent by psycopg"
 def measure(bench: Bench) -> list[Row]:
     """Without a filter, and with one that leaves a hundredth."""
     tenant = memories.fill()
-    for key, model, dimension in indexing.missing():
+    for key, model, dimension in indexes.missing():
         if key == tenant.pk:  # the others' would take minutes more, and no search of ours looks at them
-            indexing.build(key, model, dimension)
+            indexes.build(key, model, dimension)
     asked = list(memories.questions(QUESTIONS + WARM))
     rows = []
     for name, what, metadata in (("", "all", {}), ("-filtered", "a hundredth of", {"tag": 7})):
@@ -55,7 +55,7 @@ def _trial(viewer: Viewer, questions: list[Question]) -> tuple[float, float]:
     with memories.connect() as direct:
         for number, (question, statements) in enumerate(zip(questions, recorded, strict=True)):
             began = time.perf_counter()
-            retrieval.search(viewer, question)
+            entry_store.search(viewer, question)
             took = time.perf_counter() - began
             again = _directly(direct, statements)
             if number >= WARM:
@@ -68,7 +68,7 @@ def _statements(viewer: Viewer, question: Question) -> list[tuple[str, Any]]:
     """What a search sends."""
     statements: list[tuple[str, Any]] = []
     with connection.execute_wrapper(_recording(statements)):
-        retrieval.search(viewer, question)
+        entry_store.search(viewer, question)
     return statements
 
 
@@ -97,7 +97,7 @@ def _directly(direct: psycopg.Connection, statements: list[tuple[str, Any]]) -> 
 
 def _recall(tenant: Tenant, viewer: Viewer, question: Question) -> float:
     """The share of the exactly nearest that the vector search finds."""
-    found = finding.by_meaning(viewer, question, NEAREST)
+    found = search.by_meaning(viewer, question, NEAREST)
     best = sorted(found, key=lambda entry: -found[entry])[:NEAREST]
     with connection.cursor() as cursor:
         cursor.execute("SET enable_indexscan = off")

@@ -14,7 +14,7 @@ from tests.bench.stack import WORKER, Program
 RUNS, WARM_RUNS = 1_000, 400
 ENGINES = 2
 LATENCY_S = 2.0
-SAMPLES_APART_S = 0.25
+MIN_INTERVAL_SAMPLES_S = 0.25
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Cost:
 
     def look(self) -> None:
         """Take a sample when it is time for one."""
-        if time.monotonic() - self.looked_at < SAMPLES_APART_S:
+        if time.monotonic() - self.looked_at < MIN_INTERVAL_SAMPLES_S:
             return
         self.memory_mb = max(self.memory_mb, self.worker.memory_mb())
         own = self.bench.database.sessions("regente-engine", WORKER) / ENGINES

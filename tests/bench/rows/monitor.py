@@ -18,7 +18,7 @@ from tests.factories import PASSWORD
 
 EVENTS, APART_S = 40, 0.1
 CROWDS = {"500 monitors on one run": (1, 500), "1,000 monitors over 100 runs": (100, 10)}
-CROWD_EVENTS, CROWD_APART_S = 10, 1.0
+CROWD_EVENTS, MIN_INTERVAL_CROWD_S = 10, 1.0
 HOLD_S = 60.0  # a run is there to be watched until its watchers are
 AT_ONCE = 50  # handshakes under way
 
@@ -85,7 +85,7 @@ def _crowd(bench: Bench, token: str, runs: int, each: int) -> dict[str, float]:
         client.run(client.log_in(bench.stack.port, bench.user.email, PASSWORD))
         client.run(_watched(bench, token, 1, 1, 1, APART_S))
         before = web.memory_mb()
-        told = client.run(_watched(bench, token, runs, each, CROWD_EVENTS, CROWD_APART_S, web))
+        told = client.run(_watched(bench, token, runs, each, CROWD_EVENTS, MIN_INTERVAL_CROWD_S, web))
     most: dict[UUID, int] = {}
     for watcher in told["watchers"]:
         most[watcher.run_id] = max(most.get(watcher.run_id, 0), len(watcher.seen))
@@ -139,7 +139,7 @@ async def _watched(
 
 
 def _let_go(bench: Bench, ids: list[UUID]) -> None:
-    from orchestration.engine import send_event
+    from orchestration.runs.commands import send_event
 
     for id in ids:
         send_event(id, bench.tenant.pk, "go", {})

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from governance.models import Policy
-from governance.policies import Ruleset, compiled, decide
+from governance.policies.evaluation import Ruleset, compiled, decide
 from tests.bench.figures import Row, at_most, percentile
 from tests.bench.setting import Bench
 

@@ -4,9 +4,9 @@ import asyncio
 import time
 from uuid import uuid4
 
-from agents import sandbox
-from agents.code_tasks import commands
+from agents.code_tasks import shell_commands
 from agents.code_tasks.workspace import Workspace
+from agents.sandbox import sandboxed_command
 from tests.bench.figures import Row, at_most, percentile
 from tests.bench.setting import Bench
 
@@ -15,7 +15,7 @@ COMMANDS = 40
 
 def measure(bench: Bench) -> list[Row]:
     """The time of `true` in the sandbox less that of `true` without it; no row where no sandbox can be made."""
-    if sandbox.unavailable():
+    if sandboxed_command.unavailable():
         return []
     space = Workspace(uuid4())
     space.make()
@@ -33,7 +33,7 @@ async def _inside(space: Workspace) -> float:
     taken = []
     for _ in range(COMMANDS):
         began = time.perf_counter()
-        ended = await commands.shell(space, "true", 10)
+        ended = await shell_commands.shell(space, "true", 10)
         assert ended.returncode == 0
         taken.append((time.perf_counter() - began) * 1000)
     return percentile(taken, 0.5)
@@ -44,7 +44,7 @@ async def _bare() -> float:
     for _ in range(COMMANDS):
         began = time.perf_counter()
         process = await asyncio.create_subprocess_exec(
-            *commands.SHELL, "true", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            *shell_commands.SHELL, "true", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )
         await process.communicate(b"")
         taken.append((time.perf_counter() - began) * 1000)

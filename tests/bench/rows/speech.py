@@ -8,7 +8,7 @@ from tests.factories import PASSWORD, make_agent
 
 TURNS, WARM_TURNS, WORDS = 25, 3, 4
 PACE_MS = 40
-FLOOR_APART_S = 0.005
+MIN_INTERVAL_FLOOR_S = 0.005
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -18,7 +18,7 @@ def measure(bench: Bench) -> list[Row]:
         token = client.run(client.log_in(bench.stack.port, bench.user.email, PASSWORD))
         _trial(bench, token, agent.key, WARM_TURNS)
         trials = [_trial(bench, token, agent.key, TURNS) for _ in range(bench.trials)]
-        told = [client.run(floors.messages_ms(40, FLOOR_APART_S)) for _ in range(bench.trials)]
+        told = [client.run(floors.messages_ms(40, MIN_INTERVAL_FLOOR_S)) for _ in range(bench.trials)]
     floor = [percentile(trial, 0.5) for trial in told]
     first, each = [trial[0] for trial in trials], [trial[1] for trial in trials]
     what, floor_what = "sent by the model until a conversation's client has it", "a Redis publish to its subscriber"

@@ -1,0 +1,1 @@
+"""How a request or a person proves who they are."""

@@ -1,0 +1,1 @@
+"""Conversations: the program of a turn, and its stream."""

@@ -1,0 +1,1 @@
+"""Chat models: the port, its implementations, and the reading of what providers send."""

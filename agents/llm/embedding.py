@@ -1,0 +1,44 @@
+"""Embeddings by a provider's model, for memory: EMBEDDING_MODEL names it, such as openai/text-embedding-3-small."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from agents.errors import AgentExecutionError
+from agents.llm import litellm_model
+from agents.llm.model_choice import NO_KEY
+from memory.entries.embedding import serves_remote, unit
+
+BATCH = 64
+
+
+@serves_remote
+@dataclass(frozen=True)
+class RemoteEmbedder:
+    """Asks the operator's gateway, else the provider with the operator's key."""
+
+    model: str
+
+    async def embed(self, texts: list[str]) -> list[list[float] | None]:
+        """A vector of unit length for each text."""
+        route, key, base = self._route()
+        found: list[list[float] | None] = []
+        for at in range(0, len(texts), BATCH):
+            given = [text if text.strip() else "." for text in texts[at : at + BATCH]]
+            vectors = await litellm_model.embeddings(route, given, key, base)
+            found += [unit(vector) if text.strip() else None
+                      for text, vector in zip(texts[at : at + BATCH], vectors, strict=True)]  # fmt: skip
+        return found
+
+    def _route(self) -> tuple[str, str, str | None]:
+        """(LiteLLM's name of the model, key, address)."""
+        provider, slash, name = self.model.partition("/")
+        if not slash:
+            provider, name = "openai", self.model
+        if settings.LLM_BASE_URL:
+            return f"openai/{name}", settings.LLM_API_KEY or NO_KEY, settings.LLM_BASE_URL
+        if key := settings.PROVIDER_KEYS.get(provider):
+            return f"{provider}/{name}", key, None
+        raise AgentExecutionError(
+            f"EMBEDDING_MODEL is {self.model}, but neither LLM_BASE_URL nor {provider.upper()}_API_KEY is set."
+        )

@@ -1,0 +1,112 @@
+"""Which model answers an agent: the operator's gateway, a provider with a key, or the built-in offline model."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from agents.errors import AgentExecutionError
+from agents.llm import gateway_model, litellm_model
+from agents.llm.chat_model import ChatModel, ModelProfile
+from agents.llm.gateway_model import GatewayModel
+from agents.offline.offline_model import OfflineModel
+from config.outbound import client
+from governance import vault
+
+if TYPE_CHECKING:
+    from orchestration.engine.claims import RunInfo
+    from orchestration.program.context import RunContext
+
+NO_KEY = "-"  # a gateway without a key still gets one, so that nothing is looked up in the environment
+
+
+async def model_for(ctx: "RunContext", profile: ModelProfile) -> ChatModel:
+    """The model that serves this profile for this run, with the key of its user or tenant when there is one."""
+    provider = _named(profile)[0] or "openai"
+    run = ctx.run
+    key = await ctx.shared(
+        (run.tenant_id, "provider key", run.created_by, run.parent_id, provider), partial(key_for, run, provider)
+    )
+    return chat_model(profile, key)
+
+
+LendsKey = Callable[["RunInfo", str], str | None]
+_lenders: list[LendsKey] = []
+
+
+def lends_keys(function: LendsKey) -> LendsKey:
+    """Register what gives the runs that it knows keys of their own: (run, provider) → key."""
+    _lenders.append(function)
+    return function
+
+
+def key_for(run: "RunInfo", provider: str) -> str | None:
+    """The key for the run's calls to this provider: one that it was lent, else its user's, else its tenant's."""
+    for lend in _lenders:
+        if key := lend(run, provider):
+            return key
+    return vault.provider_key(run.tenant_id, run.created_by, provider)
+
+
+def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
+    """The model that serves this profile: with a key of the caller's own the provider itself, else the operator's
+    gateway, a provider with a key in the environment, the offline model; AgentExecutionError naming what to set.
+
+    No profile names an address: a key never goes anywhere but to its provider, or to the operator's gateway.
+    """
+    provider, name = _named(profile)
+    if own_key and name and (provider or "openai") in settings.PROVIDER_KEYS:
+        provider = provider or "openai"
+        return litellm_model.LiteLLMModel(provider, name, f"{provider}/{name}", own_key)
+    if settings.LLM_BASE_URL:
+        if not name:
+            raise AgentExecutionError("The agent names no model: set its model_profile.model, or LLM_MODEL.")
+        return GatewayModel(provider or "openai", name, settings.LLM_BASE_URL, settings.LLM_API_KEY or NO_KEY)
+    key = settings.PROVIDER_KEYS.get(provider or "openai")
+    if key and name:
+        provider = provider or "openai"
+        return litellm_model.LiteLLMModel(provider, name, f"{provider}/{name}", key)
+    if settings.OFFLINE_MODEL_ALLOWED and not key:
+        return OfflineModel()
+    raise AgentExecutionError(_what_to_set(provider or "openai", name))
+
+
+def _named(profile: ModelProfile) -> tuple[str, str]:
+    """Provider and model of the profile; LLM_MODEL, which may begin with its provider, fills in for a missing model."""
+    provider = vault.service(profile.provider)
+    if profile.model:
+        return provider, profile.model
+    first, slash, rest = settings.LLM_MODEL.partition("/")
+    if slash and (first == "openai" or (first in settings.PROVIDER_KEYS and not settings.LLM_BASE_URL)):
+        return first, rest
+    return provider, settings.LLM_MODEL
+
+
+def default_model() -> ModelProfile:
+    """The model of the built-in agents: LLM_MODEL, else a small one."""
+    provider, name = _named(ModelProfile())
+    return ModelProfile(provider or "openai", name or "gpt-4o-mini", temperature=0.1)
+
+
+def _what_to_set(provider: str, name: str) -> str:
+    if not name:
+        return "The agent names no model: set its model_profile.model, or LLM_MODEL."
+    if provider in settings.PROVIDER_KEYS:
+        key = f"{provider.upper()}_API_KEY"
+        return f"No model serves this agent: set LLM_BASE_URL to an OpenAI-compatible gateway, or {key}."
+    known = ", ".join(sorted(settings.PROVIDER_KEYS))
+    return f"No model serves provider {provider!r}: set LLM_BASE_URL to a gateway that does, or use one of {known}."
+
+
+async def close() -> None:
+    """End all connections that agents and tools keep on this event loop; the last act of a worker."""
+    await litellm_model.close()
+    await gateway_model.close()
+    await client.close()
+
+
+def preload() -> None:
+    """Load what model calls need, in the workers' parent, so that they share its memory; nothing when offline."""
+    if settings.LLM_BASE_URL or any(settings.PROVIDER_KEYS.values()):
+        litellm_model.preload()

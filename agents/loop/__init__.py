@@ -1,0 +1,1 @@
+"""An agent's turn: ask the model, run the tool calls, tell it their results."""

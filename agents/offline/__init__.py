@@ -1,0 +1,1 @@
+"""The built-in offline model: deterministic rules that answer when no model is set up."""

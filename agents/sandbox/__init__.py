@@ -1,0 +1,1 @@
+"""Commands under bubblewrap: no network, no environment, bounded."""

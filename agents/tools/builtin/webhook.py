@@ -1,0 +1,54 @@
+"""webhook.send: an event posted to a URL, signed as Standard Webhooks has it with the tenant's secret."""
+
+from functools import partial
+from typing import Any
+
+from django.utils import timezone
+
+from agents.errors import ToolExecutionError
+from agents.tools.canonical import canonical, url_form
+from agents.tools.registry import Staging, ToolCall, tool
+from config.http.fields import iso
+from config.outbound import client
+from config.values.foreign_json import write_json
+from orchestration.outgoing.webhooks import signed, tenant_secret
+from orchestration.program.draft_effects import Staged
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "url": {"type": "string", "description": "An http or https URL."},
+        "type": {"type": "string", "minLength": 1, "maxLength": 128, "description": "What has happened: ticket.closed"},
+        "data": {"type": "object", "default": {}},
+    },
+    "required": ["url", "type"],
+    "additionalProperties": False,
+}
+
+
+async def _stage(call: ToolCall) -> Staged:
+    return Staged("webhook", str(client.target(call.input["url"])), None, call.input)
+
+
+@tool(
+    "webhook.send",
+    "Send Webhook",
+    "Posts an event to a URL, signed with the tenant's secret; a repeated post has the same webhook-id.",
+    SCHEMA,
+    risk_level="medium",
+    side_effects=("external_write",),
+    canonical=canonical(url=url_form),
+    staging=Staging(_stage),
+)
+async def send_webhook(call: ToolCall) -> dict[str, Any]:
+    """{status, webhook_id}; an error when the receiver does not answer 2xx."""
+    assert call.effect_id
+    id = f"msg_{call.effect_id.hex}"
+    event = {"type": call.input["type"], "timestamp": iso(timezone.now()), "data": call.input.get("data", {})}
+    body = write_json(event)
+    secret = await call.database(partial(tenant_secret, call.tenant_id))
+    headers = signed(secret, id, body) | {"content-type": "application/json"}
+    answer = await client.request("POST", call.input["url"], headers=headers, data=body, follow=False)
+    if not answer.ok:
+        raise ToolExecutionError(f"The receiver answered {answer.status}.", status=answer.status)
+    return {"status": answer.status, "webhook_id": id}

@@ -1,0 +1,1 @@
+"""What all viewsets share: viewsets, paging, fields, error bodies, middleware and the OpenAPI document."""

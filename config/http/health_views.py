@@ -1,0 +1,152 @@
+"""Roots and health in each contract's words, the processes' metrics, and the answer to unknown paths."""
+
+import time
+from datetime import UTC, datetime
+
+import redis
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.permissions import Operators
+from config.database.probe import CONNECTED, PROBE
+from config.errors import handler404
+from config.http.fields import iso
+from config.processes import health as _process_health  # noqa: F401  (registers its readiness check)
+from config.processes import metrics, reports, scheduler_heartbeat
+from config.processes.readiness import DATABASE, DEGRADED, DOWN, READY, PartState, readiness, readiness_check
+
+STARTED = time.monotonic()
+NO_SCHEDULER = (
+    "No scheduler is alive: start one (python -m config.launch scheduler). Runs go on; alerts, seals of the audit log, "
+    "metrics and clean-up wait for it."
+)
+ABOUT = {"message": "Regente API", "version": settings.VERSION, "api": "/api/v1"}
+
+
+def text(*names: str) -> dict[str, serializers.Field]:
+    """Serializer fields that are texts."""
+    return {name: serializers.CharField() for name in names}
+
+
+class PublicView(APIView):
+    """A view that needs no credentials."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+
+class RootView(PublicView):
+    """`/`: the keys of both contracts that have one."""
+
+    @extend_schema(responses=inline_serializer("Root", text("status", "service", "version", "docs", "message", "api")))
+    def get(self, request: Request) -> Response:
+        """What this is, and where to go on."""
+        return Response({"status": "online", "service": "Regente", "docs": "/docs", **ABOUT})
+
+
+class ApiRootView(PublicView):
+    """`/api/v1`."""
+
+    @extend_schema(responses=inline_serializer("ApiRoot", text("message", "version", "api")))
+    def get(self, request: Request) -> Response:
+        """Name and version of the API."""
+        return Response(ABOUT)
+
+
+class LiveView(PublicView):
+    """`/healthz` and `/api/v1/healthz`: the process answers; says how the database is."""
+
+    @extend_schema(
+        responses=inline_serializer(
+            "Healthz", {**text("status", "timestamp", "database"), "uptime": serializers.FloatField()}
+        )
+    )
+    def get(self, request: Request) -> Response:
+        """status ok or degraded, database connected, disconnected or error, uptime in seconds."""
+        state = PROBE.state().state
+        return Response(
+            {
+                "status": "ok" if state == CONNECTED else "degraded",
+                "timestamp": iso(datetime.now(UTC)),
+                "database": state,
+                "uptime": round(time.monotonic() - STARTED, 3),
+            }
+        )
+
+
+@readiness_check(DATABASE)
+def check_database() -> PartState:
+    """The database answers, and `prepare` of this release has been there."""
+    now = PROBE.state()
+    return PartState({"database": now.state}, DOWN if now.problem else READY, now.problem)
+
+
+@readiness_check("broker", asks_database=False)
+def check_broker() -> PartState:
+    """Redis answers."""
+    try:
+        scheduler_heartbeat.broker().ping()
+    except (redis.RedisError, OSError):
+        problem = "Redis does not answer; look at REDIS_URL and at its server."
+        return PartState({"broker": "disconnected"}, DOWN, problem)
+    return PartState({"broker": "connected"})
+
+
+@readiness_check("scheduler", asks_database=False)
+def check_scheduler() -> PartState:
+    """A scheduler gives signs of life."""
+    try:
+        alive = scheduler_heartbeat.is_alive()
+    except (redis.RedisError, OSError):
+        return PartState({"scheduler": "unknown"}, DEGRADED, "Redis, which has its heartbeat, does not answer.")
+    return PartState({"scheduler": "alive"}) if alive else PartState({"scheduler": "missing"}, DEGRADED, NO_SCHEDULER)
+
+
+class ReadyView(PublicView):
+    """`/readyz`: all that work needs is there."""
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT})
+    def get(self, request: Request) -> Response:
+        """200 when each part that work needs answers (`ready`, or `degraded`), else 503; `problems` says what to do."""
+        now = readiness()
+        body = {"status": now.state, "timestamp": iso(datetime.now(UTC)), **now.values, "problems": now.problems}
+        return Response(body, status=503, headers={"Retry-After": "2"}) if now.state == DOWN else Response(body)
+
+
+class SystemHealthView(PublicView):
+    """`/api/v1/system/health` and `/api/v1/observability/health` (seed 004): how the parts are."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        """status healthy, degraded (no work is done just now) or unhealthy (nothing can be kept); each part."""
+        now = readiness()
+        status = "healthy" if now.state == READY else "degraded"
+        status = status if now.values["database"] == "connected" else "unhealthy"
+        uptime = round(time.monotonic() - STARTED, 3)
+        body = {"status": status, "timestamp": iso(datetime.now(UTC)), "uptime": uptime, "services": now.values}
+        return Response(body)
+
+
+class MetricsView(APIView):
+    """`/metrics`: the processes' figures for Prometheus, over all tenants and so for operators alone."""
+
+    permission_classes = (Operators,)
+
+    @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
+    def get(self, request: Request) -> HttpResponse:
+        """Prometheus text: what all processes have counted together, and what there is at this moment."""
+        reports.report_now()
+        return HttpResponse(metrics.exposition(reports.totals()), content_type=metrics.CONTENT_TYPE)
+
+
+@csrf_exempt
+def unknown_path(request: HttpRequest) -> HttpResponse:
+    """The façade's own 404, also while DEBUG is on."""
+    return handler404(request)

@@ -1,0 +1,1 @@
+"""The embedded PostgreSQL and Redis of `make run` and of the tests."""

@@ -1,0 +1,135 @@
+"""Long-lived tasks and threads: one that an exception ends is logged, started again within a second, and counted.
+
+What serves all tenants runs under this supervision, so that nothing that one of them sends can stop it for good. The
+states of this process' tasks are in `STATES`; config/processes/reports.py shares them with `/readyz` and `/metrics`.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from config.processes.metrics import counter
+
+log = logging.getLogger(__name__)
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.05, 1.0  # doubled each time, so that a task that fails at once does not fill the log
+STEADY_S = 10.0  # a task that has not failed for so long is well again: its next pause is the first one
+RESTARTS = counter("regente_task_restarts", "Long-lived tasks that an exception ended, each started again.", ["task"])
+
+
+@dataclass
+class TaskState:
+    """The instances of one task in this process."""
+
+    name: str
+    running: int = 0
+    down: int = 0  # that wait to be started again
+    restarts: int = 0
+    failed_at: float | None = None  # by time.monotonic()
+    error_type: str = ""  # of the last exception
+
+
+STATES: dict[str, TaskState] = {}
+FAILURE = threading.Event()  # set with each one, for config/processes/reports.py
+
+
+class _Restarts:
+    """When one instance of a task is started again."""
+
+    def __init__(self, name: str) -> None:
+        self.state = STATES.setdefault(name, TaskState(name))
+        self.pause, self.failed_at = 0.0, -1e9
+
+    def begin(self) -> None:
+        self.state.running += 1
+
+    def end(self) -> None:
+        self.state.running -= 1
+
+    def fail(self, fault: BaseException) -> float:
+        """Log and count it; the seconds until the next start."""
+        state, now = self.state, time.monotonic()
+        again = 0.0 if now - self.failed_at > STEADY_S else self.pause * 2
+        self.pause, self.failed_at = min(max(again, FIRST_PAUSE_S), MAX_PAUSE_S), now
+        state.restarts += 1
+        state.failed_at, state.error_type = now, type(fault).__name__
+        RESTARTS.labels(state.name).inc()
+        FAILURE.set()
+        log.error("the task %s has failed; it is started again in %.2f s", state.name, self.pause, exc_info=fault)
+        return self.pause
+
+
+async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Return when `work` returns or is cancelled; an exception starts it again."""
+    restarts = _Restarts(name)
+    while True:
+        restarts.begin()
+        try:
+            await work()
+            return
+        except asyncio.CancelledError as fault:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            failure: BaseException = fault  # it came from inside: nobody wants the task to end
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as fault:
+            failure = fault
+        finally:
+            restarts.end()
+        pause = restarts.fail(failure)
+        restarts.state.down += 1
+        try:
+            await asyncio.sleep(pause)
+        finally:
+            restarts.state.down -= 1
+
+
+def start_task(name: str, work: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":
+    """A supervised task on the running loop."""
+    return asyncio.create_task(keep_running(name, work), name=name)
+
+
+def keep_working(name: str, work: Callable[[], None]) -> None:
+    """The same in a thread."""
+    restarts = _Restarts(name)
+    while True:
+        restarts.begin()
+        try:
+            work()
+            return
+        except BaseException as fault:  # a thread has nobody who would hear of it
+            failure = fault
+        finally:
+            restarts.end()
+        pause = restarts.fail(failure)
+        restarts.state.down += 1
+        time.sleep(pause)
+        restarts.state.down -= 1
+
+
+def supervised_call(name: str, work: Callable[..., float]) -> Callable[..., float]:
+    """The function for a loop that is not ours, which sleeps for the seconds that it answers: after an exception until
+    the next start.
+    """
+    restarts = _Restarts(name)
+    restarts.state.running += 1
+
+    def call(*args: Any, **named: Any) -> float:
+        try:
+            return work(*args, **named)
+        except Exception as fault:
+            return restarts.fail(fault)
+
+    return call
+
+
+def start_thread(name: str, work: Callable[[], None]) -> threading.Thread:
+    """A supervised thread that ends with its process."""
+    thread = threading.Thread(target=keep_working, args=(name, work), name=name, daemon=True)
+    thread.start()
+    return thread

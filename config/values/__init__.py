@@ -1,0 +1,1 @@
+"""Values from outside (JSON, CSV, texts, numbers): read once, where they enter, or refused with a reason."""

@@ -1,0 +1,1 @@
+"""Policies: the rules, the decision on an action, and the back-test of a candidate."""

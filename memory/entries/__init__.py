@@ -1,0 +1,1 @@
+"""Memories: texts with an owner, found by meaning and by words."""

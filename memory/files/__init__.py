@@ -1,0 +1,1 @@
+"""Files of a tenant: versions in the database, bytes in a folder or a bucket."""

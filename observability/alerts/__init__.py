@@ -1,0 +1,1 @@
+"""Alert rules: measurements, the check, and the notifications of channels."""

@@ -1,0 +1,1 @@
+"""A tenant's metrics: roll-ups, and the two forms in which they are shown."""

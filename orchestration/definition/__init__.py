@@ -1,1 +1,0 @@
-"""What a workflow says: its JSON, read, checked and made into a graph that orchestration/workflow.py can walk."""

@@ -1,0 +1,1 @@
+"""The asyncio engine that a Celery worker process hosts: claims, leases, the journal."""

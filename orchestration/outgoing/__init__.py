@@ -1,0 +1,1 @@
+"""Deliveries to URLs: signed, retried and on record."""

@@ -1,0 +1,1 @@
+"""Workflows: their definition, and the program that walks it."""

@@ -1,0 +1,1 @@
+"""References, conditions and templates in a workflow's definition."""

@@ -1,0 +1,1 @@
+"""A team's definition: its checks, and the plan made of it."""
