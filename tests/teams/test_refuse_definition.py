@@ -95,7 +95,7 @@ def test_agents_that_have_no_ids_are_refused(api: APIClient, agents: Any) -> Non
 
 
 def test_a_team_has_a_limited_number_of_agents(api: APIClient, settings: Any) -> None:
-    settings.TEAM_AGENTS_MOST = 1
+    settings.MAX_TEAM_AGENTS = 1
     answer = api.post(TEAMS, body("parallel", member("a", 1), member("b", 2)), format="json")
     assert answer.status_code == 400 and "at most 1" in str(answer.json()["context"]["errors"]["agent_ids"])
 
