@@ -1,14 +1,19 @@
 """The hottest statements, prepared on the ORM's own connection: PostgreSQL plans them once, not for every request."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connection
+
+if TYPE_CHECKING:
+    from config.database.base import DatabaseWrapper
+
+database = cast("DatabaseWrapper", connection)  # this thread's
 
 
 def execute(statement: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
     """The first row, None when there is none or the statement returns no rows; errors are Django's."""
-    row: tuple[Any, ...] | None = connection.first_row(statement, values)
+    row: tuple[Any, ...] | None = database.first_row(statement, values)
     return row
 
 
@@ -17,4 +22,4 @@ def later(statement: str, values: Sequence[Any]) -> None:
 
     Its errors are raised there.
     """
-    connection.later(statement, values)
+    database.later(statement, values)

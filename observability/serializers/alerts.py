@@ -8,7 +8,7 @@ from rest_framework import serializers
 from config.http.fields import BooleanField, CharField, ChoiceField, DateTimeField, UUIDField, iso
 from config.http.query_parameters import FlagField
 from observability.alerts import channels
-from observability.alerts.rule_evaluation import OPERATORS, WINDOW_MINUTES, MAX_WINDOW
+from observability.alerts.rule_evaluation import MAX_WINDOW, OPERATORS, WINDOW_MINUTES
 from observability.models import Alert, AlertConfig, RuleType
 
 MAX_THRESHOLD = 1e15
