@@ -8,7 +8,7 @@ LAUNCH := $(BIN)/python -m config.launch
 # Checks import the settings, which would otherwise make a secret key in .data.
 THROWAWAY_KEY := SECRET_KEY=checks-keep-no-secret-with-this-one
 
-.PHONY: run test check check-database bench chaos shell lock clean venv install install-dev
+.PHONY: run test check check-database bench chaos measure shell lock clean venv install install-dev
 .DEFAULT_GOAL := run
 
 run: install
@@ -37,6 +37,10 @@ bench: install-dev
 # The durability tests at full size: they kill workers, the database and the broker for some minutes.
 chaos: install-dev
 	@exec $(BIN)/python -m tests.durability
+
+# Sizes and names of the source, each with its limit.
+measure: install-dev
+	@$(BIN)/python -m tests.measure
 
 # Django's shell on DATA_DIR: on the product that runs there, else on servers started for it.
 shell: install

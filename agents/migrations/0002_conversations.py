@@ -104,7 +104,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="turns",
-                        to="agents.conversations.program",
+                        to="agents.conversation",
                     ),
                 ),
                 (

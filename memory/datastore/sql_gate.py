@@ -16,7 +16,7 @@ from sqlglot.tokens import TokenType
 
 from config.errors import DomainError
 
-LONGEST = 10_000
+MAX_LENGTH = 10_000
 MAX_ROWS = 200
 MAX_JOINED_LENGTH = 16  # concatenations: thirty doublings of a text are a gigabyte
 MAX_DEPTH = 60
@@ -120,7 +120,7 @@ def _rows_of(tree: exp.Expr, target: exp.Table, tables: Collection[str]) -> str:
     return _rendered(select, ALLOWED | WRITING, tables)
 
 
-def _parsed(text: str, longest: int = LONGEST) -> exp.Expr:
+def _parsed(text: str, longest: int = MAX_LENGTH) -> exp.Expr:
     text = text.strip().rstrip(";").strip()
     if not text or len(text) > longest:
         raise SQLRefused(f"Must be one statement of at most {longest} characters.")
@@ -162,7 +162,7 @@ def _rendered(tree: exp.Expr, allowed: frozenset[type[exp.Expr]], tables: Collec
     for cte in tree.find_all(exp.CTE):
         cte.args["alias"].set("this", exp.to_identifier(WITH.format(cte.alias_or_name), quoted=True))
     sql = tree.sql(dialect="postgres", comments=False)
-    again = _parsed(sql, longest=3 * LONGEST)
+    again = _parsed(sql, longest=3 * MAX_LENGTH)
     if type(again) is not type(tree):
         raise SQLRefused("The statement is ambiguous.")
     _check(again, allowed, tables, root=again)

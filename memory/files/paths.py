@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from config.errors import Invalid
 
-LONGEST = 1024
+MAX_LENGTH = 1024
 MAX_PART_LENGTH = 255
 ODD = re.compile(r"[\x00-\x1f\x7f]")
 DRIVE_OR_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
@@ -49,8 +49,8 @@ def _wrong(path: str) -> str:
         readings.append(unquote(readings[-1]))
     if not _plain(path):
         return "Must not be empty."
-    if len(path) > LONGEST:
-        return f"Must have at most {LONGEST} characters."
+    if len(path) > MAX_LENGTH:
+        return f"Must have at most {MAX_LENGTH} characters."
     for reading in readings:
         plain = reading.replace("\\", "/")
         parts = plain.split("/")

@@ -12,7 +12,7 @@ GROWTH = 1.05
 MIN_MS, MOST = 0.01, 1e15  # of what is measured; what is beyond is taken for that
 # What the product does on its own account is no work of the tenant.
 OWN_KINDS = ("callback", "notification", "apply")
-MAX_LABEL_LENGTH = 128
+MAX_LABEL = 128
 _OWN = ", ".join(f"'{kind}'" for kind in OWN_KINDS)
 # Of a run that is over or not: `ending` and `hour` are those of the event that ended it; one that goes on is of now.
 _RUN = """r.id, r.tenant_id, r.status, r.kind, r.subject_id, r.app_id, r.mode, r.cost_micro, r.llm_calls,
@@ -64,7 +64,7 @@ def _facts(rows: str, *facts: tuple[str, str, str, str]) -> str:
     """One row for each fact (measure, label, total, when) that holds of each of the rows."""
     values = ", ".join(f"('{measure}', {label}, ({total})::float8, {holds})" for measure, label, total, holds in facts)
     return (
-        f"SELECT tenant_id, hour, f.measure, left(coalesce(f.label, ''), {MAX_LABEL_LENGTH}) AS label, 1 AS n, f.total\n"
+        f"SELECT tenant_id, hour, f.measure, left(coalesce(f.label, ''), {MAX_LABEL}) AS label, 1 AS n, f.total\n"
         f"FROM {rows} CROSS JOIN LATERAL (VALUES {values}) AS f (measure, label, total, holds) WHERE f.holds"
     )
 

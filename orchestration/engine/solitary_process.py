@@ -1,10 +1,10 @@
 """A process apart for runs that are suspected to kill their workers (claims.SUSPECT_DEATHS).
 
 An engine that sees a suspect waiting starts `python -m orchestration.engine.solitary_process`: an engine that runs
-suspects and nothing else, so that a death there hurts nobody. Suspects run there together, as most of them are innocent; those that
-were in it when it died run there one at a time, and a death is their own doing. A suspect that finishes a step is none
-any more: it is handed over to the others before its next step. The process ends when no suspect is left, or when the
-engine that started it drains and tells it so.
+suspects and nothing else, so that a death there hurts nobody. Suspects run there together, as most of them are
+innocent; those that were in it when it died run there one at a time, and a death is their own doing. A suspect that
+finishes a step is none any more: the other engines take it before its next step. The process ends when no suspect is
+left, or when the engine that started it drains.
 """
 
 import contextlib

@@ -15,7 +15,7 @@ from config.values.foreign_json import read_number
 from governance.conditions import compare, lookup
 from orchestration.workflows.expressions.references import NAME, NAMES, WORD, UnknownStep, step_path
 
-LONGEST = 2000
+MAX_LENGTH = 2000
 DEEPEST = 50
 Value = Callable[[dict[str, Any]], Any]
 
@@ -65,8 +65,8 @@ def read_condition(text: str, node_ids: Collection[str] = ()) -> Expression | No
 
     `node_ids` are the nodes that `steps.<id>` may name; an id may itself hold dots and dashes.
     """
-    if len(text) > LONGEST:
-        raise BrokenExpression(f"is longer than {LONGEST} characters")
+    if len(text) > MAX_LENGTH:
+        raise BrokenExpression(f"is longer than {MAX_LENGTH} characters")
     try:
         return Expression(text, _Reader(text, node_ids).read())
     except BrokenExpression:
