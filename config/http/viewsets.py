@@ -99,7 +99,7 @@ class ApiView(APIView):
         )
 
 
-class TenantViewSet(ApiView, GenericViewSet):
+class TenantViewSet(GenericViewSet, ApiView):
     """Base of every viewset: its rows are those of request.tenant, and an unknown, foreign or malformed id is a 404."""
 
     model: ClassVar[type[TenantModel]]
