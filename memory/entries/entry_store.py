@@ -14,7 +14,7 @@ from django.utils import timezone
 from pgvector import HalfVector
 
 from config.errors import NotFound
-from governance.audit.audit_log import Deed, record
+from governance.audit.audit_log import AuditRecord, append_record
 from memory.entries import candidates
 from memory.entries.embedding import similarity
 from memory.entries.words import coverage, enough, telling
@@ -160,7 +160,7 @@ def forget(entry: MemoryEntry, viewer: Viewer) -> None:
 def _record(action: str, entry: MemoryEntry, user_id: UUID | None, agent_id: str) -> None:
     told = {name: getattr(entry, name) for name in ("type", "owner_type", "owner_id", "visibility")}
     before, after = (None, told) if action == "memory.stored" else (told, None)
-    record(Deed(entry.tenant_id, action, "memory", str(entry.pk), user_id, "", agent_id, before, after))
+    append_record(AuditRecord(entry.tenant_id, action, "memory", str(entry.pk), user_id, "", agent_id, before, after))
 
 
 def add_chunks(entry: MemoryEntry, model: str, vectors: list[list[float] | None]) -> None:

@@ -23,12 +23,12 @@ class BadChannel(Exception):
 
 def sealed(channels: list[Channel]) -> str:
     """The channels as a row keeps them."""
-    return vault.sealed(channels)
+    return vault.encrypt(channels)
 
 
 def opened(text: str) -> list[Channel]:
     """The channels of a row."""
-    found: list[Channel] = vault.opened(text)
+    found: list[Channel] = vault.decrypt(text)
     return found
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from governance.budgets.budget_limits import concerning, limits_of
-from governance.budgets.reservations import Bill, BudgetExceeded, Wanted
+from governance.budgets.budget_limits import applicable_limits, limits_of
+from governance.budgets.reservations import Bill, BudgetExceeded, ReservationRequest
 from orchestration.engine.claims import Inbox, Recorded, RunInfo
 from orchestration.engine.journal import statements
 from orchestration.program.approvals import Question, answer_to
@@ -370,7 +370,9 @@ class RunContext:
         limits = await self.shared((run.tenant_id, "limits"), partial(limits_of, run.tenant_id))
         who = {"user": str(run.created_by or ""), "app": run.app_id, "agent": agent_id}
         who["team"] = run.input.get("team_id", "") if run.kind in TEAM_KINDS else ""
-        wanted = Wanted(run.tenant_id, run.id, run.budget_ids, concerning(limits, who), cost_micro, calls)
+        wanted = ReservationRequest(
+            run.tenant_id, run.id, run.budget_ids, applicable_limits(limits, who), cost_micro, calls
+        )
         try:
             bill = await self.engine.reserve(run, wanted)
             for warning in bill.warnings:

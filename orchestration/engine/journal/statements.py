@@ -215,7 +215,7 @@ def _endings(batch: list[Entry], owner: str) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     settled = [row for entry in batch for row in entry.settled]
     if settled:
-        found.append((reservations.LOCK, [sorted({i for row in settled for i in row["budget_ids"]})]))
+        found.append((reservations.LOCK, {"ids": sorted({i for row in settled for i in row["budget_ids"]})}))
         found.append((reservations.SETTLE, {"bills": _json(settled)}))
     closes = [entry.close for entry in batch if entry.close]
     if ended := [close for close in closes if close["final"] and close["limited"]]:
