@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from config.errors import keep_afterwards
 from config.http import origin
+from config.http.api_request import ApiHttpRequest
 from governance.audit.audit_log import AuditRecord, append_record, record_failed_login
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -21,7 +22,7 @@ class AuditMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: ApiHttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         if request.method in SAFE or origin.current().recorded:
             return response
@@ -29,12 +30,12 @@ class AuditMiddleware:
             audit_record = _audit_record(request, response)
             if audit_record is not None:
                 append_record(audit_record)
-        elif response.status_code == 401 and (email := getattr(request, "failed_login", "")):
+        elif response.status_code == 401 and (email := request.failed_login):
             keep_afterwards(request, partial(record_failed_login, email))
         return response
 
 
-def _audit_record(request: HttpRequest, response: HttpResponseBase) -> AuditRecord | None:
+def _audit_record(request: ApiHttpRequest, response: HttpResponseBase) -> AuditRecord | None:
     """What was done; None for what changed nothing."""
     view = (getattr(response, "renderer_context", None) or {}).get("view")
     if view is None:
@@ -46,15 +47,15 @@ def _audit_record(request: HttpRequest, response: HttpResponseBase) -> AuditReco
     payload = getattr(response, "data", None)
     hidden_names = getattr(view, "audit_hidden", ())
     payload = _without(payload, hidden_names)
-    note: dict[str, Any] = getattr(request, "audit", {})
+    note = request.audit
     action = note.get("action") or VERBS.get(name, name)
     return AuditRecord(
-        request.tenant.pk,  # type: ignore[attr-defined]
+        request.tenant.pk,
         action,
         _type(view),
         _id(view, payload),
         identity.user.pk,
-        getattr(request, "on_behalf_of", ""),
+        request.on_behalf_of,
         before=_without(note.get("before"), hidden_names) if action in ("update", "delete") else None,
         after=payload if action in ("create", "update") else None,
     )

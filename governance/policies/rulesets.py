@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from config.database import prepared
+from config.database import prepared_statements
 from governance.models import Policy, Scope
 from governance.policies.rule_parser import BadRule, read_rule
 from governance.policies.rules import ActionContext, Rule, explain
@@ -91,7 +91,7 @@ def rules_of(tenant_id: str, stamp: str | None = None) -> Ruleset:
     `stamp`: their STAMP, when the caller has just read it.
     """
     if stamp is None:
-        row = prepared.execute(STAMP, [tenant_id])
+        row = prepared_statements.execute(STAMP, [tenant_id])
         stamp = str(row[0]) if row else ""
     ruleset = _cache.get(tenant_id)
     if ruleset is not None and ruleset.stamp == stamp:

@@ -162,7 +162,7 @@ def _render(tree: exp.Expr, node_types: frozenset[type[exp.Expr]], tables: Colle
     for cte in tree.find_all(exp.CTE):
         cte.args["alias"].set("this", exp.to_identifier(WITH.format(cte.alias_or_name), quoted=True))
     sql = tree.sql(dialect="postgres", comments=False)
-    again = _parse(sql, longest=3 * MAX_LENGTH)
+    again = _parse(sql, max_length=3 * MAX_LENGTH)
     if type(again) is not type(tree):
         raise SqlRefused("The statement is ambiguous.")
     _check(again, node_types, tables, root=again)

@@ -62,7 +62,7 @@ def build(key: str, model: str, dimension: int) -> str:
     """The name of the index, built while others read and write; what an interrupted build left is dropped first."""
     name = index_name(key, model)
     statement = QUERIES["build_public_index" if key == PUBLIC else "build_tenant_index"]
-    values = {"model": model, "dimension": int(dimension), "tenant": key}
+    values: dict[str, Any] = {"model": model, "dimension": int(dimension), "tenant": key}
     with owner_session(), connection.cursor() as cursor:
         cursor.execute(with_identifiers(QUERIES["drop_index"], index=name))
         cursor.execute(f"SET maintenance_work_mem = '{BUILD_MEMORY}'")
