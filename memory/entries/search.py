@@ -16,8 +16,8 @@ WORDS_WORTH = 0.9  # the similarity of a text that has all key words of the quer
 
 
 def search_memories(viewer: Viewer, query: MemoryQuery) -> list[JsonObject]:
-    """The memories above the query's threshold, the best first, each with its calibrated `similarity` and the `cosine` of
-    its nearest chunk (null when it was found by words alone).
+    """The memories above the query's threshold, the best first, each with its calibrated `similarity` and with the
+    `cosine` of its nearest chunk (null when it was found by words alone).
     """
     limit = max(query.limit * 4, 40)
     cosines = candidates.by_meaning(viewer, query, limit)
