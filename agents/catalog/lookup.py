@@ -1,4 +1,4 @@
-"""Which agents there are: a tenant's own, and built-in ones that every tenant has and nobody can change.
+"""The agents of a tenant: its own, and the built-in ones, which every tenant has and none can change.
 
 Two pick routes and judge conditions for workflows; the others do jobs (agents/jobs/plugins/).
 """
@@ -91,13 +91,13 @@ def spec(row: Agent) -> AgentSpec:
     )
 
 
-def profile_of(stored: dict[str, Any]) -> ModelProfile:
+def profile_of(profile: dict[str, Any]) -> ModelProfile:
     """A model profile as it is stored; what it leaves open is empty."""
     return ModelProfile(
-        stored.get("provider") or "",
-        stored.get("model") or "",
-        stored.get("temperature"),
-        stored.get("max_tokens"),
-        stored.get("timeout_s"),
-        tuple(profile_of(fallback) for fallback in stored.get("fallbacks") or ()),
+        profile.get("provider") or "",
+        profile.get("model") or "",
+        profile.get("temperature"),
+        profile.get("max_tokens"),
+        profile.get("timeout_s"),
+        tuple(profile_of(fallback) for fallback in profile.get("fallbacks") or ()),
     )

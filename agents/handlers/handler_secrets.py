@@ -6,12 +6,12 @@ from agents.tools.registry import ToolSpec
 from governance import vault
 
 
-def opened(tool: ToolSpec) -> dict[str, Any]:
+def secrets_of(tool: ToolSpec) -> dict[str, Any]:
     """{headers, secret} of the tool; empty when it has none."""
-    found: dict[str, Any] = vault.opened(tool.sealed) or {}
-    return found
+    secrets: dict[str, Any] = vault.opened(tool.sealed_secrets) or {}
+    return secrets
 
 
-def opened_headers(tool: ToolSpec) -> dict[str, str]:
+def secret_headers(tool: ToolSpec) -> dict[str, str]:
     """The headers that the tool's calls carry."""
-    return dict(opened(tool).get("headers") or {})
+    return dict(secrets_of(tool).get("headers") or {})

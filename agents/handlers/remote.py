@@ -5,9 +5,9 @@ from collections import deque
 from typing import Any
 
 from agents.errors import ToolExecutionError, ToolUnavailable
+from agents.excerpts import summary
 from agents.handlers import handler_secrets
 from agents.handlers.http_call import output, run_headers
-from agents.loop.excerpts import summary
 from agents.tools.registry import ToolCall
 from config.outbound import client
 from config.outbound.client import Unreachable
@@ -28,8 +28,10 @@ class Breaker:
         """ToolUnavailable while the server is left alone."""
         faults = self.faults.get(key)
         if faults and len(faults) == FAULTS and time.monotonic() - faults[0] < WITHIN_S:
-            left = WITHIN_S - (time.monotonic() - faults[-1])
-            raise ToolUnavailable(f"The server failed {FAULTS} times within a minute; it is left alone.", max(left, 1))
+            wait_s = WITHIN_S - (time.monotonic() - faults[-1])
+            raise ToolUnavailable(
+                f"The server failed {FAULTS} times within a minute; it is left alone.", max(wait_s, 1)
+            )
 
     def note(self, key: tuple[str, str], failed: bool) -> None:
         """One call's end."""
@@ -46,9 +48,9 @@ async def call_remote(call: ToolCall) -> Any:
     """The answer's JSON; the receiver verifies webhook-id, webhook-timestamp and webhook-signature."""
     key = (call.tenant_id, call.tool.id)
     _breaker.check(key)
-    kept = handler_secrets.opened(call.tool)
+    secrets = handler_secrets.secrets_of(call.tool)
     body = write_json({"tool_id": call.tool.id, "input": call.input, "context": _context(call)})
-    headers = dict(kept.get("headers") or {}) | run_headers(call) | signed(str(kept["secret"]), call.key, body)
+    headers = dict(secrets.get("headers") or {}) | run_headers(call) | signed(str(secrets["secret"]), call.key, body)
     url = str(call.tool.handler_config["url"])
     try:
         answer = await client.request(
@@ -68,7 +70,6 @@ async def call_remote(call: ToolCall) -> Any:
 
 def _context(call: ToolCall) -> dict[str, Any]:
     run = call.run
-    assert run
     return {
         "run_id": str(run.id),
         "step": call.step,

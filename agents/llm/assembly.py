@@ -25,7 +25,7 @@ CUTS_CALLS = frozenset({"length", "content_filter"})  # ends at which the last a
 
 
 class Unreadable(Exception):
-    """What the provider sent is no answer; the text says why."""
+    """The provider sent no answer; the message has the reason."""
 
 
 class ProviderError(Exception):
@@ -60,7 +60,7 @@ class Assembler:
     def take(self, chunk: Any) -> str:
         """The text that this chunk adds, in whole characters.
 
-        Raises Unreadable, and ProviderError for a chunk that tells of one.
+        Raises Unreadable, and ProviderError for a chunk that holds one.
         """
         if not isinstance(chunk, dict):
             raise Unreadable(f"a part of it is {_kind(chunk)} and no object")
@@ -77,18 +77,18 @@ class Assembler:
                     text += self._take_delta(_object(choice[name], name), is_whole=name == "message")
         return self._add(self.joiner.take(text))
 
-    def finish(self, *, ended: bool = False) -> Answer:
-        """The answer; `ended` says that an end was marked in another way than by a finish reason.
+    def finish(self, *, is_complete: bool = False) -> Answer:
+        """The answer; `is_complete` says that an end was marked in another way than by a finish reason.
 
-        Raises Unreadable when neither was there: the answer was cut on its way, whatever HTTP says.
+        Raises Unreadable when neither was there: the answer was cut on its way, whatever its HTTP status is.
         """
-        if not self.finish_reason and not ended:
+        if not self.finish_reason and not is_complete:
             raise Unreadable("it broke off before its end")
         self._add(self.joiner.rest())
         text, reason = "".join(self.parts), self.finish_reason
         if not text and not self.calls and not reason:
             raise Unreadable("it has no choice")
-        calls = [call.made(number, reason in CUTS_CALLS) for number, call in enumerate(self.calls)]
+        calls = [call.function_call(number, reason in CUTS_CALLS) for number, call in enumerate(self.calls)]
         return Answer(text, calls, reason or ("tool_calls" if calls else "stop"), *_tokens(self.usage))
 
     def _take_delta(self, delta: dict[str, Any], *, is_whole: bool) -> str:
@@ -131,7 +131,7 @@ def whole_answer(body: Any) -> Answer:
     """The answer that a provider sent in one piece; Unreadable or ProviderError when it is none."""
     assembler = Assembler()
     assembler.take(body)
-    return assembler.finish(ended=True)
+    return assembler.finish(is_complete=True)
 
 
 def text_of(content: Any) -> str:
@@ -191,7 +191,7 @@ class _Call:
     arguments: list[str] = field(default_factory=list)
 
     def may_be(self, name: str) -> bool:
-        """Whether the call can have this name; an empty one says nothing."""
+        """Whether the call can have this name; an empty one fits any."""
         return not name or not self.name or name == self.name
 
     @property
@@ -208,7 +208,7 @@ class _Call:
         except Invalid:
             return False
 
-    def made(self, number: int, is_cut: bool) -> FunctionCall:
+    def function_call(self, number: int, is_cut: bool) -> FunctionCall:
         """The call as it stands at the end of the answer."""
         return FunctionCall(
             clean_text(self.id) or f"call_{number}",
@@ -231,7 +231,7 @@ def provider_error(error: Any) -> ProviderError:
 
 
 def _finish_reason(reason: Any) -> str:
-    """The reason in the OpenAI form's words; ProviderError for the one that says that the provider failed."""
+    """The reason in the OpenAI form's words; ProviderError for the provider's own failure."""
     word = str(reason).lower()
     if word == "error":
         raise ProviderError("it ended the answer with an error", None)

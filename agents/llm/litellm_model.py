@@ -67,16 +67,16 @@ def load() -> Any:
     return litellm
 
 
-async def _loaded() -> Any:
+async def _litellm() -> Any:
     return load() if load.cache_info().currsize else await asyncio.to_thread(load)
 
 
 def preload() -> None:
-    """Import LiteLLM and all that its first call would import: one call to a port of ours on which nobody answers."""
+    """Import LiteLLM and all that its first call would import: one call to a port of ours that refuses it."""
     load()
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
         request = ModelRequest("", ModelProfile(), [{"role": "user", "content": "hello"}], [_WARM_TOOL])
         try:
             asyncio.run(LiteLLMModel("openai", "gpt-4o-mini", "openai/gpt-4o-mini", "-", url).complete(request))
@@ -96,19 +96,19 @@ async def close() -> None:
 @lru_cache(maxsize=512)
 def price(provider: str, model: str) -> Price | None:
     """The model's price in LiteLLM's local list, by its plain name; None when it is not there."""
-    listed = load().model_cost
+    prices = load().model_cost
     for name in (f"{provider}/{model}", model, model.rpartition("/")[2]):
-        entry = listed.get(name) or {}
+        entry = prices.get(name) or {}
         into, out = entry.get("input_cost_per_token"), entry.get("output_cost_per_token")
         if isinstance(into, int | float) and isinstance(out, int | float):
             cached = entry.get("cache_read_input_token_cost")
-            most = entry.get("max_output_tokens")
+            max_tokens = entry.get("max_output_tokens")
             window = entry.get("max_input_tokens")
             return Price(
                 into * 1e6,
                 out * 1e6,
                 (cached if isinstance(cached, int | float) else into) * 1e6,
-                min(most, ANSWER_TOKENS) if isinstance(most, int) and most > 0 else ANSWER_TOKENS,
+                min(max_tokens, ANSWER_TOKENS) if isinstance(max_tokens, int) and max_tokens > 0 else ANSWER_TOKENS,
                 window if isinstance(window, int) and window > 0 else WINDOW_TOKENS,
             )
     return None
@@ -123,30 +123,30 @@ class PricedModel:
 
     async def estimate(self, request: ModelRequest) -> int:
         """Prompt and longest answer at the list price, or at a dear one when there is none."""
-        known = await self._price()
-        return known.cost(rough_tokens(request), await self.longest(request))
+        model_price = await self._price()
+        return model_price.cost(rough_tokens(request), await self.max_answer_tokens(request))
 
-    async def longest(self, request: ModelRequest) -> int:
-        """What the agent's profile allows, else what the model can say at once, at most ANSWER_TOKENS."""
+    async def max_answer_tokens(self, request: ModelRequest) -> int:
+        """The limit of the agent's profile, else that of the model's answers, at most ANSWER_TOKENS."""
         return request.profile.max_tokens or (await self._price()).answer_most
 
     async def _price(self) -> Price:
-        await _loaded()
+        await _litellm()
         return price(self.provider, self.model) or UNKNOWN_PRICE
 
     async def window(self) -> int:
         """The tokens that a prompt of this model may have, by the list; a cautious number when it is not there."""
-        await _loaded()
-        known = price(self.provider, self.model)
-        return known.window if known else WINDOW_TOKENS
+        await _litellm()
+        model_price = price(self.provider, self.model)
+        return model_price.window if model_price else WINDOW_TOKENS
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """The model's answer; its text is passed to `request.on_text`, if there is one, as it comes.
 
         Raises ModelUnavailable when another try may help, else AgentExecutionError; whatever went wrong.
         """
-        began = time.perf_counter()
-        await _loaded()
+        start = time.perf_counter()
+        await _litellm()
         try:
             async with asyncio.timeout(request.timeout_s):
                 answer = await self._answer(request)
@@ -156,10 +156,10 @@ class PricedModel:
             raise ModelUnavailable(f"The model {self.model} did not answer within {request.timeout_s:g} s.") from None
         except Exception as fault:
             raise failure_of(fault, self.model, self.provider) from None
-        return self._reply(request, answer, round((time.perf_counter() - began) * 1000))
+        return self._reply(request, answer, round((time.perf_counter() - start) * 1000))
 
     async def _answer(self, request: ModelRequest) -> Answer:
-        """What the model answers, by whatever way it is asked."""
+        """The answer, by the implementation's own transport."""
         raise NotImplementedError
 
     def _reply(self, request: ModelRequest, answer: Answer, latency_ms: int) -> ModelReply:
@@ -167,15 +167,15 @@ class PricedModel:
         completion = answer.completion_tokens or len(answer.text) // 3 + sum(
             len(call.arguments) // 3 + 8 for call in answer.calls
         )
-        known = price(self.provider, self.model)
+        model_price = price(self.provider, self.model)
         return ModelReply(
             text=answer.text,
             tool_calls=answer.calls,
             finish_reason=answer.finish_reason,
             prompt_tokens=prompt,
             completion_tokens=completion,
-            cost_micro=known.cost(prompt, completion, answer.cached_tokens) if known else None,
-            priced=known is not None,
+            cost_micro=model_price.cost(prompt, completion, answer.cached_tokens) if model_price else None,
+            priced=model_price is not None,
             model=self.model,
             provider=self.provider,
             latency_ms=latency_ms,
@@ -218,7 +218,7 @@ class LiteLLMModel(PricedModel):
 
 
 def parameters(request: ModelRequest) -> dict[str, Any]:
-    """What the request asks for beside its messages, in the OpenAI form."""
+    """The request's parameters beside its messages, in the OpenAI form."""
     profile = request.profile
     values: dict[str, Any] = {
         "temperature": profile.temperature,
@@ -234,11 +234,10 @@ def parameters(request: ModelRequest) -> dict[str, Any]:
 def openai_parameters(model: str, request: ModelRequest) -> dict[str, Any]:
     """`parameters` as OpenAI's own API takes them for a model of this name, such as max_completion_tokens."""
     values = parameters(request)
-    config, known = _openai_config(model)
+    config, names = _openai_config(model)
     streaming = {name: values.pop(name) for name in ("stream", "stream_options") if name in values}
-    known_values = {name: value for name, value in values.items() if name in known}
-    mapped: dict[str, Any] = config.map_openai_params(known_values, {}, model, True)
-    return mapped | streaming
+    supported_values = {name: value for name, value in values.items() if name in names}
+    return dict(config.map_openai_params(supported_values, {}, model, True)) | streaming
 
 
 @lru_cache(maxsize=512)
@@ -253,7 +252,7 @@ def _openai_config(model: str) -> tuple[Any, frozenset[str]]:
 
 async def embeddings(route: str, texts: list[str], api_key: str, api_base: str | None) -> list[list[float]]:
     """A vector for each text, as the model gives it; ModelUnavailable when another try may help."""
-    litellm = await _loaded()
+    litellm = await _litellm()
     base = {"api_base": api_base} if api_base else {}
     try:
         async with asyncio.timeout(EMBEDDING_S):

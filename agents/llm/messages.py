@@ -24,12 +24,12 @@ Message = dict[str, Any]
 
 
 def user(text: str) -> Message:
-    """What a user says."""
+    """A message of the user."""
     return {"role": "user", "content": clean_text(text)}
 
 
 def system(text: str) -> Message:
-    """What the model is instructed."""
+    """An instruction to the model."""
     return {"role": "system", "content": clean_text(text)}
 
 

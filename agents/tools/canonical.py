@@ -21,12 +21,12 @@ def canonical(**forms: Form) -> Canonical:
     """
 
     def convert(input: dict[str, Any]) -> dict[str, Any]:
-        return input | {name: _converted(name, form, input[name]) for name, form in forms.items() if name in input}
+        return input | {name: _convert(name, form, input[name]) for name, form in forms.items() if name in input}
 
     return convert
 
 
-def _converted(name: str, form: Form, value: Any) -> Any:
+def _convert(name: str, form: Form, value: Any) -> Any:
     try:
         return form(value)
     except Invalid:

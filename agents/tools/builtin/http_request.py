@@ -33,15 +33,15 @@ SCHEMA = {
 )
 async def http_request(call: ToolCall) -> dict[str, Any]:
     """{status, headers, body}, whatever the status is."""
-    asked, body = call.input, call.input.get("body")
-    method = asked.get("method", "GET")
-    headers = asked.get("headers", {}) | ({} if method in SAFE else run_headers(call))
+    arguments, body = call.input, call.input.get("body")
+    method = arguments.get("method", "GET")
+    headers = arguments.get("headers", {}) | ({} if method in SAFE else run_headers(call))
     answer = await client.request(
         method,
-        asked["url"],
+        arguments["url"],
         headers=headers,
         json=None if isinstance(body, str) else body,
         data=body if isinstance(body, str) else None,
-        timeout_s=asked.get("timeout_s", 10),
+        timeout_s=arguments.get("timeout_s", 10),
     )
     return {"status": answer.status, "headers": answer.headers, "body": output(answer)}

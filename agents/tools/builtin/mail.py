@@ -54,7 +54,7 @@ async def _stage(call: ToolCall) -> Staged:
 )
 async def send_mail(call: ToolCall) -> dict[str, Any]:
     """{sent: true, recipients, message_id}."""
-    to, id = _to(call), (call.effect_id.hex if call.effect_id else "")
+    to, id = _to(call), call.effect_id.hex
     try:
         await call.in_thread(partial(mail.send, call.input["subject"], call.input["body"], to, id))
     except OSError as fault:  # all of smtplib's faults are

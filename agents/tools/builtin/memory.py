@@ -63,8 +63,7 @@ DELETE = {"type": "object", "properties": {"memory_id": {"type": "string"}}, "re
 
 
 def viewer(call: ToolCall) -> Viewer:
-    """Who asks."""
-    assert call.run
+    """The caller, as a reader of memories."""
     return viewer_of(call.run, call.agent_id)
 
 
@@ -73,8 +72,7 @@ def owner(call: ToolCall) -> tuple[str, str]:
 
     An end user on whose behalf the call is made is none of ours: its id is what the caller calls it.
     """
-    run, given = call.run, call.input.get("owner_id") or ""
-    assert run
+    run, owner_id = call.run, call.input.get("owner_id") or ""
     kind = call.input.get("owner_type") or Owner.TENANT
     mine = {
         Owner.USER: [run.on_behalf_of or str(run.created_by or "")],
@@ -83,30 +81,30 @@ def owner(call: ToolCall) -> tuple[str, str]:
         Owner.AGENT: [call.agent_id],
         Owner.RUN: [str(run.id)],
     }[Owner(kind)]
-    allowed = [id for id in mine if id]
-    if kind == Owner.AGENT and run.kind == "workflow" and not call.agent_id and given:
-        allowed = [given]  # a developer's workflow writes what one of the tenant's agents is to know
-    if not allowed:
+    owner_ids = [id for id in mine if id]
+    if kind == Owner.AGENT and run.kind == "workflow" and not call.agent_id and owner_id:
+        owner_ids = [owner_id]  # a developer's workflow writes what one of the tenant's agents is to know
+    if not owner_ids:
         raise Invalid({"owner_type": [f"This call is not made by {'an' if kind[0] in 'au' else 'a'} {kind}."]})
-    if given and given not in allowed:
+    if owner_id and owner_id not in owner_ids:
         raise Forbidden(f"owner_id: memories are stored for the caller's own {kind} only; leave owner_id out.")
-    return kind, given or allowed[0]
+    return kind, owner_id or owner_ids[0]
 
 
 async def _new(call: ToolCall) -> NewMemory:
-    """What a call of memory.store wants remembered."""
-    given, model = call.input, embedder()
+    """The memory that a call of memory.store makes."""
+    arguments, model = call.input, embedder()
     kind, id = owner(call)
     return NewMemory(
-        content=given["content"],
-        type=given.get("type", MemoryType.LONG_TERM),
+        content=arguments["content"],
+        type=arguments.get("type", MemoryType.LONG_TERM),
         owner_type=kind,
         owner_id=id,
         model=model.model,
-        vectors=await model.embed(pieces(given["content"])),
-        visibility=given.get("visibility", Visibility.PRIVATE),
-        metadata=given.get("metadata") or {},
-        expires_at=_moment(given.get("ttl")),
+        vectors=await model.embed(pieces(arguments["content"])),
+        visibility=arguments.get("visibility", Visibility.PRIVATE),
+        metadata=arguments.get("metadata") or {},
+        expires_at=_moment(arguments.get("ttl")),
         effect_key=call.key,
         id=call.effect_id,
         agent_id=call.agent_id,
@@ -153,24 +151,24 @@ def _moment(text: str | None) -> datetime | None:
 )
 async def search(call: ToolCall) -> list[dict[str, Any]]:
     """[{memory_id, content, similarity, metadata, …}], the best first."""
-    given, model = call.input, embedder()
-    (vector,) = await model.embed([given["query"]])
+    arguments, model = call.input, embedder()
+    (vector,) = await model.embed([arguments["query"]])
     question = Question(
-        text=given["query"],
+        text=arguments["query"],
         vector=vector,
         model=model.model,
-        owner_type=given.get("owner_type") or "",
-        owner_id=given.get("owner_id") or "",
-        type=given.get("type") or "",
-        metadata=given.get("metadata") or {},
-        limit=min(given.get("limit", 10), 50),
-        threshold=given.get("threshold", 0.7),
+        owner_type=arguments.get("owner_type") or "",
+        owner_id=arguments.get("owner_id") or "",
+        type=arguments.get("type") or "",
+        metadata=arguments.get("metadata") or {},
+        limit=min(arguments.get("limit", 10), 50),
+        threshold=arguments.get("threshold", 0.7),
     )
-    found: list[dict[str, Any]] = await call.database(partial(entry_store.search, viewer(call), question))
+    rows: list[dict[str, Any]] = await call.database(partial(entry_store.search, viewer(call), question))
     if call.mode == "draft":
-        new, gone = await call.database(partial(drafts.changes_of, call))
-        return await drafts.overlaid(question, found, new, gone, model)
-    return found
+        new, deleted_ids = await call.database(partial(drafts.changes_of, call))
+        return await drafts.overlaid(question, rows, new, deleted_ids, model)
+    return rows
 
 
 @tool(
@@ -183,27 +181,27 @@ async def search(call: ToolCall) -> list[dict[str, Any]]:
 )
 async def retrieve(call: ToolCall) -> dict[str, Any]:
     """The memory; without an id {memories} of the owner."""
-    given = call.input
-    if memory_id := given.get("memory_id"):
+    arguments = call.input
+    if memory_id := arguments.get("memory_id"):
         if call.mode == "draft":
-            new, gone = await call.database(partial(drafts.changes_of, call))
+            new, deleted_ids = await call.database(partial(drafts.changes_of, call))
             if memory_id in new:
                 return entry_store.described(drafts.entry_of(new[memory_id]))
-            if memory_id in gone:
+            if memory_id in deleted_ids:
                 raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
         return entry_store.described(await call.database(partial(entry_store.retrieve, viewer(call), memory_id)))
     kind, id = owner(call)
-    limit = min(given.get("limit", 50), 100)
+    limit = min(arguments.get("limit", 50), 100)
     rows = await call.database(partial(entry_store.listed, viewer(call), kind, id, limit))
     return {"memories": [entry_store.described(row) for row in rows]}
 
 
 async def _stage_delete(call: ToolCall) -> Staged:
     memory_id = call.input["memory_id"]
-    new, gone = await call.database(partial(drafts.changes_of, call))
+    new, deleted_ids = await call.database(partial(drafts.changes_of, call))
     if memory_id in new:
         return drafts.deleted(memory_id, new[memory_id].after, staged_here=True)
-    if memory_id in gone:
+    if memory_id in deleted_ids:
         raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
     entry = await call.database(partial(_deletable, viewer(call), memory_id))
     return drafts.deleted(memory_id, entry_store.described(entry), staged_here=False)
@@ -226,8 +224,8 @@ async def delete(call: ToolCall) -> dict[str, Any]:
     return {"deleted": True, "memory_id": memory_id}
 
 
-def _deletable(asked_by: Viewer, memory_id: str) -> MemoryEntry:
-    return entry_store.deletable(asked_by, memory_id, admin=_is_admin(asked_by.tenant_id, asked_by.user_id))
+def _deletable(reader: Viewer, memory_id: str) -> MemoryEntry:
+    return entry_store.deletable(reader, memory_id, admin=_is_admin(reader.tenant_id, reader.user_id))
 
 
 def _is_admin(tenant_id: str, user_id: UUID | None) -> bool:

@@ -68,11 +68,11 @@ async def read(call: ToolCall) -> dict[str, Any]:
     """{operation, sql, columns, results, rowCount, query_classification, truncated}; columns as the SELECT has them."""
     from memory.datastore import sql_gate  # its parser takes half a second to import; web processes do without
 
-    store, tables = await call.database(partial(_loaded, call.tenant_id))
+    store, tables = await call.database(partial(_load, call.tenant_id))
     text = await _sql(call, READ_PROMPT, tables, call.input["query"])
     try:
         statement = sql_gate.read_statement(text, tables)
-        answer = await sql_runner.read(store, statement.sql, await _staged(call, statement.sql))
+        answer = await sql_runner.read(store, statement.sql, await _staged_statements(call, statement.sql))
     except (sql_gate.SQLRefused, SQLFailed) as fault:
         raise ToolExecutionError(f"{fault.message} The model's SQL was: {text[:500]}") from None
     return {
@@ -86,24 +86,24 @@ async def read(call: ToolCall) -> dict[str, Any]:
     }
 
 
-async def _staged(call: ToolCall, sql: str) -> list[str]:
+async def _staged_statements(call: ToolCall, sql: str) -> list[str]:
     """The writes that a read of a draft sees; the platform's views know none, and only the reader may look at them."""
     if call.mode != "draft" or any(re.search(rf"\b{name}\b", sql) for name in RESERVED):
         return []
-    found: list[str] = await call.database(partial(drafts.statements, call))
-    return found
+    statements: list[str] = await call.database(partial(drafts.statements, call))
+    return statements
 
 
 async def _statement(call: ToolCall) -> "tuple[DataStore, Write]":
     """The model's INSERT or UPDATE, past the gate."""
     from memory.datastore import sql_gate
 
-    asked = call.input.get("query") or call.input.get("instruction")
-    if not asked:
+    instruction = call.input.get("query") or call.input.get("instruction")
+    if not instruction:
         raise Invalid({"query": ["This field is required."]})
-    store, tables = await call.database(partial(_loaded, call.tenant_id))
+    store, tables = await call.database(partial(_load, call.tenant_id))
     own = {name: columns for name, columns in tables.items() if name not in RESERVED}
-    text = await _sql(call, WRITE_PROMPT, own, asked)
+    text = await _sql(call, WRITE_PROMPT, own, instruction)
     try:
         return store, sql_gate.write_statement(text, own)
     except sql_gate.SQLRefused as fault:
@@ -160,17 +160,16 @@ def _preview(statement: "Write") -> dict[str, Any]:
     }
 
 
-def _loaded(tenant_id: str) -> tuple[DataStore, dict[str, list[tuple[str, str]]]]:
+def _load(tenant_id: str) -> tuple[DataStore, dict[str, list[tuple[str, str]]]]:
     return ensure_store(tenant_id), described(tenant_id)
 
 
-async def _sql(call: ToolCall, prompt: str, tables: dict[str, list[tuple[str, str]]], asked: str) -> str:
-    """The model's SQL, asked for in a step of its own, paid from the run's budget."""
-    assert call.ctx
+async def _sql(call: ToolCall, prompt: str, tables: dict[str, list[tuple[str, str]]], instruction: str) -> str:
+    """The model's SQL, by a model call that is a step of its own, paid from the run's budget."""
     lines = [
         f"{quoted(name)}({', '.join(f'{quoted(column)} {kind}' for column, kind in columns)})"
         for name, columns in tables.items()
     ]
-    messages = [system(prompt.format(tables="\n".join(lines) or "(there are no tables)")), user(asked)]
+    messages = [system(prompt.format(tables="\n".join(lines) or "(there are no tables)")), user(instruction)]
     reply = await answer_of(call.ctx, ModelRequest(AGENT, default_model(), messages), f"{call.step}/sql")
-    return answer_sql(reply["text"])
+    return answer_sql(reply.text)

@@ -42,7 +42,6 @@ async def _stage(call: ToolCall) -> Staged:
 )
 async def send_webhook(call: ToolCall) -> dict[str, Any]:
     """{status, webhook_id}; an error when the receiver does not answer 2xx."""
-    assert call.effect_id
     id = f"msg_{call.effect_id.hex}"
     event = {"type": call.input["type"], "timestamp": iso(timezone.now()), "data": call.input.get("data", {})}
     body = write_json(event)
