@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from agents.errors import AgentExecutionError
-from agents.llm import litellm_model
 from agents.llm.model_choice import NO_KEY
+from agents.llm.providers.litellm_model import embeddings
 from memory.entries.embedding import serves_remote, unit
 
 BATCH = 64
@@ -25,7 +25,7 @@ class RemoteEmbedder:
         result: list[list[float] | None] = []
         for at in range(0, len(texts), BATCH):
             batch = [text if text.strip() else "." for text in texts[at : at + BATCH]]
-            vectors = await litellm_model.embeddings(route, batch, key, base)
+            vectors = await embeddings(route, batch, key, base)
             result += [unit(vector) if text.strip() else None
                       for text, vector in zip(texts[at : at + BATCH], vectors, strict=True)]  # fmt: skip
         return result

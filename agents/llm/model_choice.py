@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from agents.errors import AgentExecutionError
-from agents.llm import gateway_model, litellm_model
 from agents.llm.chat_model import ChatModel, ModelProfile
-from agents.llm.gateway_model import GatewayModel
+from agents.llm.providers import gateway_model, litellm_library
+from agents.llm.providers.gateway_model import GatewayModel
+from agents.llm.providers.litellm_model import LiteLLMModel, preload_litellm
 from agents.offline.offline_model import OfflineModel
 from config.outbound import client
 from governance import vault
@@ -58,7 +59,7 @@ def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
     provider, name = _provider_and_model(profile)
     if own_key and name and (provider or "openai") in settings.PROVIDER_KEYS:
         provider = provider or "openai"
-        return litellm_model.LiteLLMModel(provider, name, f"{provider}/{name}", own_key)
+        return LiteLLMModel(provider, name, f"{provider}/{name}", own_key)
     if settings.LLM_BASE_URL:
         if not name:
             raise AgentExecutionError("The agent names no model: set its model_profile.model, or LLM_MODEL.")
@@ -66,7 +67,7 @@ def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
     key = settings.PROVIDER_KEYS.get(provider or "openai")
     if key and name:
         provider = provider or "openai"
-        return litellm_model.LiteLLMModel(provider, name, f"{provider}/{name}", key)
+        return LiteLLMModel(provider, name, f"{provider}/{name}", key)
     if settings.OFFLINE_MODEL_ALLOWED and not key:
         return OfflineModel()
     raise AgentExecutionError(_what_to_set(provider or "openai", name))
@@ -101,7 +102,7 @@ def _what_to_set(provider: str, name: str) -> str:
 
 async def close() -> None:
     """End all connections that agents and tools keep on this event loop; the last act of a worker."""
-    await litellm_model.close()
+    await litellm_library.close()
     await gateway_model.close()
     await client.close()
 
@@ -109,4 +110,4 @@ async def close() -> None:
 def preload() -> None:
     """Load what model calls need, in the workers' parent, so that they share its memory; nothing when offline."""
     if settings.LLM_BASE_URL or any(settings.PROVIDER_KEYS.values()):
-        litellm_model.preload()
+        preload_litellm()

@@ -8,9 +8,9 @@ from agents.errors import AgentExecutionError, ModelUnavailable, ReserveUsedUp
 from agents.excerpts import excerpt
 from agents.llm import model_choice
 from agents.llm.chat_model import ChatModel, ModelReply, ModelRequest
-from agents.llm.litellm_model import UNKNOWN_PRICE
 from agents.llm.messages import sendable
 from agents.llm.metrics import model_call
+from agents.llm.providers.priced_model import UNKNOWN_PRICE
 from agents.llm.window import fit_messages
 from config.values.json_types import JsonObject
 from governance.budgets.reservations import MICRO_PER_CENT, Bill, BudgetExceeded

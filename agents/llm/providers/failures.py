@@ -7,7 +7,7 @@ import aiohttp
 
 from agents.errors import AgentExecutionError, ModelUnavailable
 from agents.excerpts import summary
-from agents.llm.assembly import ProviderError, Unreadable
+from agents.llm.providers.answer_parts import ProviderError, Unreadable
 
 log = logging.getLogger(__name__)
 WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})

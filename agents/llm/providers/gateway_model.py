@@ -13,10 +13,12 @@ from weakref import WeakKeyDictionary
 import aiohttp
 import orjson
 
-from agents.llm.assembly import Answer, Assembler, Unreadable, provider_error, whole_answer
 from agents.llm.chat_model import ModelRequest
-from agents.llm.failures import HTTPFailure, seconds_of
-from agents.llm.litellm_model import PricedModel, openai_parameters
+from agents.llm.providers.answer_parts import Unreadable, provider_error
+from agents.llm.providers.assembly import Answer, Assembler, whole_answer
+from agents.llm.providers.failures import HTTPFailure, seconds_of
+from agents.llm.providers.openai_parameters import openai_parameters
+from agents.llm.providers.priced_model import PricedModel
 from config.values.foreign_json import write_json
 
 CONNECT_S = 10.0
