@@ -4,6 +4,7 @@ from typing import Any
 
 from config.masking import CUT, cut, mask
 from config.values.foreign_json import write_json
+from config.values.json_types import JsonObject
 
 MAIN = ("path", "command", "pattern", "message", "root", "url", "query")  # what a call may be about
 MAX_EVENT_LENGTH = 2_000  # characters of an input or output that an event repeats; the step has it whole
@@ -24,7 +25,7 @@ def summary(value: Any, max_length: int = CUT) -> str:
     return masked if isinstance(masked, str) else write_json(masked, default=str).decode()
 
 
-def main_argument(arguments: dict[str, Any]) -> str:
+def main_argument(arguments: JsonObject) -> str:
     """What a tool call is about, in a line: its path, command, pattern or message."""
     for name in MAIN:
         if isinstance(value := arguments.get(name), str) and value:

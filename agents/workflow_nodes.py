@@ -13,6 +13,7 @@ from agents.tools.registry import ToolCall
 from config.errors import AgentNotFound, ToolNotFound
 from config.values.foreign_json import write_json
 from config.values.json_schema import schema_problems
+from config.values.json_types import JsonObject
 from orchestration.program.registry import CLOSE, PRELOAD, NodeCall, answers_questions, node
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ PRELOAD.append(preload)
 CLOSE.append(close)
 
 
-def check_agent(config: dict[str, Any], tenant_id: str) -> list[str]:
+def check_agent(config: JsonObject, tenant_id: str) -> list[str]:
     """What is wrong with an agent node's config."""
     agent_id = config.get("agent_id")
     if not isinstance(agent_id, str) or not agent_id:
@@ -38,7 +39,7 @@ def check_agent(config: dict[str, Any], tenant_id: str) -> list[str]:
     return []
 
 
-def check_tool(config: dict[str, Any], tenant_id: str) -> list[str]:
+def check_tool(config: JsonObject, tenant_id: str) -> list[str]:
     """What is wrong with a tool node's config."""
     tool_id = config.get("tool_id")
     if not isinstance(tool_id, str) or not tool_id:
@@ -71,7 +72,7 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else write_json(value, default=str).decode()
 
 
-def result(turn: Turn) -> dict[str, Any]:
+def result(turn: Turn) -> JsonObject:
     """The answer's JSON object, also in a code fence, else {text, toolCalls, finishReason}."""
     if (data := turn.data) is not None:
         return data

@@ -4,12 +4,12 @@ Two pick routes and judge conditions for workflows; the others do jobs (agents/j
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from agents.llm.chat_model import ModelProfile
 from agents.llm.model_choice import default_model
 from agents.models import Agent
 from config.errors import AgentNotFound
+from config.values.json_types import JsonObject
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class AgentSpec:
     allowed_tools: tuple[str, ...] = ()
     is_active: bool = True
     max_turns: int = 10
-    output_schema: dict[str, Any] | None = None
+    output_schema: JsonObject | None = None
     recalls: bool = True
     remembers: bool = True
     aliases: tuple[tuple[str, str], ...] = ()  # (a name that models use too, the tool that they mean)
@@ -91,7 +91,7 @@ def spec(row: Agent) -> AgentSpec:
     )
 
 
-def profile_of(profile: dict[str, Any]) -> ModelProfile:
+def profile_of(profile: JsonObject) -> ModelProfile:
     """A model profile as it is stored; what it leaves open is empty."""
     return ModelProfile(
         profile.get("provider") or "",

@@ -4,13 +4,14 @@ from typing import Any
 
 from agents.excerpts import summary
 from config.values.foreign_json import read_json, write_json
+from config.values.json_types import JsonObject
 
 MAX_BINARY = 32_000  # characters of base64 that an output carries; of more only type and size
 MAX_REASON = 500
 BINARY = ("data", "blob")
 
 
-def tool_output(result: dict[str, Any]) -> Any:
+def tool_output(result: JsonObject) -> Any:
     """The structured content; beside it, or without any, `content`: texts as such, anything else as an object."""
     parts = [_part(block) for block in _blocks(result)]
     data = result.get("structuredContent")
@@ -24,7 +25,7 @@ def tool_output(result: dict[str, Any]) -> Any:
     return {"structuredContent": data, "content": more}
 
 
-def failure(result: dict[str, Any]) -> str:
+def failure(result: JsonObject) -> str:
     """The message of a result with `isError`: its texts, its other blocks in short, and its data as JSON."""
     parts = [_summary(block) for block in _blocks(result)]
     text = summary(" ".join(part for part in parts if part), MAX_REASON)
@@ -39,7 +40,7 @@ def data_text(data: Any) -> str:
     return summary(data, MAX_REASON)
 
 
-def _blocks(result: dict[str, Any]) -> list[Any]:
+def _blocks(result: JsonObject) -> list[Any]:
     """The content's blocks; one alone is taken as a list of it."""
     content = result.get("content")
     if content is None:
@@ -53,7 +54,7 @@ def _part(block: Any) -> Any:
         return block
     if block.get("type") == "text" and isinstance(block.get("text"), str):
         return block["text"]
-    part: dict[str, Any] = {}
+    part: JsonObject = {}
     for name, value in block.items():
         if name in BINARY and isinstance(value, str):
             part["size"] = _bytes_of(value)
@@ -80,7 +81,7 @@ def _summary(block: Any) -> str:
     return f"[{', '.join(filter(None, [_word(block, 'type'), *words]))}]"
 
 
-def _word(block: dict[str, Any], name: str) -> str:
+def _word(block: JsonObject, name: str) -> str:
     value = block.get(name)
     return value if isinstance(value, str) else ""
 

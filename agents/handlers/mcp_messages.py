@@ -10,6 +10,7 @@ from typing import Any
 
 from config.outbound.charsets import text_of
 from config.values.foreign_json import clean_text, clean_value, parse_json, write_json
+from config.values.json_types import JsonObject
 
 JSON, EVENTS = "application/json", "text/event-stream"
 
@@ -20,7 +21,7 @@ class Exchange:
 
     method: str
     id: Any
-    result: dict[str, Any] | None = None
+    result: JsonObject | None = None
 
     @classmethod
     def of(cls, body: bytes) -> "Exchange":
@@ -61,7 +62,7 @@ class Exchange:
             message["result"] = self._take_result(message["result"])
         return write_json(clean_value(message))
 
-    def _take_result(self, result: dict[str, Any]) -> dict[str, Any]:
+    def _take_result(self, result: JsonObject) -> JsonObject:
         """Keep the tool's result; the library gets one without content. `isError` keeps it from asking for the tool's
         schema, and from refusing the result after the tool has acted.
         """

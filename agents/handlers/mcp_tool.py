@@ -4,13 +4,14 @@ from typing import Any
 
 from agents.errors import ToolExecutionError, ToolUnavailable
 from agents.excerpts import summary
-from agents.handlers.handler_secrets import secret_headers
+from agents.handlers.handler_secrets import secrets_of
 from agents.handlers.mcp_content import data_text, failure, tool_output
 from agents.handlers.mcp_messages import Exchange
 from agents.tools.registry import ToolCall
 from config.errors import DomainError
 from config.outbound import client
 from config.outbound.client import Unreachable
+from config.values.json_types import JsonObject
 
 TIMEOUT_S = 30.0
 
@@ -22,7 +23,7 @@ async def call_mcp(call: ToolCall) -> Any:
     from mcp.client.streamable_http import streamable_http_client
 
     config, transport = call.tool.handler_config, _transport()
-    http = httpx2.AsyncClient(transport=transport, headers=secret_headers(call.tool), timeout=TIMEOUT_S)
+    http = httpx2.AsyncClient(transport=transport, headers=secrets_of(call.tool).headers, timeout=TIMEOUT_S)
     try:
         async with http, Client(streamable_http_client(str(config["url"]), http_client=http)) as server:
             await server.call_tool(str(config["tool"]), call.input, read_timeout_seconds=TIMEOUT_S)
@@ -53,7 +54,7 @@ def _transport() -> Any:
 
     class GuardedTransport(httpx2.AsyncBaseTransport):
         fault: DomainError | ToolUnavailable | None = None
-        result: dict[str, Any] | None = None  # the tool's
+        result: JsonObject | None = None  # the tool's
         refusal = ""  # the server's message under a status other than 2xx
 
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -6,12 +6,13 @@ from typing import Any
 
 from agents.errors import ToolExecutionError, ToolUnavailable
 from agents.excerpts import summary
-from agents.handlers import handler_secrets
+from agents.handlers.handler_secrets import secrets_of
 from agents.handlers.http_call import output, run_headers
 from agents.tools.registry import ToolCall
 from config.outbound import client
 from config.outbound.client import Unreachable
 from config.values.foreign_json import write_json
+from config.values.json_types import JsonObject
 from orchestration.outgoing.webhooks import signed
 
 TIMEOUT_S = 300.0
@@ -48,9 +49,9 @@ async def call_remote(call: ToolCall) -> Any:
     """The answer's JSON; the receiver verifies webhook-id, webhook-timestamp and webhook-signature."""
     key = (call.tenant_id, call.tool.id)
     _breaker.check(key)
-    secrets = handler_secrets.secrets_of(call.tool)
+    secrets = secrets_of(call.tool)
     body = write_json({"tool_id": call.tool.id, "input": call.input, "context": _context(call)})
-    headers = dict(secrets.get("headers") or {}) | run_headers(call) | signed(str(secrets["secret"]), call.key, body)
+    headers = secrets.headers | run_headers(call) | signed(secrets.secret, call.key, body)
     url = str(call.tool.handler_config["url"])
     try:
         answer = await client.request(
@@ -68,7 +69,7 @@ async def call_remote(call: ToolCall) -> Any:
     raise ToolExecutionError(reason)
 
 
-def _context(call: ToolCall) -> dict[str, Any]:
+def _context(call: ToolCall) -> JsonObject:
     run = call.run
     return {
         "run_id": str(run.id),

@@ -2,22 +2,22 @@
 
 import threading
 import time
-from typing import Any
 
 import httpx
 from django.conf import settings
 
 from agents.errors import AgentExecutionError
 from agents.llm.model_choice import chat_model, default_model
+from config.values.json_types import JsonObject
 
 TIMEOUT_S = 3.0
 MAX_AGE_S = 5.0  # of a result that is answered again
 GATEWAY = "openai_compat"
 _lock = threading.Lock()
-_latest: tuple[float, dict[str, Any]] | None = None
+_latest: tuple[float, JsonObject] | None = None
 
 
-def model_health() -> dict[str, Any]:
+def model_health() -> JsonObject:
     """{healthy, provider, base_url, model, error?}. A gateway is asked for its models; a provider's key and the offline
     model are not tried.
     """
@@ -28,9 +28,9 @@ def model_health() -> dict[str, Any]:
         return _latest[1]
 
 
-def _check() -> dict[str, Any]:
+def _check() -> JsonObject:
     profile = default_model()
-    report: dict[str, Any]
+    report: JsonObject
     if settings.LLM_BASE_URL:
         report = {"provider": GATEWAY, "base_url": settings.LLM_BASE_URL, "model": profile.model}
         error = _gateway_error()

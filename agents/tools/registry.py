@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from uuid import UUID
 
 from config.values.foreign_json import clean_value
@@ -47,7 +47,7 @@ class ToolSpec:
     risk_level: str = "low"
     side_effects: tuple[str, ...] = ()
     idempotent: bool = True  # a call whose answer was lost may be made again
-    acts_on: Callable[[JsonObject], bool] | None = None
+    acts_on: Callable[[JsonObject], bool] | None = None  # the inputs that have the side effects, if not all
     canonical: Canonical | None = None  # one spelling for arguments that have several (agents/tools/canonical.py)
     is_contained: bool = False  # it acts within its run alone: after a crash the model decides, and no person is asked
     needs_scope: bool = False  # only apps that name it in their scopes may call it
@@ -118,45 +118,27 @@ class ToolCall:
 BUILT_IN: dict[str, ToolSpec] = {}
 
 
-def tool(
-    id: str,
-    name: str,
-    description: str,
-    input_schema: JsonObject,
-    *,
-    risk_level: str = "low",
-    side_effects: tuple[str, ...] = (),
-    idempotent: bool = True,
-    acts_on: Callable[[JsonObject], bool] | None = None,
-    canonical: Canonical | None = None,
-    is_contained: bool = False,
-    needs_scope: bool = False,
-    remembers: bool = False,
-    staging: Staging | None = None,
-) -> Callable[[Function], Function]:
-    """Register the function behind a built-in tool: an async one, or a sync one, which runs in a thread.
+class ToolOptions(TypedDict, total=False):
+    """The fields of ToolSpec that a built-in tool may set."""
 
-    `acts_on` says which inputs have the side effects, if not all; `canonical` gives arguments the form in which the
-    function acts on them.
-    """
+    risk_level: str
+    side_effects: tuple[str, ...]
+    idempotent: bool
+    acts_on: Callable[[JsonObject], bool]
+    canonical: Canonical
+    is_contained: bool
+    needs_scope: bool
+    remembers: bool
+    staging: Staging
+
+
+def tool(
+    id: str, name: str, description: str, input_schema: JsonObject, **options: Unpack[ToolOptions]
+) -> Callable[[Function], Function]:
+    """Register the function behind a built-in tool: an async one, or a sync one, which runs in a thread."""
 
     def register(function: Function) -> Function:
-        BUILT_IN[id] = ToolSpec(
-            id,
-            name,
-            description,
-            input_schema,
-            _async_handler(function),
-            risk_level=risk_level,
-            side_effects=side_effects,
-            idempotent=idempotent,
-            acts_on=acts_on,
-            canonical=canonical,
-            is_contained=is_contained,
-            needs_scope=needs_scope,
-            remembers=remembers,
-            staging=staging,
-        )
+        BUILT_IN[id] = ToolSpec(id, name, description, input_schema, _async_handler(function), **options)
         return function
 
     return register

@@ -10,6 +10,7 @@ from agents.tools.canonical import canonical, uuid_form
 from agents.tools.registry import ToolCall, tool
 from config.errors import Invalid
 from config.http.paging import count
+from config.values.json_types import JsonObject
 from memory.files import file_store
 from memory.files.file_store import FileNotFound, Writer
 from memory.files.paths import checked_path
@@ -47,7 +48,7 @@ LIST = {
 }
 
 
-def file_json(file: File) -> dict[str, Any]:
+def file_json(file: File) -> JsonObject:
     """A file without its content."""
     return {
         "file_id": str(file.pk),
@@ -88,13 +89,13 @@ def path_form(path: str) -> str:
     side_effects=("file_read",),
     canonical=canonical(path=path_form, file_id=uuid_form),
 )
-async def read(call: ToolCall) -> dict[str, Any]:
+async def read(call: ToolCall) -> JsonObject:
     """{path, content, offset, total, …}: total is the text's length, `next_offset` where to go on."""
     arguments, run = call.input, call.run
     if not arguments.get("path") and not arguments.get("file_id"):
         raise Invalid({"path": ["Give the path or the file_id."]})
 
-    def load() -> tuple[dict[str, Any], bytes]:
+    def load() -> tuple[JsonObject, bytes]:
         reference = arguments.get("path") or "", arguments.get("file_id") or ""
         if call.mode == "draft" and (draft := drafts.found(call, *reference)):
             return draft
@@ -122,7 +123,7 @@ async def read(call: ToolCall) -> dict[str, Any]:
     canonical=canonical(path=checked_path),
     staging=drafts.STAGING,
 )
-async def write(call: ToolCall) -> dict[str, Any]:
+async def write(call: ToolCall) -> JsonObject:
     """The file, {file_id, path, size, version, …}."""
     arguments, run = call.input, call.run
     content = drafts.content_of(arguments)
@@ -146,7 +147,7 @@ async def write(call: ToolCall) -> dict[str, Any]:
     side_effects=("file_read",),
     canonical=canonical(run_id=uuid_form),
 )
-async def list_files(call: ToolCall) -> dict[str, Any]:
+async def list_files(call: ToolCall) -> JsonObject:
     """{files, total}: at most 500 of them."""
     filters: dict[str, Any] = {"path__startswith": call.input["prefix"]} if call.input.get("prefix") else {}
     if call.input.get("run_id"):
@@ -155,7 +156,7 @@ async def list_files(call: ToolCall) -> dict[str, Any]:
         except ValueError:
             raise Invalid({"run_id": ["Must be the id of a run."]}) from None
 
-    def load() -> dict[str, Any]:
+    def load() -> JsonObject:
         rows = file_store.listed(call.tenant_id, **filters)
         files, total = [file_json(row) for row in rows[:MAX_LIST]], count(rows).value
         if call.mode == "draft" and filters.get("run_id", call.run.id) == call.run.id:
@@ -164,5 +165,5 @@ async def list_files(call: ToolCall) -> dict[str, Any]:
             total += max(len(files) - count_before, 0)
         return {"files": files, "total": total}
 
-    result: dict[str, Any] = await call.database(load)
+    result: JsonObject = await call.database(load)
     return result

@@ -1,11 +1,10 @@
 """http.request: call any public URL."""
 
-from typing import Any
-
 from agents.handlers.http_call import output, run_headers
 from agents.tools.canonical import canonical, headers_form, url_form
 from agents.tools.registry import ToolCall, tool
 from config.outbound import client
+from config.values.json_types import JsonObject
 
 SAFE = ("GET", "HEAD")
 SCHEMA = {
@@ -31,7 +30,7 @@ SCHEMA = {
     acts_on=lambda input: input.get("method", "GET") not in SAFE,
     canonical=canonical(url=url_form, headers=headers_form),
 )
-async def http_request(call: ToolCall) -> dict[str, Any]:
+async def http_request(call: ToolCall) -> JsonObject:
     """{status, headers, body}, whatever the status is."""
     arguments, body = call.input, call.input.get("body")
     method = arguments.get("method", "GET")

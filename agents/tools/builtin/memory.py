@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -14,6 +13,7 @@ from agents.tools.canonical import canonical, uuid_form
 from agents.tools.registry import Staging, ToolCall, tool
 from config.errors import Forbidden, Invalid
 from config.http.fields import iso
+from config.values.json_types import JsonObject
 from memory.entries import entry_store
 from memory.entries.embedding import embedder
 from memory.entries.entry_store import MemoryNotFound, NewMemory, Question, Viewer
@@ -22,7 +22,7 @@ from memory.models import MemoryEntry, MemoryType, Owner, Visibility
 from orchestration.program.draft_effects import Staged
 
 MAX_CONTENT = 200_000
-OWNER: dict[str, Any] = {
+OWNER: JsonObject = {
     "owner_type": {"type": "string", "enum": list(Owner.values), "description": "Whose memory it is."},
     "owner_id": {"type": "string", "maxLength": 128, "description": "The owner's id; without one your own."},
 }
@@ -124,7 +124,7 @@ async def _stage_store(call: ToolCall) -> Staged:
     remembers=True,
     staging=Staging(_stage_store),
 )
-async def store(call: ToolCall) -> dict[str, Any]:
+async def store(call: ToolCall) -> JsonObject:
     """{memory_id, stored_at}."""
     new = await _new(call)
     entry = await call.database(partial(entry_store.store, call.tenant_id, viewer(call).user_id, new))
@@ -149,7 +149,7 @@ def _moment(text: str | None) -> datetime | None:
     SEARCH,
     side_effects=("memory_read",),
 )
-async def search(call: ToolCall) -> list[dict[str, Any]]:
+async def search(call: ToolCall) -> list[JsonObject]:
     """[{memory_id, content, similarity, metadata, …}], the best first."""
     arguments, model = call.input, embedder()
     (vector,) = await model.embed([arguments["query"]])
@@ -164,7 +164,7 @@ async def search(call: ToolCall) -> list[dict[str, Any]]:
         limit=min(arguments.get("limit", 10), 50),
         threshold=arguments.get("threshold", 0.7),
     )
-    rows: list[dict[str, Any]] = await call.database(partial(entry_store.search, viewer(call), question))
+    rows: list[JsonObject] = await call.database(partial(entry_store.search, viewer(call), question))
     if call.mode == "draft":
         new, deleted_ids = await call.database(partial(drafts.changes_of, call))
         return await drafts.overlaid(question, rows, new, deleted_ids, model)
@@ -179,7 +179,7 @@ async def search(call: ToolCall) -> list[dict[str, Any]]:
     side_effects=("memory_read",),
     canonical=canonical(memory_id=uuid_form),
 )
-async def retrieve(call: ToolCall) -> dict[str, Any]:
+async def retrieve(call: ToolCall) -> JsonObject:
     """The memory; without an id {memories} of the owner."""
     arguments = call.input
     if memory_id := arguments.get("memory_id"):
@@ -217,7 +217,7 @@ async def _stage_delete(call: ToolCall) -> Staged:
     canonical=canonical(memory_id=uuid_form),
     staging=Staging(_stage_delete, drafts.moved),
 )
-async def delete(call: ToolCall) -> dict[str, Any]:
+async def delete(call: ToolCall) -> JsonObject:
     """{deleted: true, memory_id}."""
     memory_id = call.input["memory_id"]
     await call.database(lambda: entry_store.forget(_deletable(viewer(call), memory_id), viewer(call)))

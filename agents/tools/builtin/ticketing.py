@@ -1,8 +1,7 @@
 """ticketing.list_open: the tickets of the demo."""
 
-from typing import Any
-
 from agents.tools.registry import ToolCall, tool
+from config.values.json_types import JsonObject
 
 CLOSED_STATUSES = frozenset({"closed", "resolved", "done", "cancelled", "fechado", "resolvido"})
 DEMO_TICKETS = (
@@ -22,7 +21,7 @@ SCHEMA = {
 
 
 @tool("ticketing.list_open", "List Open Tickets", "Lists the tickets that are open.", SCHEMA)
-async def list_open(call: ToolCall) -> dict[str, Any]:
+async def list_open(call: ToolCall) -> JsonObject:
     """{tickets, count}: those of the call that are not closed, else the demo's."""
     tickets = call.input.get("tickets", DEMO_TICKETS)
     tickets = [ticket for ticket in tickets if str(ticket.get("status", "open")).lower() not in CLOSED_STATUSES]

@@ -5,14 +5,15 @@ import itertools
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
-from typing import Any
+from typing import Any, Unpack
 
 from agents.code_tasks import patches, shell_commands
 from agents.code_tasks.workspace import Workspace, file_path, folder_path
 from agents.errors import WorkspaceError
 from agents.tools.canonical import canonical
-from agents.tools.registry import ToolCall, tool
+from agents.tools.registry import ToolCall, ToolOptions, tool
 from config.errors import DomainError
+from config.values.json_types import JsonObject
 
 KIND = "task"
 MAX_READ_BYTES = 50_000  # characters of a file at a time
@@ -26,7 +27,9 @@ PATH = {"type": "string", "minLength": 1, "maxLength": 1024, "description": "A p
 Work = Callable[[ToolCall, Workspace], Awaitable[Any]]
 
 
-def code_tool(id: str, name: str, description: str, properties: dict[str, Any], *required: str, **options: Any) -> Any:
+def code_tool(
+    id: str, name: str, description: str, properties: JsonObject, *required: str, **options: Unpack[ToolOptions]
+) -> Any:
     """Register a tool that works in the workspace of the task that calls it, and nowhere else."""
 
     def register(function: Work) -> Any:
@@ -44,9 +47,9 @@ def code_tool(id: str, name: str, description: str, properties: dict[str, Any], 
     return register
 
 
-WRITES: dict[str, Any] = {"side_effects": ("workspace_write",)}
+WRITES: ToolOptions = {"side_effects": ("workspace_write",)}
 # Not to be done twice: a command whose worker died under it ends with an error, and is not run again.
-RUNS: dict[str, Any] = WRITES | {"idempotent": False, "is_contained": True}
+RUNS: ToolOptions = {**WRITES, "idempotent": False, "is_contained": True}
 
 
 @code_tool(
@@ -95,7 +98,7 @@ async def list_files(call: ToolCall, space: Workspace) -> list[str]:
     },
     "pattern", canonical=canonical(path=folder_path),
 )  # fmt: skip
-async def search_files(call: ToolCall, space: Workspace) -> list[dict[str, Any]]:
+async def search_files(call: ToolCall, space: Workspace) -> list[JsonObject]:
     """[{path, line, text}], at most two hundred."""
     pattern, folder = call.input["pattern"].casefold(), call.input.get("path", ".")
     return await asyncio.to_thread(lambda: list(itertools.islice(_lines(space, folder, pattern), MAX_MATCHES)))
@@ -131,7 +134,7 @@ async def apply_patch(call: ToolCall, space: Workspace) -> str:
     },
     "command", risk_level="medium", **RUNS,
 )  # fmt: skip
-async def shell(call: ToolCall, space: Workspace) -> dict[str, Any]:
+async def shell(call: ToolCall, space: Workspace) -> JsonObject:
     """{stdout, stderr, returncode, execution_time, note?}; the last in seconds."""
     wall_s = call.input.get("timeout", 300)
     start = time.perf_counter()
