@@ -16,5 +16,5 @@ class HandlerSecrets:
 
 def secrets_of(tool: ToolSpec) -> HandlerSecrets:
     """The tool's secrets; empty where it has none."""
-    secrets = vault.opened(tool.sealed_secrets) or {}
+    secrets = vault.decrypt(tool.sealed_secrets) or {}
     return HandlerSecrets(secrets.get("headers") or {}, secrets.get("secret") or "")

@@ -7,12 +7,12 @@ from django.conf import settings
 from agents.errors import AgentExecutionError
 from agents.llm.model_choice import NO_KEY
 from agents.llm.providers.litellm_model import embeddings
-from memory.entries.embedding import serves_remote, unit
+from memory.entries.embedding import register_remote, unit_vector
 
 BATCH = 64
 
 
-@serves_remote
+@register_remote
 @dataclass(frozen=True)
 class RemoteEmbedder:
     """Asks the operator's gateway, else the provider with the operator's key."""
@@ -26,7 +26,7 @@ class RemoteEmbedder:
         for at in range(0, len(texts), BATCH):
             batch = [text if text.strip() else "." for text in texts[at : at + BATCH]]
             vectors = await embeddings(route, batch, key, base)
-            result += [unit(vector) if text.strip() else None
+            result += [unit_vector(vector) if text.strip() else None
                       for text, vector in zip(texts[at : at + BATCH], vectors, strict=True)]  # fmt: skip
         return result
 

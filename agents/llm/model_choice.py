@@ -16,8 +16,8 @@ from config.outbound import client
 from governance import vault
 
 if TYPE_CHECKING:
-    from orchestration.engine.claims import RunInfo
     from orchestration.program.context import RunContext
+    from orchestration.program.run_info import RunInfo
 
 NO_KEY = "-"  # a gateway without a key still gets one, so that nothing is looked up in the environment
 
@@ -75,7 +75,7 @@ def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
 
 def _provider_and_model(profile: ModelProfile) -> tuple[str, str]:
     """Provider and model of the profile; LLM_MODEL, which may begin with its provider, fills in for a missing model."""
-    provider = vault.service(profile.provider)
+    provider = vault.provider_name(profile.provider)
     if profile.model:
         return provider, profile.model
     first, slash, rest = settings.LLM_MODEL.partition("/")

@@ -12,7 +12,6 @@ from agents.tools.registry import ToolCall, ToolSpec
 from config.errors import DomainError, Invalid
 from config.values.json_types import Json, JsonObject
 from governance.policies.evaluation import PolicyDenied
-from orchestration.engine.journal import statements
 from orchestration.program.policy_checks import Permit
 from orchestration.program.retry import Transient, describe
 
@@ -55,7 +54,7 @@ class CallRecord:
         """Emit the output; an approval that the call was bound to is used up."""
         self._emit({"output": excerpt(output)})
         if self.permit and self.permit.approval:
-            self.call.ctx.pen.entry().add(statements.EXECUTED, step=self.permit.approval)
+            self.call.ctx.pen.entry().add("approved_calls", step=self.permit.approval)
 
     def _emit(self, outcome: JsonObject) -> None:
         tool, approval_id = self.call.tool, self.permit.approval_id if self.permit else None
@@ -88,7 +87,7 @@ def call_result(
 
 
 def _approved_arguments(ctx: "RunContext", step: str) -> JsonObject | None:
-    answers = [record.output for name, record in ctx.run.recorded.items() if name.startswith(f"{step}#approval-")]
+    answers = [record.output for name, record in ctx.run.steps.items() if name.startswith(f"{step}#approval-")]
     edits = [answer["arguments"] for answer in answers if isinstance(answer, dict) and "arguments" in answer]
     return edits[-1] if edits else None
 

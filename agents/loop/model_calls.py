@@ -63,14 +63,14 @@ async def call_model(ctx: "RunContext", request: ModelRequest, step: str, stream
             with model_call(model.provider):
                 reply = await model.complete(request)
         except ReserveUsedUp:
-            bill.actual(estimate)
+            bill.charge(estimate)
             text = OVER_RESERVE.format(max_tokens=max_tokens)
             ctx.emit("budget_exceeded", {"type": "cost_exceeded", "message": text}, step)
             raise BudgetExceeded(text, type="cost_exceeded") from None
         except (ModelUnavailable, AgentExecutionError) as fault:
             ctx.emit("llm_call", _failed_call(request.agent_id, model, start, fault), step)
             raise
-        bill.actual(_charge(bill, reply), reply.prompt_tokens, reply.completion_tokens)
+        bill.charge(_charge(bill, reply), reply.prompt_tokens, reply.completion_tokens)
     ctx.emit("llm_call", _llm_call(request.agent_id, reply), step)
     return asdict(reply)
 

@@ -12,14 +12,17 @@ from agents.llm.answer_text import answer_text
 from config.values.json_types import JsonObject
 from memory.entries import entry_store
 from memory.entries.embedding import embedder
-from memory.entries.entry_store import NewMemory, Question, Viewer
+from memory.entries.entry_store import NewMemory
+from memory.entries.query import MemoryQuery
+from memory.entries.search import search_memories
+from memory.entries.visibility import Viewer
 from memory.entries.words import pieces
 from memory.models import MemoryEntry, MemoryType, Owner
 from orchestration.program.retry import StepFailed
 
 if TYPE_CHECKING:
-    from orchestration.engine.claims import RunInfo
     from orchestration.program.context import RunContext
+    from orchestration.program.run_info import RunInfo
 
 OF_EACH = {Owner.RUN: 5, Owner.AGENT: 5, Owner.USER: 5, Owner.TENANT: 3}
 BEST = 10
@@ -54,8 +57,8 @@ async def _search(ctx: "RunContext", agent: AgentSpec, message: str) -> list[Jso
     (vector,) = await model.embed([text])
     owners = [(Owner.RUN, str(run.id)), (Owner.AGENT, agent.id), (Owner.TENANT, run.tenant_id)]
     owners += [(Owner.USER, run.on_behalf_of or str(run.created_by))] if run.created_by else []
-    question = Question(text, vector, model.model, owners=tuple(owners), limit=40, threshold=THRESHOLD, public=False)
-    rows = await ctx.database(partial(entry_store.search, viewer_of(run, agent.id), question))
+    question = MemoryQuery(text, vector, model.model, owners=tuple(owners), limit=40, threshold=THRESHOLD, public=False)
+    rows = await ctx.database(partial(search_memories, viewer_of(run, agent.id), question))
     counts: Counter[str] = Counter()
     best: list[JsonObject] = []
     for memory in rows:

@@ -47,7 +47,7 @@ async def once(call: ToolCall) -> AsyncIterator[None]:
 
 async def _attempt(call: ToolCall, digest: str) -> int:
     """The number of the next attempt, from 1; a person has approved it if the outcome of the last one is unknown."""
-    recorded = call.ctx.run.recorded
+    recorded = call.ctx.run.steps
     for number in itertools.count(1):
         if f"{call.step}#intent-{number}" not in recorded:
             return number

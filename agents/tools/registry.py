@@ -13,9 +13,9 @@ from config.values.json_types import JsonObject
 from orchestration.program.draft_effects import Staged, effect_id
 
 if TYPE_CHECKING:
-    from orchestration.engine.claims import RunInfo
     from orchestration.models import Change
     from orchestration.program.context import RunContext
+    from orchestration.program.run_info import RunInfo
 
 Handler = Callable[["ToolCall"], Awaitable[Any]]
 Function = Callable[["ToolCall"], Any]  # of a built-in tool: async, or sync

@@ -8,15 +8,16 @@ from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.tenancy.tenant_model import everywhere
+from config.http.api_request import ApiRequest
 from config.http.query_parameters import query_of
 from config.http.viewsets import TenantViewSet
 from config.rate_limits.request_counts import TrafficUnknown
 from observability.metrics import rollups, tenant_metrics
 from observability.metrics.exposition import ALL, CONTENT_TYPE, exposition
+from observability.metrics.metrics_json import enhanced_json, legacy_json
 from observability.models import Rollup
 from observability.serializers.metrics import PROMETHEUS, TRUE, MetricsQuery, nothing, shape
 
@@ -36,14 +37,14 @@ class MetricsViewSet(TenantViewSet):
     def _tenants(self) -> list[str]:
         if self._one():
             return [str(self.request.tenant.pk)]
-        return rollups.everyone()
+        return rollups.all_tenants()
 
     @extend_schema(
         operation_id="metrics",
         parameters=[MetricsQuery],
         responses={(200, "application/json"): shape("Metrics", nothing()), (200, "text/plain"): OpenApiTypes.STR},
     )
-    def list(self, request: Request) -> HttpResponseBase:
+    def list(self, request: ApiRequest) -> HttpResponseBase:
         """Runs, model calls, tools, policies, memory, errors, durations, budgets and requests, up to this moment."""
         asked = query_of(MetricsQuery, request)
         with everywhere():  # what is counted is whosoever's is next
@@ -54,9 +55,9 @@ class MetricsViewSet(TenantViewSet):
                 rollups.count()
             except DatabaseError:  # what was counted before can be told all the same
                 log.exception("events cannot be counted")
-            told = tenant_metrics.measured(tenants, timezone.now())
+            told = tenant_metrics.read_tenant_metrics(tenants, timezone.now())
         if asked["format"] == PROMETHEUS:
             tenant = tenants[0] if self._one() else ALL
-            return HttpResponse(exposition(tenant_metrics.enhanced(told), tenant), content_type=CONTENT_TYPE)
-        form = tenant_metrics.enhanced if asked["enhanced"].lower() in TRUE else tenant_metrics.legacy
+            return HttpResponse(exposition(enhanced_json(told), tenant), content_type=CONTENT_TYPE)
+        form = enhanced_json if asked["enhanced"].lower() in TRUE else legacy_json
         return Response(form(told))

@@ -35,7 +35,7 @@ RUN_ID = uuid.UUID(int=7)
 
 def http_tool(url: str, method: str = "POST", **more: Any) -> ToolSpec:
     """A tenant's http tool."""
-    config, sealed = {"url": url, "method": method}, vault.sealed({"headers": more.pop("headers", {})})
+    config, sealed = {"url": url, "method": method}, vault.encrypt({"headers": more.pop("headers", {})})
     given = {
         "input_schema": {"type": "object"},
         "handler_type": "http",

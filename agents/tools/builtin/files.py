@@ -14,7 +14,7 @@ from config.values.json_types import JsonObject
 from memory.files import file_store
 from memory.files.file_store import FileNotFound, Writer
 from memory.files.paths import checked_path
-from memory.files.text_extraction import extracted
+from memory.files.text_extraction import extract_text
 from memory.models import File
 
 MAX_READ_BYTES = 20_000  # characters of a text at a time
@@ -107,7 +107,7 @@ async def read(call: ToolCall) -> JsonObject:
         if len(content) > MAX_BASE64_BYTES:
             raise Invalid({"as": [f"The file has {len(content)} bytes; base64 is for at most {MAX_BASE64_BYTES}."]})
         return file | {"content": base64.b64encode(content).decode(), "encoding": "base64"}
-    text = await call.in_thread(partial(extracted, content, file["mime_type"]))
+    text = await call.in_thread(partial(extract_text, content, file["mime_type"]))
     start = arguments.get("offset", 0)
     end = start + MAX_READ_BYTES
     body = {"content": text[start:end], "encoding": "text", "offset": start, "total": len(text)}
@@ -157,7 +157,7 @@ async def list_files(call: ToolCall) -> JsonObject:
             raise Invalid({"run_id": ["Must be the id of a run."]}) from None
 
     def load() -> JsonObject:
-        rows = file_store.listed(call.tenant_id, **filters)
+        rows = file_store.list_files(call.tenant_id, **filters)
         files, total = [file_json(row) for row in rows[:MAX_LIST]], count(rows).value
         if call.mode == "draft" and filters.get("run_id", call.run.id) == call.run.id:
             count_before = len(files)

@@ -16,7 +16,11 @@ from config.http.fields import iso
 from config.values.json_types import JsonObject
 from memory.entries import entry_store
 from memory.entries.embedding import embedder
-from memory.entries.entry_store import MemoryNotFound, NewMemory, Question, Viewer
+from memory.entries.entry_json import EntryJson, entry_json
+from memory.entries.entry_store import MemoryNotFound, NewMemory
+from memory.entries.query import MemoryQuery
+from memory.entries.search import search_memories
+from memory.entries.visibility import Viewer
 from memory.entries.words import pieces
 from memory.models import MemoryEntry, MemoryType, Owner, Visibility
 from orchestration.program.draft_effects import Staged
@@ -153,7 +157,7 @@ async def search(call: ToolCall) -> list[JsonObject]:
     """[{memory_id, content, similarity, metadata, …}], the best first."""
     arguments, model = call.input, embedder()
     (vector,) = await model.embed([arguments["query"]])
-    question = Question(
+    question = MemoryQuery(
         text=arguments["query"],
         vector=vector,
         model=model.model,
@@ -164,7 +168,7 @@ async def search(call: ToolCall) -> list[JsonObject]:
         limit=min(arguments.get("limit", 10), 50),
         threshold=arguments.get("threshold", 0.7),
     )
-    rows: list[JsonObject] = await call.database(partial(entry_store.search, viewer(call), question))
+    rows: list[JsonObject] = await call.database(partial(search_memories, viewer(call), question))
     if call.mode == "draft":
         new, deleted_ids = await call.database(partial(drafts.changes_of, call))
         return await drafts.overlaid(question, rows, new, deleted_ids, model)
@@ -179,21 +183,21 @@ async def search(call: ToolCall) -> list[JsonObject]:
     side_effects=("memory_read",),
     canonical=canonical(memory_id=uuid_form),
 )
-async def retrieve(call: ToolCall) -> JsonObject:
+async def retrieve(call: ToolCall) -> EntryJson | JsonObject:
     """The memory; without an id {memories} of the owner."""
     arguments = call.input
     if memory_id := arguments.get("memory_id"):
         if call.mode == "draft":
             new, deleted_ids = await call.database(partial(drafts.changes_of, call))
             if memory_id in new:
-                return entry_store.described(drafts.entry_of(new[memory_id]))
+                return entry_json(drafts.entry_of(new[memory_id]))
             if memory_id in deleted_ids:
                 raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
-        return entry_store.described(await call.database(partial(entry_store.retrieve, viewer(call), memory_id)))
+        return entry_json(await call.database(partial(entry_store.retrieve, viewer(call), memory_id)))
     kind, id = owner(call)
     limit = min(arguments.get("limit", 50), 100)
-    rows = await call.database(partial(entry_store.listed, viewer(call), kind, id, limit))
-    return {"memories": [entry_store.described(row) for row in rows]}
+    rows = await call.database(partial(entry_store.list_entries, viewer(call), kind, id, limit))
+    return {"memories": [entry_json(row) for row in rows]}
 
 
 async def _stage_delete(call: ToolCall) -> Staged:
@@ -204,7 +208,7 @@ async def _stage_delete(call: ToolCall) -> Staged:
     if memory_id in deleted_ids:
         raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
     entry = await call.database(partial(_deletable, viewer(call), memory_id))
-    return drafts.deleted(memory_id, entry_store.described(entry), staged_here=False)
+    return drafts.deleted(memory_id, dict(entry_json(entry)), staged_here=False)
 
 
 @tool(
@@ -220,12 +224,12 @@ async def _stage_delete(call: ToolCall) -> Staged:
 async def delete(call: ToolCall) -> JsonObject:
     """{deleted: true, memory_id}."""
     memory_id = call.input["memory_id"]
-    await call.database(lambda: entry_store.forget(_deletable(viewer(call), memory_id), viewer(call)))
+    await call.database(lambda: entry_store.delete_entry(_deletable(viewer(call), memory_id), viewer(call)))
     return {"deleted": True, "memory_id": memory_id}
 
 
 def _deletable(reader: Viewer, memory_id: str) -> MemoryEntry:
-    return entry_store.deletable(reader, memory_id, admin=_is_admin(reader.tenant_id, reader.user_id))
+    return entry_store.find_deletable(reader, memory_id, admin=_is_admin(reader.tenant_id, reader.user_id))
 
 
 def _is_admin(tenant_id: str, user_id: UUID | None) -> bool:

@@ -107,7 +107,7 @@ async def search_files(call: ToolCall, space: Workspace) -> list[JsonObject]:
 def _lines(space: Workspace, folder: str, pattern: str) -> Any:
     for path in itertools.islice(space.files(folder), MAX_LIST * 10):
         try:
-            content = space.read(path, most=MAX_FILE)
+            content = space.read(path, limit=MAX_FILE)
         except (DomainError, OSError):  # gone, not ours to read, or with a name that is no text
             continue
         if b"\0" in content[:8192]:

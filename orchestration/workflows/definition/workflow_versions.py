@@ -9,9 +9,9 @@ from uuid import UUID
 import orjson
 from django.db import transaction
 
-from config.database import prepared
+from config.database import prepared_statements
 from config.errors import WorkflowInvalid, WorkflowNotFound
-from governance.policies import evaluation
+from governance.policies import rulesets
 from orchestration.models import Workflow, WorkflowVersion
 from orchestration.workflows.definition.input_schema import Schema, fitted_input
 from orchestration.workflows.definition.parser import check_definition, read_graph
@@ -19,7 +19,7 @@ from orchestration.workflows.expressions.reference_checks import doubtful_refere
 
 # By hand, since every start of a run asks it: the ORM needs six times as long to say the same.
 CURRENT = f"""
-SELECT revision, ({evaluation.STAMP}), input_schema FROM orchestration_workflow WHERE id = %s AND tenant_id = %s
+SELECT revision, ({rulesets.STAMP}), input_schema FROM orchestration_workflow WHERE id = %s AND tenant_id = %s
 """
 
 
@@ -42,14 +42,14 @@ class CurrentVersion:
 def current_version(tenant_id: str, workflow_id: str) -> CurrentVersion:
     """The workflow as it is now; WorkflowNotFound without such a workflow."""
     try:
-        known = UUID(workflow_id)
+        uuid = UUID(workflow_id)
     except ValueError:
         raise WorkflowNotFound(id=workflow_id) from None
-    row = prepared.execute(CURRENT, [tenant_id, known, tenant_id])
+    row = prepared_statements.execute(CURRENT, [tenant_id, uuid, tenant_id])
     if row is None:
         raise WorkflowNotFound(id=workflow_id)
     schema = orjson.loads(row[2]) if isinstance(row[2], str | bytes) else row[2]
-    return CurrentVersion(str(known), row[0], row[1], schema)
+    return CurrentVersion(str(uuid), row[0], row[1], schema)
 
 
 def create_workflow(tenant_id: str, fields: Mapping[str, Any], user_id: UUID | None = None) -> Workflow:
