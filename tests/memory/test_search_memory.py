@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from memory.entries import entry_store, indexes, search
+from memory.entries import candidates, entry_store, indexes
 from memory.entries.embedding import LOCAL_MODEL, LocalEmbedder, similarity, unit
 from memory.entries.entry_store import MemoryNotFound, NewMemory, Question, Viewer
 from memory.entries.words import CHUNK, pieces
@@ -167,13 +167,13 @@ def test_an_index_finds_what_comparing_all_would(
     def nearest(text: str) -> set[Any]:
         (vector,) = LocalEmbedder().vectors([text])
         question = Question(text, vector, LOCAL_MODEL, metadata=metadata, public=False)
-        found = search.by_meaning(viewer, question, 10)
+        found = candidates.by_meaning(viewer, question, 10)
         return set(sorted(found, key=lambda id: -found[id])[:10])
 
     exact = [nearest(text) for text in questions]
     (key, model, dimension) = next(found for found in indexes.missing(500) if found[0] == tenant.pk)
     name = indexes.build(key, model, dimension)
-    monkeypatch.setattr(search, "MAX_EXACT", 20)
+    monkeypatch.setattr(candidates, "MAX_EXACT", 20)
     before = _scans(name)
     through_index = [nearest(text) for text in questions]
     assert _scans(name) > before

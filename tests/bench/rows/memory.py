@@ -9,7 +9,7 @@ from pgvector import HalfVector
 from psycopg.pq import TransactionStatus
 
 from accounts.models import Tenant
-from memory.entries import entry_store, indexes, search
+from memory.entries import candidates, entry_store, indexes
 from memory.entries.embedding import LOCAL_MODEL, LocalEmbedder
 from memory.entries.entry_store import Question, Viewer
 from tests.bench import memories
@@ -97,7 +97,7 @@ def _directly(direct: psycopg.Connection, statements: list[tuple[str, Any]]) -> 
 
 def _recall(tenant: Tenant, viewer: Viewer, question: Question) -> float:
     """The share of the exactly nearest that the vector search finds."""
-    found = search.by_meaning(viewer, question, NEAREST)
+    found = candidates.by_meaning(viewer, question, NEAREST)
     best = sorted(found, key=lambda entry: -found[entry])[:NEAREST]
     with connection.cursor() as cursor:
         cursor.execute("SET enable_indexscan = off")
