@@ -156,7 +156,7 @@ def test_the_schedule_checks_every_tenant_and_forgets_what_is_old(boss: APIClien
     AlertConfig.all_tenants.filter(pk=broken["id"]).update(rule_config={})
     assert tasks.check_alerts() == 2
     assert {alert.tenant_id for alert in Alert.all_tenants.all()} == {tenant.pk, other.pk}
-    Alert.all_tenants.update(triggered_at=timezone.now() - rule_evaluation.KEPT - timedelta(days=1))
+    Alert.all_tenants.update(triggered_at=timezone.now() - rule_evaluation.RETENTION - timedelta(days=1))
     assert [tasks.check_alerts(), tasks.forget_alerts()] == [2, 2]
     assert [alert.number for alert in Alert.all_tenants.all()] == [2, 2]
 
@@ -209,10 +209,10 @@ def test_a_key_is_kept_sealed_shown_masked_and_stays_when_it_comes_back_so(boss:
     assert "R0UT1NG" not in row.sealed
     answer = boss.put(f"{CONFIGS}/{rule['id']}", rule | {"name": "Renamed"}, format="json")
     assert answer.status_code == 200 and answer.json()["name"] == "Renamed"
-    from observability.alerts.channels import opened
+    from observability.alerts.channels import decrypt_channels
 
     row.refresh_from_db()
-    assert opened(row.sealed)[0]["config"]["routing_key"] == PAGER["config"]["routing_key"]
+    assert decrypt_channels(row.sealed)[0]["config"]["routing_key"] == PAGER["config"]["routing_key"]
     elsewhere = {"type": "pagerduty", "config": {"routing_key": "…1234", "url": "https://example.com/"}}
     for body in ({"channels": [elsewhere]}, {"channels": [{"type": "pagerduty", "config": {"routing_key": "…4321"}}]}):
         answer = boss.patch(f"{CONFIGS}/{rule['id']}", body, format="json")
