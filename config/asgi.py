@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 GARBAGE = 20_000  # objects that may be on top of those of before until cycles among them are looked for
-# Asked by those who decide whether this process lives: answered while all other threads wait for a database.
+# Health checks decide whether this process lives: they are answered while all other threads wait for a database.
 HEALTH = frozenset(("/healthz", "/api/v1/healthz", "/readyz", "/api/v1/system/health", "/api/v1/observability/health"))
 MAX_DISCARD_LENGTH = 64 * 1024 * 1024  # of a body that is too large, so that the client gets to read why
 
@@ -67,16 +67,16 @@ class Application(ASGIHandler):
 
     async def _body(self, receive: Receive) -> bytes:
         """The request's body; of one that is too large just enough to see that."""
-        parts, received = bytearray(), 0
+        parts, size = bytearray(), 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
             part = message.get("body", b"")
-            received += len(part)
+            size += len(part)
             if len(parts) <= settings.FILE_BODY_LIMIT:
                 parts += part
-            if not message.get("more_body", False) or received > MAX_DISCARD_LENGTH:
+            if not message.get("more_body", False) or size > MAX_DISCARD_LENGTH:
                 return bytes(parts)
 
     async def _answer(self, scope: dict[str, Any], body: bytes) -> HttpResponseBase:
@@ -88,7 +88,7 @@ class Application(ASGIHandler):
             try:
                 await later.until()
                 return await loop.run_in_executor(self.threads, later.answer, response)
-            except Exception:  # the database went away meanwhile: what was said at first is still true
+            except Exception:  # the database went away meanwhile: the first answer is still true
                 log.warning("a waiting answer is given as it was at first", exc_info=True)
         return response
 
@@ -113,7 +113,7 @@ class Application(ASGIHandler):
             await self.send_response(response, send)
             return
         sending = asyncio.create_task(self.send_response(response, send))
-        leaving = asyncio.create_task(_gone(receive))
+        leaving = asyncio.create_task(_wait_for_disconnect(receive))
         try:
             await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -131,7 +131,7 @@ def _whole(stream: HttpResponseBase) -> HttpResponse:
     return response
 
 
-async def _gone(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 

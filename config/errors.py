@@ -18,7 +18,7 @@ from rest_framework import exceptions as rest_errors
 
 from config.database.roles import WrongRole
 from config.http.error_bodies import Problem, body_of
-from config.masking import cut, scrub
+from config.masking import scrub, truncate
 from config.values.foreign_json import write_json
 
 log = logging.getLogger("regente.errors")
@@ -251,7 +251,7 @@ def handle(exc: Exception, context: dict[str, Any]) -> HttpResponse:
     elif isinstance(exc, rest_errors.UnsupportedMediaType):
         takes = " or ".join(parser.media_type for parser in view.parser_classes)
         problem.message = (
-            f"{cut(request.content_type) or 'A body without Content-Type'} is not taken here; send {takes}."
+            f"{truncate(request.content_type) or 'A body without Content-Type'} is not taken here; send {takes}."
         )
     elif isinstance(exc, rest_errors.NotAuthenticated):
         problem.message = (Unauthorized.__doc__ or "").strip()

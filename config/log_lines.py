@@ -11,7 +11,7 @@ from config.http import origin
 from config.masking import mask_text
 
 TEXT, JSON = "text", "json"
-CONTEXT = ("run", "tenant", "trace")  # null where a line is about none
+CONTEXT = ("run", "tenant", "trace")  # null where a line is not about one
 DETAILS = ("kind", "reason", "error_type")  # there where a line has them
 
 
@@ -22,7 +22,7 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line without the secrets that can be told by their form."""
+        """The line without the secrets that are recognised by their form."""
         return mask_text(super().format(record))
 
 
@@ -44,8 +44,8 @@ class JsonFormatter(logging.Formatter):
             values["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
             values["stack"] = record.stack_info
-        masked = {name: None if value is None else mask_text(whole(str(value))) for name, value in values.items()}
-        return orjson.dumps(masked).decode()
+        texts = {name: None if value is None else mask_text(whole(str(value))) for name, value in values.items()}
+        return orjson.dumps(texts).decode()
 
 
 def whole(text: str) -> str:

@@ -30,17 +30,17 @@ VERSION = "0.1.0"
 BASE_DIR = embedded.BASE_DIR
 DATA_DIR = embedded.data_dir()
 DEBUG = env_bool("DEBUG", default=False)
-EMBEDDED = not env_text("DATABASE_URL")  # one machine, no server of the operator's own
+EMBEDDED_MODE = not env_text("DATABASE_URL")  # one machine, no server of the operator's own
 
 
 def _secret_key() -> str:
     """SECRET_KEY, or in the embedded mode one that is made once and kept in DATA_DIR, readable by its owner alone."""
-    given = env_text("SECRET_KEY")
-    if given:
-        if len(given) < 32:
+    text = env_text("SECRET_KEY")
+    if text:
+        if len(text) < 32:
             raise BadSetting("SECRET_KEY", "is shorter than 32 characters; make one with: openssl rand -base64 48")
-        return given
-    if not EMBEDDED:
+        return text
+    if not EMBEDDED_MODE:
         raise BadSetting("SECRET_KEY", "must be set when DATABASE_URL is; make one with: openssl rand -base64 48")
     file = DATA_DIR / "secret_key"
     try:
@@ -144,7 +144,7 @@ X_FRAME_OPTIONS = "DENY"
 # ---- stores
 DATABASE_URL = env_text("DATABASE_URL", embedded.database_url(DATA_DIR))
 ENGINE_DATABASE_URL = env_text("ENGINE_DATABASE_URL", DATABASE_URL)
-if EMBEDDED and ENGINE_DATABASE_URL != DATABASE_URL:
+if EMBEDDED_MODE and ENGINE_DATABASE_URL != DATABASE_URL:
     raise BadSetting(
         "ENGINE_DATABASE_URL", "needs DATABASE_URL beside it: the address of the same database for requests"
     )
@@ -293,10 +293,12 @@ ENGINE_MAX_DEATHS = env_int("ENGINE_MAX_DEATHS", 3, least=1)
 MAX_TEAM_AGENTS = env_int("MAX_TEAM_AGENTS", 50, least=1, most=1_000)
 ENGINE_TENANT_CAP = env_int("ENGINE_TENANT_CAP", 0)  # running runs per tenant over all engines; 0 = no cap
 ENGINE_KIND_CAPS: dict[str, int] = {}  # {"conversation": 50}: running runs per tenant and kind
-MONITOR_SEND_S = env_float("MONITOR_SEND_S", 20.0, least=0.1)  # a monitor that takes nothing for so long is let go
+MONITOR_SEND_S = env_float(
+    "MONITOR_SEND_S", 20.0, least=0.1
+)  # a monitor whose client reads nothing for so long is closed
 OUTBOUND_ALLOW = env_networks("OUTBOUND_ALLOW")
 
-# ---- Celery: the doorbell and the host; it keeps no state (docs/decisions/001-postgres-is-the-queue.md)
+# ---- Celery: it wakes and hosts engines, and keeps no state (docs/decisions/001-postgres-is-the-queue.md)
 CELERY_BROKER_URL = BROKER_URL
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
@@ -323,7 +325,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = SCHEDULE
 
 # ---- governance
-APPROVAL_EXPIRES_S = env_float("APPROVAL_EXPIRES_S", 7 * 24 * 3600.0, least=1.0)  # of questions that policies ask
+APPROVAL_EXPIRES_S = env_float("APPROVAL_EXPIRES_S", 7 * 24 * 3600.0, least=1.0)  # of approvals that policies require
 SECRETS_KEYS = env_keys("SECRETS_KEYS")  # Fernet keys, the newest first; empty = one made of SECRET_KEY
 
 # ---- memory: files and vectors
@@ -354,7 +356,9 @@ EMBEDDING_SAME_SUBJECT = env_float("EMBEDDING_SAME_SUBJECT", 0.0, least=0.0)  # 
 
 # ---- agents: models, jobs, code tasks
 JOB_TIMEOUT_S = env_float("JOB_TIMEOUT_S", 1_800.0, least=1.0)
-TASKS_ANONYMOUS = env_bool("TASKS_ANONYMOUS", default=EMBEDDED)  # /tasks without credentials, from this machine alone
+TASKS_ANONYMOUS = env_bool(
+    "TASKS_ANONYMOUS", default=EMBEDDED_MODE
+)  # /tasks without credentials, from this machine alone
 TASKS_PER_USER = env_int("TASKS_PER_USER", 5, least=1)  # that run at a time; the rest wait
 MAX_TASK_TURNS = env_int("MAX_TASK_TURNS", 50, least=1)  # model calls of one task
 TASK_MEMORY_BYTES = env_int("TASK_MEMORY_MB", 512, least=64) * 1024 * 1024  # of a command and all that it starts
@@ -376,8 +380,8 @@ PROVIDER_KEYS = {  # environment keys, the last in the lookup order of RULINGS Â
         "openrouter": "OPENROUTER_API_KEY",
     }.items()
 }
-OFFLINE_WORDS_PER_S = env_float("OFFLINE_WORDS_PER_S", 25.0)  # how fast the built-in model speaks; 0 = at once
-OFFLINE_MODEL_ALLOWED = EMBEDDED  # with no gateway and no key the embedded mode answers with the built-in model
+OFFLINE_WORDS_PER_S = env_float("OFFLINE_WORDS_PER_S", 25.0)  # the built-in model's speed; 0 = at once
+OFFLINE_MODEL_ALLOWED = EMBEDDED_MODE  # with no gateway and no key the embedded mode answers with the built-in model
 
 if env_choice("LOG_FORMAT", "text", ("text", "json")) == "json":
     logging.captureWarnings(True)  # Python's own warnings are lines of the same form
@@ -390,7 +394,7 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},
         "multiprocessing": {"handlers": ["console"], "level": "WARNING"},  # Celery's pool; it passes nothing on
-        # What these say of each call is said by ours, or is of use to nobody.
+        # These log each call, which our own loggers do already.
         **{name: {"level": "WARNING"} for name in ("LiteLLM", "celery", "kombu", "httpx", "httpcore", "uvicorn")},
     },
 }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from config.masking import CUT, cut, mask
+from config.masking import MAX_INPUT_LENGTH, mask, truncate
 from config.values.foreign_json import write_json
 
 MAIN = ("path", "command", "pattern", "message", "root", "url", "query")  # what a call may be about
@@ -13,12 +13,12 @@ def excerpt(value: Any, most: int = MAX_EVENT_LENGTH) -> Any:
     """The masked value: whole when it is short, else what its JSON begins with."""
     shown = mask(value, length=None)
     if isinstance(shown, str):
-        return cut(shown, most)
+        return truncate(shown, most)
     text = write_json(shown, default=str).decode()
-    return shown if len(text) <= most else cut(text, most)
+    return shown if len(text) <= most else truncate(text, most)
 
 
-def summary(value: Any, most: int = CUT) -> str:
+def summary(value: Any, most: int = MAX_INPUT_LENGTH) -> str:
     """One text that shows the masked value, cut."""
     shown = excerpt(value, most)
     return shown if isinstance(shown, str) else write_json(shown, default=str).decode()
@@ -28,5 +28,5 @@ def main_argument(arguments: dict[str, Any]) -> str:
     """What a tool call is about, in a line: its path, command, pattern or message."""
     for name in MAIN:
         if isinstance(value := arguments.get(name), str) and value:
-            return cut(" ".join(value.split()), CUT)
+            return truncate(" ".join(value.split()), MAX_INPUT_LENGTH)
     return ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from config.values.foreign_json import clean_value
-from config.values.json_schema import checked
+from config.values.json_schema import validate_input
 from orchestration.program.draft_effects import Staged, effect_id
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class ToolSpec:
 
         Policies, approvals, records and the handler get this form, and it is its own canonical form.
         """
-        arguments = checked(self.input_schema, clean_value(input))
+        arguments = validate_input(self.input_schema, clean_value(input))
         return self.canonical(arguments) if self.canonical else arguments
 
     def acts(self, input: dict[str, Any]) -> bool:

@@ -85,8 +85,8 @@ class DatabaseWrapper(PostgreSQL):
                 raise refusal from error
             raise
         if row is not None:
-            user, tenant, pid, privileged = row
-            roles.check(self.role, user, tenant, privileged)
+            user, tenant, pid, bypasses_rls = row
+            roles.check(self.role, user, tenant, bypasses_rls)
             self.pipeline.keeps_names = pid == connection.info.backend_pid  # a pooler makes these numbers up
 
     def chunked_cursor(self) -> Any:

@@ -111,9 +111,9 @@ class RateLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        standing = getattr(request, "rate_limit", None)
-        if standing is not None:
-            for name, value in standing.headers(in_seconds=request.path.startswith("/tasks")).items():
+        limit_state = getattr(request, "rate_limit", None)
+        if limit_state is not None:
+            for name, value in limit_state.headers(in_seconds=request.path.startswith("/tasks")).items():
                 response[name] = value
         return response
 

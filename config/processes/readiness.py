@@ -1,4 +1,4 @@
-"""What work needs, part by part: each app registers a check of its own, `/readyz` runs them all."""
+"""The parts that work depends on: each app registers a check of its own, `/readyz` runs them all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,10 +50,10 @@ class Readiness:
 
 
 def readiness() -> Readiness:
-    """The state of all parts at this moment; while nobody answers for the database nothing is asked of it."""
+    """The state of all parts at this moment; while the database does not answer, checks that need it are skipped."""
     database = CHECKS[DATABASE]()
-    left_out = {DATABASE} | (OF_DATABASE if database.values[DATABASE] == DISCONNECTED else set())
-    parts = {DATABASE: database} | {name: check() for name, check in CHECKS.items() if name not in left_out}
+    skipped_checks = {DATABASE} | (OF_DATABASE if database.values[DATABASE] == DISCONNECTED else set())
+    parts = {DATABASE: database} | {name: check() for name, check in CHECKS.items() if name not in skipped_checks}
     values = {key: value for part in parts.values() for key, value in part.values.items()}
     problems = {name: part.problem for name, part in parts.items() if part.problem}
     return Readiness(max((part.state for part in parts.values()), key=STATES.index), values, problems)

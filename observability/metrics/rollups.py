@@ -88,7 +88,7 @@ def count_requests(tenants: Iterable[str] | None = None, hours: int = HOURS_OPEN
     """Keep what Redis has counted in this hour and so many before it; raises TrafficUnknown while Redis is away."""
     named = everyone() if tenants is None else tenants
     rows = [
-        (tenant_id, "requests" if name == request_counts.PASSED else "requests.blocked", _label(name), hour, n)
+        (tenant_id, "requests" if name == request_counts.PASS else "requests.blocked", _label(name), hour, n)
         for tenant_id, hour, kept in request_counts.by_hour(named, request_counts.hours_back(timezone.now(), hours))
         for name, n in kept.items()
     ]
@@ -103,7 +103,7 @@ def everyone() -> list[str]:
 
 
 def _label(name: str) -> str:
-    return "" if name == request_counts.PASSED else name
+    return "" if name == request_counts.PASS else name
 
 
 def merge_old() -> int:

@@ -26,7 +26,7 @@ SCHEMA = {
 
 def _subject(subject: str) -> str:
     """The subject as the letter has it."""
-    line = mail.one_line(subject)
+    line = mail.header_line(subject)
     if not line:
         raise ValueError("Must not be blank.")
     return line

@@ -6,7 +6,7 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from config.values.json_schema.patterns import TextTooLong, matches, shown
+from config.values.json_schema.patterns import TextTooLong, excerpt, matches
 
 Faults = Iterator[ValidationError]
 Fits = Callable[[Any, Any, Any], bool]  # (validator, schema, value)
@@ -50,7 +50,7 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Faults
         return
     try:
         if not matches(pattern, instance):
-            yield ValidationError(f"does not match {shown(pattern)}")
+            yield ValidationError(f"does not match {excerpt(pattern)}")
     except TextTooLong as fault:
         yield ValidationError(str(fault))
 
@@ -105,11 +105,11 @@ def _dependencies(validator: Any, rules: Any, instance: Any, schema: Any) -> Fau
             yield from validator.descend(instance, rule)
 
 
-def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> Faults:
+def _unique_items(validator: Any, unique: bool, instance: Any, schema: Any) -> Faults:
     """In one pass: the library's own way compares each item with each other one."""
-    if wanted and isinstance(instance, list):
-        seen = {json.dumps(item, sort_keys=True, default=str) for item in instance}
-        if len(seen) < len(instance):
+    if unique and isinstance(instance, list):
+        texts = {json.dumps(item, sort_keys=True, default=str) for item in instance}
+        if len(texts) < len(instance):
             yield ValidationError("has equal items")
 
 
@@ -125,14 +125,14 @@ def _alternatives(fits: Fits) -> dict[str, Callable[..., Any]]:
         elif not fitting:
             yield from _no_branch(validator, branches, instance)
 
-    def negated(validator: Any, rule: Any, instance: Any, schema: Any) -> Faults:
+    def not_(validator: Any, rule: Any, instance: Any, schema: Any) -> Faults:
         if fits(validator, rule, instance):
             yield ValidationError(f"Must not be what this schema says: {rule!r}")
 
     def conditional(validator: Any, rule: Any, instance: Any, schema: Any) -> Faults:
         yield from validator.descend(instance, schema.get("then" if fits(validator, rule, instance) else "else", True))
 
-    return {"anyOf": any_of, "oneOf": one_of, "not": negated, "if": conditional}
+    return {"anyOf": any_of, "oneOf": one_of, "not": not_, "if": conditional}
 
 
 def _no_branch(validator: Any, branches: list[Any], instance: Any) -> Faults:

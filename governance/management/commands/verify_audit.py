@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.tenancy.command_arguments import find_tenants
-from config.values.plurals import counted
+from config.values.plurals import quantity
 from governance.audit import audit_log
 
 
@@ -29,4 +29,4 @@ class Command(BaseCommand):
             waiting = f", {found.unsealed} not sealed yet" if found.unsealed else ""
             self.stdout.write(f"{tenant.pk}: {state}; {found.sealed} sealed{waiting}; head {found.head[:16] or '-'}")
         if broken:
-            raise CommandError(f"{counted(broken, 'audit chain is', 'audit chains are')} broken.")
+            raise CommandError(f"{quantity(broken, 'audit chain is', 'audit chains are')} broken.")
