@@ -9,7 +9,6 @@ from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import SAFE_METHODS
-from rest_framework.request import Request
 
 from accounts.login.tokens import claims_of, digest
 from accounts.models import KeyPermission, Tenant, User
@@ -19,6 +18,7 @@ from config.database import prepared_statements
 from config.database.queries import load_queries
 from config.errors import Forbidden, TenantSuspended, Unauthorized
 from config.http import origin
+from config.http.api_request import ApiHttpRequest, ApiRequest
 from config.rate_limits import limiter
 
 COOKIE = "access_token"
@@ -84,7 +84,7 @@ def authenticate_token(token: str) -> Identity:
     return _identity(row)
 
 
-def establish(request: HttpRequest, identity: Identity) -> None:
+def establish(request: ApiHttpRequest, identity: Identity) -> None:
     """Note who is asking on Django's request, where views and middleware see it; TenantSuspended while theirs is."""
     refuse_suspended(identity.user, identity.tenant)
     request.identity = identity
@@ -97,7 +97,7 @@ def establish(request: HttpRequest, identity: Identity) -> None:
 class Anybody(BaseAuthentication):
     """For what needs no credentials and ignores them: login and registration."""
 
-    def authenticate(self, request: Request) -> None:
+    def authenticate(self, request: ApiRequest) -> None:
         """Nobody; the request counts for its address."""
         limiter.pass_address(request._request)
 
@@ -108,7 +108,7 @@ class Authenticator(BaseAuthentication):
     pass_address = staticmethod(limiter.pass_address)
     pass_caller = staticmethod(limiter.pass_caller)
 
-    def authenticate(self, request: Request) -> tuple[User, Identity] | None:
+    def authenticate(self, request: ApiRequest) -> tuple[User, Identity] | None:
         """The user and their identity; None without credentials. Who names another tenant is refused."""
         http = request._request
         identity = self._identify(http)
@@ -116,7 +116,7 @@ class Authenticator(BaseAuthentication):
             choose_tenant(http)
         return identity
 
-    def _identify(self, http: HttpRequest) -> tuple[User, Identity] | None:
+    def _identify(self, http: ApiHttpRequest) -> tuple[User, Identity] | None:
         token = credential(http)
         if token is None:
             self.pass_address(http)
@@ -131,11 +131,11 @@ class Authenticator(BaseAuthentication):
         establish(http, identity)
         return identity.user, identity
 
-    def without_credentials(self, http: HttpRequest) -> tuple[User, Identity] | None:
+    def without_credentials(self, http: ApiHttpRequest) -> tuple[User, Identity] | None:
         """Nobody."""
         return None
 
-    def authenticate_header(self, request: Request) -> str:
+    def authenticate_header(self, request: ApiRequest) -> str:
         """The WWW-Authenticate of a 401; without one DRF would answer 403."""
         return 'Bearer realm="regente"'
 

@@ -15,10 +15,10 @@ from typing import Any
 import redis
 import redis.asyncio
 from django.conf import settings
-from django.http import HttpRequest
 
 from config.errors import BROKER_DOWN, RateLimited, Unavailable
 from config.http import origin
+from config.http.api_request import ApiHttpRequest
 from config.processes.metrics import counter
 from config.rate_limits import request_counts
 
@@ -159,8 +159,8 @@ def limit_state(limits: list[Limit], answer: list[int]) -> LimitState:
     return LimitState(limit.kind, limit.per_minute, remaining, ends, bool(is_refused))
 
 
-def _pass(request: HttpRequest, limits: list[Limit], tenant_id: str = "") -> None:
-    if getattr(request, "counted", False):  # a socket authenticates twice
+def _pass(request: ApiHttpRequest, limits: list[Limit], tenant_id: str = "") -> None:
+    if request.counted:  # a socket authenticates twice
         return
     try:
         state = _counter.count(limits, tenant_id)
@@ -181,12 +181,12 @@ def _pass(request: HttpRequest, limits: list[Limit], tenant_id: str = "") -> Non
         )
 
 
-def pass_address(request: HttpRequest) -> None:
+def pass_address(request: ApiHttpRequest) -> None:
     """Count a request without credentials; RateLimited when its address has made too many."""
     _pass(request, [Limit("ip", origin.address(request), settings.RATE_LIMIT_IP)])
 
 
-def pass_caller(request: HttpRequest, identity: Any) -> None:
+def pass_caller(request: ApiHttpRequest, identity: Any) -> None:
     """Count a request of an authenticated caller; RateLimited when their user, API key or tenant has made too many."""
     if identity.key_id:
         own = Limit("api_key", str(identity.key_id), settings.RATE_LIMIT_API_KEY)
@@ -195,12 +195,12 @@ def pass_caller(request: HttpRequest, identity: Any) -> None:
     _pass(request, [own, Limit("tenant", identity.tenant_id, settings.RATE_LIMIT_TENANT)], identity.tenant_id)
 
 
-def pass_task_address(request: HttpRequest) -> None:
+def pass_task_address(request: ApiHttpRequest) -> None:
     """Count a request to /tasks without credentials."""
     _pass(request, [Limit("tasks", origin.address(request), settings.RATE_LIMIT_TASKS)])
 
 
-def pass_task_caller(request: HttpRequest, identity: Any) -> None:
+def pass_task_caller(request: ApiHttpRequest, identity: Any) -> None:
     """Count a request to /tasks of an authenticated caller, among all that their tenant makes."""
     own = Limit("tasks", str(identity.user.pk), settings.RATE_LIMIT_TASKS)
     _pass(request, [own, Limit("tenant", identity.tenant_id, settings.RATE_LIMIT_TENANT)], identity.tenant_id)

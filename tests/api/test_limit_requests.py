@@ -23,12 +23,13 @@ import django
 django.setup()
 from django.conf import settings
 from django.test import RequestFactory
-from config import limits
+from config.rate_limits import limiter
 from config.errors import RateLimited
+from config.http.api_request import trace_request
 settings.RATE_LIMIT_IP = 100
 def ask(_):
     try:
-        limits.pass_address(RequestFactory().get("/", REMOTE_ADDR=sys.argv[1]))
+        limiter.pass_address(trace_request(RequestFactory().get("/", REMOTE_ADDR=sys.argv[1]), ""))
         return 1
     except RateLimited:
         return 0

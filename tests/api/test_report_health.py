@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import Tenant, User
 from accounts.tenancy.tenant_model import request_scope
 from config.database import probe
-from config.database.probe import NO_ANSWER, REFUSES, NOT_MIGRATED, Probe
+from config.database.probe import NO_ANSWER, NOT_MIGRATED, REFUSES, Probe
 from config.http import health_views
 from config.processes import scheduler_heartbeat
 from orchestration.engine.health import engine_health

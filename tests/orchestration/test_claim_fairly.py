@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from orchestration.engine import claims
-from orchestration.engine.claims import ClaimLimits, RunInfo
+from orchestration.engine.claims import ClaimLimits
 from orchestration.engine.journal.connections import connect
 from orchestration.models import Engine, Run
+from orchestration.program.run_info import RunInfo
 from tests.orchestration.running import start
 
 
