@@ -10,10 +10,8 @@ import contextlib
 import gc
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 import django
@@ -31,11 +29,9 @@ from config.database.address import connect_by_web_address  # noqa: E402
 from config.database.threads import drop_dead_connections  # noqa: E402
 from config.http.deferred import DeferrableResponse  # noqa: E402
 from config.processes.reports import start_reports  # noqa: E402
-from config.sockets import sockets  # noqa: E402
+from config.sockets import Event, Receive, Send, sockets  # noqa: E402
 
 log = logging.getLogger(__name__)
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 GARBAGE = 20_000  # objects that may be on top of those of before until cycles among them are looked for
 # Health checks decide whether this process lives: they are answered while all other threads wait for a database.
 HEALTH = frozenset(("/healthz", "/api/v1/healthz", "/readyz", "/api/v1/system/health", "/api/v1/observability/health"))
@@ -54,7 +50,7 @@ class Application(ASGIHandler):
         self.threads = ThreadPoolExecutor(settings.WEB_THREADS, "web")
         self.health_threads = ThreadPoolExecutor(2, "health")
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await sockets(scope, receive, send)
             return
@@ -79,7 +75,7 @@ class Application(ASGIHandler):
             if not message.get("more_body", False) or size > MAX_DISCARD_LENGTH:
                 return bytes(parts)
 
-    async def _answer(self, scope: dict[str, Any], body: bytes) -> HttpResponseBase:
+    async def _answer(self, scope: Event, body: bytes) -> HttpResponseBase:
         loop = asyncio.get_running_loop()
         threads = self.health_threads if scope["path"].rstrip("/") in HEALTH else self.threads
         response = await loop.run_in_executor(threads, self._respond, scope, body)
@@ -92,7 +88,7 @@ class Application(ASGIHandler):
                 log.warning("a deferred response is sent as it was at first", exc_info=True)
         return response
 
-    def _respond(self, scope: dict[str, Any], body: bytes) -> HttpResponseBase:
+    def _respond(self, scope: Event, body: bytes) -> HttpResponseBase:
         """In a thread: the whole of Django."""
         drop_dead_connections()
         set_script_prefix(get_script_prefix(scope))

@@ -241,7 +241,7 @@ def _django_problem(exc: BaseException | None) -> Problem | None:
     return None
 
 
-def handle(exc: Exception, context: dict[str, Any]) -> HttpResponse:
+def handle(exc: Exception, context: Mapping[str, Any]) -> HttpResponse:
     """DRF's exception handler: the façade's error body for whatever a view raised."""
     request, view = context["request"], context["view"]
     if isinstance(exc, DomainError) and exc.afterwards is not None:

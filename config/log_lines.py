@@ -2,13 +2,13 @@
 
 import logging
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 
 from config.env import env_choice
 from config.http import origin
 from config.masking import mask_text
+from config.values.json_types import JsonObject
 
 TEXT, JSON = "text", "json"
 CONTEXT = ("run", "tenant", "trace")  # null where a line is not about one
@@ -31,7 +31,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON."""
-        values: dict[str, Any] = {
+        values: JsonObject = {
             "time": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "level": record.levelname,
             "logger": record.name,

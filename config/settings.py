@@ -3,16 +3,12 @@
 Every deployable value comes through env.py; docs/configuration.md lists them.
 """
 
-import logging
-import secrets
-from contextlib import suppress
 from datetime import timedelta
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from config import embedded
 from config.beat_schedule import SCHEDULE
+from config.database.url import database_settings
 from config.env import (
-    LOG_LEVELS,
     BadSetting,
     env_bool,
     env_choice,
@@ -22,9 +18,11 @@ from config.env import (
     env_list,
     env_networks,
     env_pair,
+    env_secret_key,
     env_text,
     env_url,
 )
+from config.logging_settings import LOGGING as LOGGING
 
 VERSION = "0.1.0"
 BASE_DIR = embedded.BASE_DIR
@@ -32,51 +30,7 @@ DATA_DIR = embedded.data_dir()
 DEBUG = env_bool("DEBUG", default=False)
 EMBEDDED_MODE = not env_text("DATABASE_URL")  # one machine, no server of the operator's own
 
-
-def _secret_key() -> str:
-    """SECRET_KEY, or in the embedded mode one that is made once and kept in DATA_DIR, readable by its owner alone."""
-    text = env_text("SECRET_KEY")
-    if text:
-        if len(text) < 32:
-            raise BadSetting("SECRET_KEY", "is shorter than 32 characters; make one with: openssl rand -base64 48")
-        return text
-    if not EMBEDDED_MODE:
-        raise BadSetting("SECRET_KEY", "must be set when DATABASE_URL is; make one with: openssl rand -base64 48")
-    file = DATA_DIR / "secret_key"
-    try:
-        DATA_DIR.mkdir(parents=True, exist_ok=True)
-        if not file.exists():
-            with suppress(FileExistsError), file.open("x") as new:
-                file.chmod(0o600)
-                new.write(secrets.token_urlsafe(48))
-        return file.read_text()
-    except OSError as fault:
-        raise BadSetting("DATA_DIR", f"cannot use {fault.filename}: {fault.strerror}; name a folder of yours") from None
-
-
-def _database(name: str, url: str) -> dict:
-    """Django's DATABASES entry for a postgresql:// URL; its query parameters are libpq's."""
-    try:
-        parts = urlsplit(url)
-        server_port = parts.port or ""
-    except ValueError as fault:
-        raise BadSetting(name, f"is no URL ({fault}); write postgresql://user:password@host:5432/regente") from None
-    if parts.scheme not in {"postgres", "postgresql"}:
-        raise BadSetting(name, "must start with postgresql://; Regente's engine needs PostgreSQL 14 or newer")
-    options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    return {
-        "ENGINE": "config.database",
-        "NAME": unquote(parts.path.lstrip("/")) or "regente",
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": options.pop("host", None) or parts.hostname or "",
-        "PORT": server_port,
-        "CONN_MAX_AGE": None,  # a connection per web thread, kept; asgi.py drops the ones that the server closed
-        "OPTIONS": {"connect_timeout": 5, **options},
-    }
-
-
-SECRET_KEY = _secret_key()
+SECRET_KEY = env_secret_key(DATA_DIR if EMBEDDED_MODE else None)
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", ("*",))
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -150,11 +104,11 @@ if EMBEDDED_MODE and ENGINE_DATABASE_URL != DATABASE_URL:
     )
 # All processes but the web's need sessions of their own; the web's connections may be pooled (config/database/address).
 DATABASES = {
-    "default": _database(
+    "default": database_settings(
         "ENGINE_DATABASE_URL" if env_text("ENGINE_DATABASE_URL") else "DATABASE_URL", ENGINE_DATABASE_URL
     )
 }
-WEB_DATABASE = _database("DATABASE_URL", DATABASE_URL)
+WEB_DATABASE = database_settings("DATABASE_URL", DATABASE_URL)
 DATABASE_ROLE = ""  # the role that this process works as (config/database/roles.py); "" = the URL's own
 REDIS_URL = env_url("REDIS_URL", ("redis", "rediss", "unix")) or embedded.redis_url(DATA_DIR)
 # Celery spells a Unix socket differently from everybody else.
@@ -383,19 +337,3 @@ PROVIDER_KEYS = {  # environment keys, the last in the lookup order of RULINGS Â
 }
 OFFLINE_WORDS_PER_S = env_float("OFFLINE_WORDS_PER_S", 25.0)  # the built-in model's speed; 0 = at once
 OFFLINE_MODEL_ALLOWED = EMBEDDED_MODE  # with no gateway and no key the embedded mode answers with the built-in model
-
-if env_choice("LOG_FORMAT", "text", ("text", "json")) == "json":
-    logging.captureWarnings(True)  # Python's own warnings are lines of the same form
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "config.log_lines.formatter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env_choice("LOG_LEVEL", "INFO", LOG_LEVELS, upper=True)},
-    "loggers": {
-        "django.request": {"level": "ERROR"},
-        "multiprocessing": {"handlers": ["console"], "level": "WARNING"},  # Celery's pool; it passes nothing on
-        # These log each call, which our own loggers do already.
-        **{name: {"level": "WARNING"} for name in ("LiteLLM", "celery", "kombu", "httpx", "httpcore", "uvicorn")},
-    },
-}

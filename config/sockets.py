@@ -29,7 +29,8 @@ routes = URLRouter(
     ]
 )
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
+Event = dict[str, Any]  # of ASGI; also a connection's scope
+Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 

@@ -17,6 +17,7 @@ DJANGO_OPTIONS = {
     "cursor_factory",
 }
 DIRECT = "DIRECT"
+ConnectionParameters = dict[str, Any]  # libpq's, and what psycopg takes beside them
 
 
 def connect_by_web_address() -> None:
@@ -27,7 +28,7 @@ def connect_by_web_address() -> None:
     current |= {name: settings.WEB_DATABASE[name] for name in (*NAMES.values(), "OPTIONS")}
 
 
-def direct_parameters() -> dict[str, Any]:
+def direct_parameters() -> ConnectionParameters:
     """libpq's connection parameters for a session of one's own."""
     current = connections["default"].settings_dict
     current = current.get(DIRECT, current)

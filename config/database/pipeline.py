@@ -20,6 +20,7 @@ from config.database.statements import Values, parse
 
 T = TypeVar("T")
 Result = pq.abc.PGresult
+Row = dict[str, Any]  # column → value
 SUCCESS = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 UNKNOWN_STATEMENT = b"26000"  # SQLSTATE: the session does not know what was prepared on it
 
@@ -82,7 +83,7 @@ class Pipeline:
         """The result's first row, None without any."""
         return self._load(result, 1, tuple)[0] if result.ntuples else None
 
-    def rows(self, result: Result) -> list[dict[str, Any]]:
+    def rows(self, result: Result) -> list[Row]:
         """The result's rows, by column."""
         names = [(result.fname(column) or b"").decode() for column in range(result.nfields)]
         return self._load(result, result.ntuples, lambda row: dict(zip(names, row, strict=True)))

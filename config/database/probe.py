@@ -9,11 +9,12 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
-from typing import Any
 
 import psycopg
 from django.apps import apps
 from django.db import connections
+
+from config.database.address import ConnectionParameters
 
 CONNECTED, DISCONNECTED, ERROR = "connected", "disconnected", "error"
 PATIENCE_S = 2.5
@@ -79,7 +80,7 @@ def ask() -> DatabaseState:
     return DatabaseState(CONNECTED) if migrations() <= applied_migrations else DatabaseState(CONNECTED, NOT_MIGRATED)
 
 
-def _parameters() -> dict[str, Any]:
+def _parameters() -> ConnectionParameters:
     """How DATABASE_URL is reached, as the role that it names; without what an ordinary connection is told beyond."""
     parameters = connections["default"].get_connection_params()
     omitted_options = ("context", "cursor_factory", "prepare_threshold", "options")

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from config.database.probe import DISCONNECTED
+from config.values.json_types import JsonObject
 
 READY, DEGRADED, DOWN = "ready", "degraded", "unavailable"
 STATES = (READY, DEGRADED, DOWN)  # from good to bad
@@ -17,7 +17,7 @@ class PartState:
     `values` stand in the answer of `/readyz` as they are; `problem` says what is wrong and what to do.
     """
 
-    values: dict[str, Any]
+    values: JsonObject
     state: str = READY
     problem: str = ""
 
@@ -45,7 +45,7 @@ class Readiness:
     """The worst of the parts' states, all their values, and the problem of each part that has one."""
 
     state: str
-    values: dict[str, Any]
+    values: JsonObject
     problems: dict[str, str]
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from agents.errors import ToolExecutionError
 from agents.tools.canonical import canonical
 from agents.tools.registry import Staging, ToolCall, tool
-from config import mail
+from config.outbound import mail
 from orchestration.program.draft_effects import Staged
 
 ADDRESS = {"type": "string", "minLength": 3, "maxLength": 320}

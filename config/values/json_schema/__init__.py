@@ -10,11 +10,12 @@ from config.errors import Invalid
 from config.values.json_schema.coercion import coerce
 from config.values.json_schema.problems import schema_problems
 from config.values.json_schema.validation import errors_of
+from config.values.json_types import JsonObject
 
 __all__ = ["validate_input", "coerce", "errors_of", "schema_problems"]
 
 
-def validate_input(schema: dict[str, Any], value: Any) -> dict[str, Any]:
+def validate_input(schema: JsonObject, value: Any) -> JsonObject:
     """The input, coerced to the schema; Invalid names each wrong field."""
     if not isinstance(value, dict):
         raise Invalid({"input": ["The input must be an object."]})

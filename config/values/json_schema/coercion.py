@@ -15,6 +15,7 @@ from referencing.jsonschema import DRAFT202012
 from config.values.json_schema.keywords import names_of_patterns, tuple_parts
 from config.values.json_schema.literals import member_of, value_of
 from config.values.json_schema.validation import Check, usable
+from config.values.json_types import JsonObject
 
 MAX_PASSES = 5  # a later keyword may give an earlier one something to do
 
@@ -36,7 +37,7 @@ class _Coercion:
 
     def __init__(self, schema: Any) -> None:
         self.schema = schema
-        self.targets: dict[str, Any] = {}  # reference → schema
+        self.targets: JsonObject = {}  # reference → schema
         self.results: dict[tuple[int, int], tuple[Any, Any, Any]] = {}  # with both, so that their ids stay theirs
 
     @cached_property
@@ -60,7 +61,7 @@ class _Coercion:
             self.results[key] = (schema, value, self._all(schema, value))
         return self.results[key][2]
 
-    def _all(self, schema: dict[str, Any], value: Any) -> Any:
+    def _all(self, schema: JsonObject, value: Any) -> Any:
         for keyword in ("$ref", "$dynamicRef"):
             if isinstance(reference := schema.get(keyword), str):
                 value = self.part(self._target(reference), value)
@@ -82,7 +83,7 @@ class _Coercion:
                 self.targets[reference] = True
         return self.targets[reference]
 
-    def _object(self, schema: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+    def _object(self, schema: JsonObject, value: JsonObject) -> JsonObject:
         properties, changes = schema.get("properties", {}), {}
         for name, item in value.items():
             parts = [properties[name]] if name in properties else []
@@ -96,12 +97,12 @@ class _Coercion:
                 changes[name] = result
         return {**value, **changes} if changes else value
 
-    def _array(self, schema: dict[str, Any], value: list[Any]) -> list[Any]:
+    def _array(self, schema: JsonObject, value: list[Any]) -> list[Any]:
         first, rest = tuple_parts(schema)
         result = [self.part(first[place] if place < len(first) else rest, item) for place, item in enumerate(value)]
         return value if all(new is old for new, old in zip(result, value, strict=True)) else result
 
-    def _apply_branches(self, schema: dict[str, Any], value: Any) -> Any:
+    def _apply_branches(self, schema: JsonObject, value: Any) -> Any:
         """Schemas that say more about the same value."""
         for part in schema.get("allOf", ()):
             value = self.part(part, value)

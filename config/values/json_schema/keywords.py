@@ -7,6 +7,7 @@ from typing import Any
 from jsonschema.exceptions import ValidationError
 
 from config.values.json_schema.patterns import TextTooLong, excerpt, matches
+from config.values.json_types import JsonObject
 
 Faults = Iterator[ValidationError]
 Fits = Callable[[Any, Any, Any], bool]  # (validator, schema, value)
@@ -25,18 +26,18 @@ def keywords(fits: Fits) -> dict[str, Callable[..., Any]]:
     }
 
 
-def names_of_patterns(schema: dict[str, Any], name: str) -> list[Any]:
+def names_of_patterns(schema: JsonObject, name: str) -> list[Any]:
     """The schemas of patternProperties that a property of this name comes under."""
     patterns = schema.get("patternProperties")
     return [part for pattern, part in patterns.items() if matches(pattern, name)] if isinstance(patterns, dict) else []
 
 
-def is_additional(schema: dict[str, Any], name: str) -> bool:
+def is_additional(schema: JsonObject, name: str) -> bool:
     """Whether neither properties nor patternProperties know this name."""
     return name not in schema.get("properties", {}) and not names_of_patterns(schema, name)
 
 
-def tuple_parts(schema: dict[str, Any]) -> tuple[list[Any], Any]:
+def tuple_parts(schema: JsonObject) -> tuple[list[Any], Any]:
     """(the schemas of the first items, that of all others): prefixItems and items, or items and additionalItems."""
     items = schema.get("items", True)
     if isinstance(items, list):

@@ -10,6 +10,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from config.values.json_schema.patterns import PatternRefused, compile_pattern
+from config.values.json_types import JsonObject
 
 MAX_DEPTH = 32
 NO_FORMATS = FormatChecker(formats=())  # patterns are RE2's, not Python's
@@ -37,7 +38,7 @@ def schema_problems(schema: Any) -> list[str]:
         return ["The schema is nested too deeply."]
 
 
-def parts_of(schema: Any) -> Iterator[dict[str, Any]]:
+def parts_of(schema: Any) -> Iterator[JsonObject]:
     """The schema and all schemas within it."""
     if not isinstance(schema, dict):
         return
@@ -52,7 +53,7 @@ def parts_of(schema: Any) -> Iterator[dict[str, Any]]:
             yield from parts_of(part)
 
 
-def _unusable(schema: dict[str, Any]) -> Iterator[str]:
+def _unusable(schema: JsonObject) -> Iterator[str]:
     """What is valid JSON Schema but cannot be used: references that lead nowhere, and patterns that RE2 refuses."""
     root: Registry[Any] = Registry()
     resolver = root.resolver_with_root(DRAFT202012.create_resource(schema))

@@ -20,6 +20,7 @@ from config.errors import Invalid
 from config.values.json_schema import keywords
 from config.values.json_schema.literals import too_many_digits
 from config.values.json_schema.patterns import PatternRefused
+from config.values.json_types import JsonObject
 
 NO_REMOTE: Registry[Any] = Registry()  # a $ref never makes us fetch a URL
 MAX_ERRORS = 20
@@ -97,7 +98,7 @@ def usable() -> Iterator[None]:
         raise Invalid({"input_schema": [f"The schema cannot be used: {reason}."]}) from None
 
 
-def errors_of(schema: dict[str, Any], value: Any) -> dict[str, list[str]]:
+def errors_of(schema: JsonObject, value: Any) -> dict[str, list[str]]:
     """{field: sentences} of what is wrong with a value; Invalid when the schema itself cannot be used."""
     errors: dict[str, list[str]] = {}
     with usable():
