@@ -49,16 +49,8 @@ class Backtest:
                 }
             )
 
-    def told(self) -> dict[str, Any]:
-        """The answer of POST /policies/{id}/backtest."""
-        counts = {name: getattr(self, name) for name in ("evaluated", "skipped", "matched", "flips")}
-        grouped = {
-            name: {key: dict(one) for key, one in getattr(self, name).items()} for name in ("by_tool", "by_tenant")
-        }
-        return counts | grouped | {"examples": self.examples}
 
-
-def backtest(candidate: Policy, decisions: int) -> dict[str, Any]:
+def backtest(candidate: Policy, decisions: int) -> Backtest:
     """What the candidate changes in the tenant's last recorded decisions; a global one is asked of all tenants'."""
     test, rules = Backtest(), {}
     one = compiled(candidate)
@@ -73,7 +65,7 @@ def backtest(candidate: Policy, decisions: int) -> dict[str, Any]:
         after = decide(with_it, row.action, row.context)
         test.matched += any(told["policy_id"] == str(one.id) for told in (*after.matched, *after.shadowed))
         test.note(row, decide(without, row.action, row.context).result, after.result, after.explanation)
-    return test.told()
+    return test
 
 
 def _rows(candidate: Policy) -> QuerySet[PolicyDecision]:

@@ -6,10 +6,9 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from uuid_utils.compat import uuid7
 
-from orchestration.program.journal_entry import LeaseLost
+from orchestration.engine.claims import RunInfo
 from orchestration.program.json_fragments import recordable
-from orchestration.program.retry import StepFailed
-from orchestration.program.run_info import RunInfo
+from orchestration.program.retry import LeaseLost, StepFailed
 
 DEEPEST = 10
 # A child draws from its parent's budgets, and acts for whom its parent acts.

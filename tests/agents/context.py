@@ -13,6 +13,7 @@ import orjson
 
 from governance.budgets.reservations import Bill, BudgetExceeded
 from governance.policies.evaluation import Ruleset
+from orchestration.engine.journal import statements
 from orchestration.program.retry import ONCE, Retry, StepFailed, describe, is_final
 
 
@@ -47,8 +48,8 @@ class MemoryContext:
             on_behalf_of="",
             depth=0,
             budget_ids=[],
-            has_limits=False,
-            steps={},
+            limited=False,
+            recorded={},
         )
 
     async def step(self, name: str, fn: Callable[..., Any], *args: Any, retry: Retry | None = None, **_: Any) -> Any:
@@ -67,8 +68,8 @@ class MemoryContext:
                 if is_final(fault) or self.tries[name] >= policy.max_attempts:
                     raise StepFailed(name, *describe(fault)) from fault
 
-    def _written(self, table: str, **row: Any) -> None:
-        if table == "decisions":
+    def _written(self, statement: str, **row: Any) -> None:
+        if statement == statements.DECISIONS:
             self.decisions.append(json.loads(orjson.dumps(row["context"])))
 
     def emit(self, kind: str, payload: dict[str, Any], step: str = "") -> None:
