@@ -13,8 +13,9 @@ from rest_framework.permissions import SAFE_METHODS
 from accounts.login.tokens import claims_of, digest
 from accounts.models import KeyPermission, Tenant, User
 from accounts.tenancy.tenant_choice import choose_tenant
-from accounts.tenancy.tenant_model import SETTING, open_scope
-from config.database import prepared
+from accounts.tenancy.tenant_model import open_scope
+from config.database import prepared_statements
+from config.database.queries import load_queries
 from config.errors import Forbidden, TenantSuspended, Unauthorized
 from config.http import origin
 from config.http.api_request import ApiHttpRequest, ApiRequest
@@ -46,16 +47,10 @@ def _columns(model: type[User] | type[Tenant], names: str) -> list[str]:
     return [field.attname for field in model._meta.concrete_fields if field.attname in names.split()]
 
 
+# The columns of members.sql.
 USER = _columns(User, "id email name avatar_url is_staff is_superuser is_active stamp created_at")
 TENANT = _columns(Tenant, "id name open_registration suspended suspension_reason weight max_running")
-# By hand, since this runs with every request: the ORM needs three times as long to say the same.
-# Finding a member binds the transaction to their tenant; who finds nobody stays without one.
-MEMBER = f"""
-    SELECT m.role, {", ".join(f"u.{name}" for name in USER)}, {", ".join(f"t.{name}" for name in TENANT)}%s,
-        set_config('{SETTING}', m.tenant_id, true)
-    FROM %s m JOIN accounts_user u ON u.id = m.user_id JOIN accounts_tenant t ON t.id = m.tenant_id"""
-BY_TOKEN = MEMBER % ("", "accounts_member_of_token(%s, %s)")
-BY_KEY = MEMBER % (", m.permissions, m.key_id", "accounts_member_of_key(%s)")
+SQL = load_queries(__package__, "members.sql")
 
 
 def _identity(row: tuple[Any, ...]) -> Identity:
@@ -76,14 +71,14 @@ def refuse_suspended(user: User, tenant: Tenant) -> None:
 def authenticate_token(token: str) -> Identity:
     """Who an access token or an API key stands for; Unauthorized when for nobody, TenantSuspended while theirs is."""
     if token.startswith(KEY_PREFIX):
-        row = prepared.execute(BY_KEY, [digest(token)])
+        row = prepared_statements.execute(SQL["member_of_key"], {"digest": digest(token)})
         if row is None:
             raise Unauthorized("The API key is unknown, revoked or expired; make one at POST /api/v1/auth/api-keys.")
         identity = _identity(row)
         identity.permissions, identity.key_id = frozenset(row[-3]), row[-2]
         return identity
     claims = claims_of(token)
-    row = prepared.execute(BY_TOKEN, [claims["sub"], claims["stamp"]])
+    row = prepared_statements.execute(SQL["member_of_token"], {"user_id": claims["sub"], "stamp": claims["stamp"]})
     if row is None:
         raise Unauthorized("The session has ended: the password changed or the account is closed; log in again.")
     return _identity(row)

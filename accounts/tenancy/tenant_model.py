@@ -69,7 +69,7 @@ def connect_as(role: str) -> None:
 
 def bind(tenant_id: str) -> None:
     """Bind the transaction at hand to the tenant."""
-    database.later(f"SELECT set_config('{SETTING}', %s, true)", [tenant_id])
+    database.execute_later(f"SELECT set_config('{SETTING}', %s, true)", [tenant_id])
 
 
 @contextmanager
@@ -112,11 +112,11 @@ def as_owner() -> Iterator[None]:
 def owner_session() -> Iterator[None]:
     """The same outside of any transaction: for what PostgreSQL does in several of its own."""
     before = database.role
-    database.act_as(OWNER)
+    database.assume_role(OWNER)
     try:
         yield
     finally:
-        database.act_as(before)
+        database.assume_role(before)
 
 
 @contextmanager
@@ -129,8 +129,8 @@ def _acting_as(role: str) -> Iterator[None]:
         with transaction.atomic(), _acting_as(role):
             yield
         return
-    database.act_as(role)
+    database.assume_role(role)
     try:
         yield
     finally:
-        database.act_as(before)
+        database.assume_role(before)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from config.database import prepared
+from config.database import prepared_statements
 from config.http.viewsets import TenantViewSet
 from orchestration.models import Run
 
@@ -27,7 +27,7 @@ def find_run(model: type[Run], tenant_id: str, id: str, viewer: UUID | None, kin
         known = UUID(id)
     except ValueError:
         return None
-    row = prepared.execute(FIND, [known, tenant_id, viewer, kind])
+    row = prepared_statements.execute(FIND, [known, tenant_id, viewer, kind])
     if row is None:
         return None
     values: list[Any] = list(row)

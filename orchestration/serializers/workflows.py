@@ -94,7 +94,11 @@ class RunStartRequest(serializers.Serializer):
     tenant_id = CharField(required=False, help_text="Only the caller's own.")
 
 
-LIMITS = {name: field for name, field in RunStartRequest().fields.items() if name.endswith(("_limit", "_cents", "_ms"))}
+LIMITS: dict[str, FloatField | IntegerField] = {
+    name: field
+    for name, field in RunStartRequest().fields.items()
+    if name != "priority" and isinstance(field, FloatField | IntegerField)
+}
 
 
 def start_fields(body: Mapping[str, Any]) -> JsonObject:
@@ -123,7 +127,7 @@ def start_fields(body: Mapping[str, Any]) -> JsonObject:
         if not _is_number(value, whole) or not field.min_value <= value <= field.max_value:
             errors[path] = [f"Must be a {'whole ' if whole else ''}number from {field.min_value} to {field.max_value}."]
         else:
-            fields[field.source] = round(value * MICRO_PER_CENT) if name == "cost_limit_cents" else value
+            fields[str(field.source)] = round(value * MICRO_PER_CENT) if name == "cost_limit_cents" else value
     priority = body.get("priority", 0)
     if not _is_number(priority, whole=True) or not -10 <= priority <= 10:
         errors["priority"] = ["Must be a whole number from -10 to 10; the tenant's higher ones go first."]

@@ -69,7 +69,7 @@ class Work:
 
     def _refused_before(self, name: str) -> None:
         """A replay does not ask again: a policy may say otherwise by now, and what was told stands."""
-        noted = self.ctx.run.recorded.get(f"{name}{REFUSED}")
+        noted = self.ctx.run.steps.get(f"{name}{REFUSED}")
         if noted is not None:
             raise StepFailed(name, noted.output["error"], noted.output["error_type"])
 

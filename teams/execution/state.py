@@ -20,7 +20,7 @@ EVENT_FIELDS = ("run_id", "seq", "kind", "step", "payload", "ts")
 LATEST = 20  # executions whose durations an estimate goes by
 AGENT_S = 30.0  # what one agent is thought to take, while a team has no past
 CONDITIONAL_SHARE = 0.7
-STATUS_WORDS = {Status.PAUSED: "running"}  # the contract has no word for it
+STATUS_WORDS: dict[str, str] = {Status.PAUSED: "running"}  # the contract has no word for it
 CANCELLED = "Execution cancelled by user"
 
 

@@ -179,7 +179,7 @@ async def _own(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
 
 def tokens(ctx: "RunContext", steps: str) -> int:
     """What the model calls of these steps took."""
-    replies = [one.output for name, one in ctx.run.recorded.items() if name.startswith(steps) and one.output]
+    replies = [one.output for name, one in ctx.run.steps.items() if name.startswith(steps) and one.output]
     return sum(reply["prompt_tokens"] + reply["completion_tokens"] for reply in replies)
 
 

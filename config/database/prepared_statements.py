@@ -1,9 +1,10 @@
 """The hottest statements, prepared on the ORM's own connection: PostgreSQL plans them once, not for every request."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connection
+
+from config.database.statements import Values
 
 if TYPE_CHECKING:
     from config.database.base import DatabaseWrapper
@@ -11,15 +12,15 @@ if TYPE_CHECKING:
 database = cast("DatabaseWrapper", connection)  # this thread's
 
 
-def execute(statement: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
+def execute(statement: str, values: Values) -> tuple[Any, ...] | None:
     """The first row, None when there is none or the statement returns no rows; errors are Django's."""
     row: tuple[Any, ...] | None = database.first_row(statement, values)
     return row
 
 
-def later(statement: str, values: Sequence[Any]) -> None:
+def execute_later(statement: str, values: Values) -> None:
     """Execute a statement that returns no rows, with the transaction's next prepared statement or its COMMIT.
 
     Its errors are raised there.
     """
-    database.later(statement, values)
+    database.execute_later(statement, values)
