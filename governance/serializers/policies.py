@@ -10,7 +10,7 @@ from config.values.json_types import JsonObject
 from governance.models import Policy, PolicyDecision, Scope
 from governance.policies.backtest import Backtest
 from governance.policies.evaluation import RESULT
-from governance.policies.rules import BadRule, read_rule, written
+from governance.policies.rule_parser import BadRule, read_rule, rule_expression
 
 NAMED = (Scope.APP, Scope.TOOL, Scope.WORKFLOW, Scope.AGENT)
 MAX_BACKTEST = 10_000
@@ -22,7 +22,7 @@ class RuleField(serializers.JSONField):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """The checked rule in the contract's form."""
         try:
-            return written(read_rule(data))
+            return rule_expression(read_rule(data))
         except BadRule as fault:
             raise serializers.ValidationError(str(fault), "invalid") from None
 
@@ -112,12 +112,14 @@ class FlipSerializer(ResponseSerializer):
 class BacktestSerializer(ResponseSerializer):
     """What a candidate would have changed; its row is a Backtest."""
 
-    example = Backtest(evaluated=1000, matched=2, flips=1)
+    example = Backtest(evaluated_count=1000, matched_count=2, flip_count=1)
 
-    evaluated = serializers.IntegerField()
-    skipped = serializers.IntegerField(help_text="Their inputs were too long to be kept, and the rule looks at them.")
-    matched = serializers.IntegerField(help_text="The candidate applies to so many.")
-    flips = serializers.IntegerField()
+    evaluated = serializers.IntegerField(source="evaluated_count")
+    skipped = serializers.IntegerField(
+        source="skipped_count", help_text="Their inputs were too long to be kept, and the rule looks at them."
+    )
+    matched = serializers.IntegerField(source="matched_count", help_text="The candidate applies to so many.")
+    flips = serializers.IntegerField(source="flip_count")
     by_tool = serializers.DictField()
     by_tenant = serializers.DictField()
     examples = FlipSerializer(many=True)

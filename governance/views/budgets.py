@@ -56,7 +56,7 @@ class BudgetViewSet(ResourceViewSet):
         changes = dict(self.valid(BudgetRequest, instance=budget, partial=True).validated_data)
         for name in ("cost_limit_micro", "calls_limit"):
             setattr(budget, name, changes.get(name, getattr(budget, name)))
-        budget_limits.change(budget)
+        budget_limits.save_limit(budget)
         return Response(BudgetSerializer.render(budget))
 
     @extend_schema(request=BudgetRequest, responses=BudgetSerializer)

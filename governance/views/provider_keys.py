@@ -46,15 +46,15 @@ class ProviderKeyViewSet(TenantViewSet):
         key, _ = rows.update_or_create(
             tenant=request.tenant,
             user_id=request.user.pk,
-            service_name=vault.service(fields["service_name"]),
-            defaults={"sealed": vault.sealed(fields["api_key"])},
+            service_name=vault.provider_name(fields["service_name"]),
+            defaults={"sealed": vault.encrypt(fields["api_key"])},
         )
         return Response(ProviderKeySerializer.render(key))
 
     @extend_schema(responses={200: StatusMessageSerializer})
     def destroy(self, request: ApiRequest, service_name: str) -> Response:
         """Delete the key of this service."""
-        self.kwargs["service_name"] = vault.service(service_name)
+        self.kwargs["service_name"] = vault.provider_name(service_name)
         self.get_object().delete()
         message = f"API key for service {service_name} deleted"
         return Response(StatusMessageSerializer.render({"status": "success", "message": message}))
