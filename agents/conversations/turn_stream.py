@@ -15,10 +15,11 @@ from uuid import UUID
 
 from agents.conversations.program import STEP
 from agents.loop.turn_calls import shown
-from orchestration.live.change_listener import COMMENT_S, followers
-from orchestration.live.change_listener import frame as sse_frame
-from orchestration.live.text_listener import Ear, Heard, voices
+from orchestration.live.change_listener import followers
+from orchestration.live.sse import COMMENT, COMMENT_S, sse_frame
+from orchestration.live.text_listener import TextFollower, text_listener
 from orchestration.models import FINAL
+from orchestration.program.text_stream import TextPiece
 from orchestration.serializers.runs import step_id
 
 ROWS = """
@@ -45,8 +46,8 @@ class Turn:
     def __init__(self, run_id: UUID, seq: int = 0, offset: int = 0, crc: int = 0) -> None:
         self.run_id, self.seq = run_id, seq
         self.offset, self.crc = offset, crc  # of the text under way that was sent: its characters, their CRC-32
-        self.step = self.voice = ""
-        self.silenced: set[str] = set()  # voices of tries that came to nothing
+        self.step = self.attempt_id = ""
+        self.void_attempts: set[str] = set()  # attempts that came to nothing
         self.recorded: set[str] = set()
         self.called: set[str] = set()  # steps whose tool call was told: each is told once, however often it was tried
         self.ended = False
@@ -89,7 +90,7 @@ class Turn:
         text = (row["output"] or {}).get("text") or ""
         frames = [] if self._begins(text) else self._taken_back()
         rest = text[self.offset :]
-        self.step, self.voice, self.offset, self.crc = "", "", 0, 0
+        self.step, self.attempt_id, self.offset, self.crc = "", "", 0, 0
         return [*frames, self.frame({"type": "text", "content": rest})] if rest else frames
 
     def _refused(self, payload: dict[str, Any]) -> list[bytes]:
@@ -102,25 +103,25 @@ class Turn:
         return len(text) >= self.offset and zlib.crc32(text[: self.offset].encode()) == self.crc
 
     def _taken_back(self) -> list[bytes]:
-        self.silenced.add(self.voice)
-        sent, self.step, self.voice, self.offset, self.crc = self.offset, "", "", 0, 0
+        self.void_attempts.add(self.attempt_id)
+        sent, self.step, self.attempt_id, self.offset, self.crc = self.offset, "", "", 0, 0
         return [self.frame({"type": "restart", "discard": sent})] if sent else []
 
-    def knows(self, piece: Heard) -> bool:
+    def knows(self, piece: TextPiece) -> bool:
         """Whether a piece belongs to what is being told; else the tables must be read first."""
         return piece.step == self.step or piece.step in self.recorded
 
-    async def hear(self, piece: Heard) -> list[bytes]:
+    async def add(self, piece: TextPiece) -> list[bytes]:
         """The frames that a piece of text makes: what of it is new, after what was missed before it."""
-        if piece.step in self.recorded or piece.voice in self.silenced or not piece.step.startswith(MODEL):
+        if piece.step in self.recorded or piece.attempt_id in self.void_attempts or not piece.step.startswith(MODEL):
             return []
         frames: list[bytes] = []
-        start, text = piece.at, piece.text
-        if start > self.offset or (start and piece.voice != self.voice):
-            start, text = 0, await voices.said(piece.voice)
-        if self.offset and piece.voice != self.voice and (self.voice or not self._begins(text)):
+        start, text = piece.offset, piece.text
+        if start > self.offset or (start and piece.attempt_id != self.attempt_id):
+            start, text = 0, await text_listener.text_so_far(piece.attempt_id)
+        if self.offset and piece.attempt_id != self.attempt_id and (self.attempt_id or not self._begins(text)):
             frames = self._taken_back()
-        self.step, self.voice = piece.step, piece.voice
+        self.step, self.attempt_id = piece.step, piece.attempt_id
         new = text[self.offset - start :]
         self.offset, self.crc = self.offset + len(new), zlib.crc32(new.encode(), self.crc)
         return [*frames, self.frame({"type": "text", "content": new})] if new else frames
@@ -154,14 +155,14 @@ async def turn_stream(run_id: UUID, conversation_id: str, last_event_id: str = "
     yield sse_frame({"type": "connected"} | told)
     if turn.seq:
         await _place(turn)
-    async with voices.follow(run_id) as ear:
-        late = await voices.speaking(run_id)
+    async with text_listener.follow(run_id) as follower:
+        late = await text_listener.latest_text(run_id)
         if late is not None:
-            ear.pieces.appendleft(late)
+            follower.pieces.appendleft(late)
         quiet_since = asyncio.get_running_loop().time()
         while True:
             sent = False
-            async for part in _news(turn, ear):
+            async for part in _news(turn, follower):
                 yield part
                 sent = True
             if turn.ended:
@@ -172,25 +173,25 @@ async def turn_stream(run_id: UUID, conversation_id: str, last_event_id: str = "
             if sent:
                 quiet_since = now
             elif now - quiet_since >= COMMENT_S:
-                yield b": still here\n\n"
+                yield COMMENT
                 quiet_since = now
-            await ear.wait(COMMENT_S - (now - quiet_since))
+            await follower.wait(COMMENT_S - (now - quiet_since))
 
 
-async def _news(turn: Turn, ear: Ear) -> AsyncIterator[bytes]:
+async def _news(turn: Turn, follower: TextFollower) -> AsyncIterator[bytes]:
     """The frames of all that has come in."""
-    while ear.changed or ear.pieces:
-        if ear.changed or (ear.pieces and not turn.knows(ear.pieces[0])):
-            ear.changed = False
+    while follower.is_changed or follower.pieces:
+        if follower.is_changed or (follower.pieces and not turn.knows(follower.pieces[0])):
+            follower.is_changed = False
             for part in await _rows(turn):
                 yield part
             if turn.ended:
                 return
-        while ear.pieces and not ear.changed:
-            piece = ear.pieces.popleft()
-            for part in await turn.hear(piece):
+        while follower.pieces and not follower.is_changed:
+            piece = follower.pieces.popleft()
+            for part in await turn.add(piece):
                 yield part
-            if ear.pieces and not turn.knows(ear.pieces[0]):
+            if follower.pieces and not turn.knows(follower.pieces[0]):
                 break
 
 

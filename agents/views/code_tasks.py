@@ -26,7 +26,7 @@ from config.errors import Conflict, DomainError, Forbidden, NotFound
 from config.http.deferred import answer_later
 from config.http.paging import page_of
 from config.http.query_parameters import query_of
-from orchestration.live.change_listener import ended
+from orchestration.live.run_waits import wait_for_end
 from orchestration.models import FINAL, Mode, Run
 from orchestration.runs.commands import cancel_run, start_run
 from orchestration.runs.idempotency import answer, asked_by, idempotency
@@ -110,7 +110,7 @@ class TaskViewSet(OneRun):
         run = cancel_run(run.id, run.tenant_id, actor_of(request))
         response = Response(told([run])[0])
         if run.status not in FINAL:
-            until = functools.partial(ended, run.id, CANCEL_S)
+            until = functools.partial(wait_for_end, run.id, CANCEL_S)
             answer_later(self, response, until, lambda: Response(told([self.get_object()])[0]))
         return response
 

@@ -17,7 +17,7 @@ from agents.views.catalog import KeyedViewSet
 from config.errors import ScopeDenied, ToolNotFound
 from config.http.deferred import answer_later
 from config.http.viewsets import body_object
-from orchestration.live.change_listener import ended
+from orchestration.live.run_waits import wait_for_end
 from orchestration.models import FINAL, Approval, Mode, Run, Status, Step
 from orchestration.runs.commands import start_run
 from orchestration.runs.idempotency import answer, asked_by, idempotency
@@ -72,7 +72,7 @@ class ToolViewSet(KeyedViewSet):
         )
         response = answer(_row(run), created, 200)
         if run.status not in FINAL:
-            until = functools.partial(ended, run.id, WAIT_S, or_paused=True)
+            until = functools.partial(wait_for_end, run.id, WAIT_S, or_paused=True)
             again = Run.objects.for_tenant(run.tenant_id)
             answer_later(self, response, until, lambda: Response(_row(again.get(pk=run.id))))
         return response

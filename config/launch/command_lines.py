@@ -60,7 +60,7 @@ def worker() -> list[str]:
 
 
 def scheduler() -> list[str]:
-    """Celery beat: it rings the sweep; a second one does no harm."""
+    """Celery beat: it starts the sweep; a second one does no harm."""
     return [sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", "config", "beat", "-l", "WARNING"]
 
 

@@ -44,7 +44,7 @@ class RunContext:
         self.taken: set[int] = set()  # signals that our waits have
         self.rows: dict[str, dict[str, Any]] = {}  # those of steps under way
         self.database = engine.database  # await it with a sync function that uses the ORM
-        self.speaker = partial(engine.text_writer, run.id)  # (step) → what tells followers the pieces of an answer
+        self.text_writer = partial(engine.text_writer, run.id)  # (step) → what publishes the pieces of its text
 
     # ---- steps
 

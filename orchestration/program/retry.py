@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.errors import DomainError
+from config.processes.backoff import Backoff
 from config.values.foreign_json import NotJson, clean_text
 from governance.budgets.reservations import BudgetExceeded
 
@@ -46,8 +47,8 @@ class Retry:
     def delay(self, tries: int, fault: Exception) -> float:
         """Seconds to wait after this many tries: what the peer asked for, else exponential with a tenth of jitter."""
         asked = getattr(fault, "retry_after_s", None)
-        grown = min(self.backoff_s * 2 ** (tries - 1), MAX_BACKOFF_S)
-        return max(grown * random.uniform(0.9, 1.1), min(asked or 0.0, MAX_BACKOFF_S))  # noqa: S311
+        backoff = Backoff(self.backoff_s, MAX_BACKOFF_S).delay(tries)
+        return max(backoff * random.uniform(0.9, 1.1), min(asked or 0.0, MAX_BACKOFF_S))  # noqa: S311
 
 
 ONCE = Retry(1)

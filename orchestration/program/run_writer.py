@@ -57,7 +57,7 @@ class Pen:
     def _noted(self, done: "asyncio.Future[None]") -> None:
         fault = done.exception() if not done.cancelled() else None
         if fault is not None:
-            self.engine.lose(self.run.id, broken=not isinstance(fault, LeaseLost))
+            self.engine.lose(self.run.id, is_broken=not isinstance(fault, LeaseLost))
 
     async def close(self, **row: Any) -> None:
         """Write the run's end, or that it is put down."""

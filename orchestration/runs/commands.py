@@ -1,8 +1,8 @@
 """start, cancel, send: what a request may do to a run. With journal.py and deciding.py the only
 writers of Run.status.
 
-A run that an engine holds is only poked: its owner does the rest. A run that nobody holds is moved here, under its
-row's lock.
+An engine that holds the run is only notified: it does the rest. A run that nobody holds is moved here, under its row's
+lock.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,27 +12,26 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-from django.db import Error, IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from accounts.tenancy.tenant_model import everywhere
 from config.database import prepared_statements
+from config.database.queries import load_queries
 from config.errors import Conflict, IdempotencyConflict
 from config.http import origin
 from governance.audit import audit_log
 from governance.budgets.reservations import open_run_budget
 from governance.policies.evaluation import Decision, PolicyDenied
-from orchestration.engine import claims
-from orchestration.engine.journal import statements
 from orchestration.models import FINAL, Run, RunEvent, Signal, Status
 from orchestration.program import policy_checks
 from orchestration.program.json_fragments import recordable
 from orchestration.runs.wake import wake
 
 MAX_SIGNALS = 1_000
+RELATIVES = load_queries("orchestration.runs", "sql/relatives.sql")
 # The ORM would write all forty columns, and take longer to say so than PostgreSQL to do it; the rest have defaults.
 INSERTED = (
     *("id", "tenant_id", "kind", "subject_id", "subject_version", "mode", "input", "created_by", "on_behalf_of"),
@@ -78,7 +77,7 @@ def start_run(
     fit: Callable[[Any], Any] | None = None,
     **more: Any,
 ) -> tuple[Run, bool]:
-    """(run, True), or (the run that this idempotency key has started before, False); rings the engines.
+    """(run, True), or (the run that this idempotency key has started before, False); wakes the engines.
 
     `fit` coerces the input, before policies judge it, and raises Invalid for one that cannot be taken. `role`: the
     caller's, for conditions of policies. `rules_stamp`: see rules_of(). `more`: mode, created_by,
@@ -161,19 +160,19 @@ def cancel_run(run_id: UUID, tenant_id: str, actor: Actor | None = None) -> Run:
             append(run, [("run_cancelled", {"by": str(actor.user_id) if actor else None})])
             abandon_children([run.id])
             if run.parent_id:
-                transaction.on_commit(partial(tell_parent, run.parent_id))
+                transaction.on_commit(partial(notify_parent, run.parent_id))
         else:
             run.cancel_requested = run.poked = True
             run.save(update_fields=["cancel_requested", "poked"])
-        transaction.on_commit(lambda: wake(poke=True))
+        transaction.on_commit(lambda: wake(notify=True))
     return run
 
 
-def tell_parent(parent_id: UUID) -> None:
-    """Have the run look at its children: one of them has ended. In a transaction of its own (writes.POKE)."""
+def notify_parent(parent_id: UUID) -> None:
+    """Have the run look at its children: one of them has ended. In a transaction of its own."""
     with everywhere(), connection.cursor() as cursor:
-        cursor.execute(statements.POKE, [[parent_id]])
-    wake(poke=True)
+        cursor.execute(RELATIVES["notify_parents"], {"parents": [parent_id]})
+    wake(notify=True)
 
 
 def send_event(run_id: UUID, tenant_id: str, name: str, payload: Any) -> Signal:
@@ -194,29 +193,8 @@ def send_event(run_id: UUID, tenant_id: str, name: str, payload: Any) -> Signal:
         elif run.status == Status.RUNNING:
             run.due_at = timezone.now()
         run.save(update_fields=["poked", "due_at"])
-        transaction.on_commit(lambda: wake(poke=True))
+        transaction.on_commit(lambda: wake(notify=True))
     return sent
-
-
-def sweep() -> int:
-    """The number of runs that were taken back from dead engines."""
-    with connection.cursor() as cursor:
-        cursor.execute(claims.SWEEP, {"lease": settings.ENGINE_LEASE_S})
-        return len(cursor.fetchall())
-
-
-def runs_are_orphaned() -> bool:
-    """Whether runs were left behind by engines of which none lives, so that each second counts; False while PostgreSQL
-    does not tell. The connection is closed: who asks is about to fork.
-    """
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(claims.ORPHANED)
-            return bool(cursor.fetchone()[0])
-    except Error:
-        return False
-    finally:
-        connection.close()
 
 
 def locked(run_id: UUID, tenant_id: str) -> Run:
@@ -246,10 +224,10 @@ def append(run: Run, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
         for nth, (kind, payload) in enumerate(events, start=1)
     ]
     RunEvent.all_tenants.bulk_create(rows)
-    transaction.on_commit(lambda: wake(changed=run.id))
+    transaction.on_commit(lambda: wake(changed_run=run.id))
 
 
 def abandon_children(parents: list[UUID]) -> None:
     """Cancel the children of these runs, which have nobody to work for any more."""
     with connection.cursor() as cursor:
-        cursor.execute(statements.ABANDON, [parents])
+        cursor.execute(RELATIVES["cancel_children"], {"parents": parents})

@@ -106,7 +106,7 @@ def _decide(run: Run, asked: Approval, actor: Actor, verdict: Verdict) -> None:
         finish(run, Status.CANCELLED, result, "rejected")
         append(run, [("approval_decided", told), ("run_cancelled", result)])
         abandon_children([run.id])
-    transaction.on_commit(lambda: wake(poke=True))
+    transaction.on_commit(lambda: wake(notify=True))
 
 
 def _permit(run: Run, asked: Approval, actor: Actor) -> None:

@@ -21,7 +21,7 @@ from config.http.query_parameters import query_of
 from config.http.viewsets import ArrayPagination, PagePagination, TenantViewSet
 from config.values.numbers import whole_number
 from orchestration import schemas
-from orchestration.live.change_listener import status_changes
+from orchestration.live.run_waits import wait_for_change
 from orchestration.live.updates import MAX_WINDOW, run_stream
 from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent
 from orchestration.runs import commands
@@ -52,7 +52,7 @@ def answer_or_wait(view: TenantViewSet, shape: Callable[[Run], Any]) -> Response
     if seconds := preferred_wait(view.request):
         response["Preference-Applied"] = f"wait={seconds}"
         if run.status not in FINAL:
-            until = functools.partial(status_changes, run.id, run.status, seconds)
+            until = functools.partial(wait_for_change, run.id, run.status, seconds)
             answer_later(view, response, until, lambda: Response(shape(view.get_object())))
     return response
 

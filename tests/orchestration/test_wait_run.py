@@ -190,7 +190,7 @@ def test_a_cancel_that_comes_as_the_run_ends_is_too_late(engine: EngineThread, a
     until(lambda: "nap" in steps(run))
     with transaction.atomic():  # the run's row is ours, so its last write waits for us
         Run.all_tenants.select_for_update().get(pk=run.pk)
-        held = engine.engine.held[run.id]
+        held = engine.engine.runs[run.id]
         until(lambda: held.ctx.pen.closed)
         engine.call(lambda: held.stop("cancel"))
     assert ended(run).status == "completed" and kinds(run) == ["run_started", "run_completed"]
