@@ -3,12 +3,11 @@ PostgreSQL shows a request no other tenant's rows (isolation.py).
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar, cast
 
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.http import HttpRequest
 
 from config.database.roles import APP, OWNER, WORKER
 from config.database.roles import TENANT_SETTING as SETTING
@@ -16,6 +15,7 @@ from config.database.roles import TENANT_SETTING as SETTING
 if TYPE_CHECKING:
     from accounts.models import Tenant
     from config.database.base import DatabaseWrapper
+    from config.http.api_request import ApiHttpRequest
 
 M = TypeVar("M", bound="TenantModel")
 database = cast("DatabaseWrapper", connection)  # this thread's
@@ -83,12 +83,12 @@ def request_scope(role: str = APP) -> Iterator[None]:
             bind("")
 
 
-def open_scope(request: HttpRequest, role: str = APP) -> None:
+def open_scope(request: "ApiHttpRequest", role: str = APP) -> None:
     """Begin the request's transaction, unless it has begun; the middleware ends it (no middleware, no transaction)."""
-    scope: ExitStack | None = getattr(request, "transaction_scope", None)
+    scope = request.transaction_scope
     if scope is not None:
         scope.enter_context(request_scope(role))
-        request.transaction_scope = None  # type: ignore[attr-defined]
+        request.transaction_scope = None
 
 
 @contextmanager

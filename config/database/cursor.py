@@ -30,7 +30,7 @@ class RoleCursor(Cursor):  # type: ignore[misc]
             query = sql.SQL(text) + query if isinstance(query, sql.Composable) else text + query
         super().execute(query, params, **options)
         for _ in prologue:
-            self.nextset()
+            self.nextset()  # type: ignore[attr-defined]  # of the cursor that this is mixed into
         return self
 
     def executemany(self, *args: Any, **kwargs: Any) -> None:

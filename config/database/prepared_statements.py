@@ -1,15 +1,20 @@
 """The hottest statements, prepared on the ORM's own connection: PostgreSQL plans them once, not for every request."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connection
 
 from config.database.statements import Values
 
+if TYPE_CHECKING:
+    from config.database.base import DatabaseWrapper
+
+database = cast("DatabaseWrapper", connection)  # this thread's
+
 
 def execute(statement: str, values: Values) -> tuple[Any, ...] | None:
     """The first row, None when there is none or the statement returns no rows; errors are Django's."""
-    row: tuple[Any, ...] | None = connection.first_row(statement, values)
+    row: tuple[Any, ...] | None = database.first_row(statement, values)
     return row
 
 
@@ -18,4 +23,4 @@ def execute_later(statement: str, values: Values) -> None:
 
     Its errors are raised there.
     """
-    connection.execute_later(statement, values)
+    database.execute_later(statement, values)

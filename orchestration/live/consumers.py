@@ -16,6 +16,7 @@ from django.conf import settings
 from django.http import QueryDict
 
 from config.errors import DomainError, RateLimited
+from config.http.api_request import ApiHttpRequest
 from config.http.renderers import dumps
 from config.values.numbers import whole_number
 from orchestration.live.feeds import Feed, FrameRenderer, feeds, frame_json
@@ -95,7 +96,7 @@ class Monitor(AsyncWebsocketConsumer):
 
     async def _serve(self) -> None:
         try:
-            self.request = handshake_request(self.scope)
+            self.request: ApiHttpRequest = handshake_request(self.scope)
             renderer, run_id = await asyncio.get_running_loop().run_in_executor(threads, self._admit)
             async with feeds.watch(run_id, renderer) as feed:
                 await self._watch(feed)
@@ -160,7 +161,7 @@ class Monitor(AsyncWebsocketConsumer):
         with admitted(self.request, self._query("token")):
             run = readable_run(self.request, self.scope["url_route"]["kwargs"]["id"], self.kind)
             renderer = self.renderer(run)
-        self.request.counted = True  # type: ignore[attr-defined]  # later looks are no requests
+        self.request.counted = True  # later looks are no requests
         return renderer, run.id
 
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from django.http import HttpRequest, QueryDict
 
+from config.http.api_request import ApiHttpRequest, trace_request
 
-def handshake_request(scope: dict[str, Any]) -> HttpRequest:
+
+def handshake_request(scope: dict[str, Any]) -> ApiHttpRequest:
     """The request of this ASGI scope, as one that writes: a page elsewhere may not use the
     cookie (a browser sends it along, and asks nobody).
     """
-    request = HttpRequest()
+    request = trace_request(HttpRequest(), "")
     request.method = "POST"
     request.GET = QueryDict(scope["query_string"])
     for name, value in scope["headers"]:

@@ -45,8 +45,7 @@ class OneRun(TenantViewSet):
     def get_object(self) -> Run:
         """The run of the URL."""
         named = self.kwargs[self.lookup_url_kwarg or self.lookup_field]
-        tenant, user = getattr(self.request, "tenant", None), getattr(self.request.user, "pk", None)
-        run = find_run(self.model, tenant.pk if tenant else "", named, user, self.kind)
+        run = find_run(self.model, self.request.tenant_id, named, self.request.caller_id, self.kind)
         if run is None:
             raise self.not_found(**{self.lookup_field: named})
         self.check_object_permissions(self.request, run)

@@ -4,11 +4,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from config.database.queries import load_queries, with_identifiers
+from config.embedded import BASE_DIR
 from config.launch.servers import postgres
+from tests.measure.source import APPS
 
 FILE = """
 -- What psql reads: samples.
@@ -50,14 +51,27 @@ def test_an_identifier_is_quoted(package: str) -> None:
     assert statement == 'CREATE TEMPORARY TABLE "a""b" (word text)'
 
 
-def test_psql_runs_the_file_as_it_is(package: str, tmp_path: Path, db: None) -> None:
-    at = settings.DATABASES["default"]
+def psql(file: Path) -> "subprocess.CompletedProcess[str]":
+    """psql's run of the file, in a transaction that is undone."""
+    at = connection.settings_dict
     where = [f"--host={at['HOST']}", f"--port={at['PORT']}", f"--username={at['USER']}", f"--dbname={at['NAME']}"]
-    command = [str(postgres.binaries() / "psql"), *where, "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-At", "-f"]
-    result = subprocess.run(
-        [*command, str(tmp_path / package / "sql" / "words.sql")], capture_output=True, text=True, check=False
-    )
-    assert (result.returncode, result.stdout) == (0, "CREATE TABLE\nper cent|%|f\n"), result.stderr
+    command = [str(postgres.binaries() / "psql"), *where, "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-qAt"]
+    command += ["-c", "BEGIN", "-f", str(file), "-c", "ROLLBACK"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_psql_runs_the_file_as_it_is(package: str, tmp_path: Path, db: None) -> None:
+    result = psql(tmp_path / package / "sql" / "words.sql")
+    assert (result.returncode, result.stdout) == (0, "per cent|%|f\n"), result.stderr
+
+
+FILES = [path for app in APPS for path in sorted((BASE_DIR / app).rglob("*.sql"))]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_psql_runs_every_file_of_the_product(file: Path, db: None) -> None:
+    result = psql(file)
+    assert result.returncode == 0, result.stderr
 
 
 def test_two_statements_of_one_name_are_refused(package: str, tmp_path: Path) -> None:
