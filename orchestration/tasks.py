@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from orchestration.engine import celery_host
-from orchestration.runs import commands
+from orchestration.runs import recovery
 
 
 @shared_task(name="orchestration.wake")
@@ -15,4 +15,4 @@ def wake() -> None:
 @shared_task(name="orchestration.sweep_leases")
 def sweep_leases() -> int:
     """The number of runs taken back from dead engines; the engines also look, this is for when none is alive."""
-    return commands.sweep()
+    return recovery.sweep()

@@ -49,7 +49,7 @@ async def ask_model(ctx: "RunContext", request: ModelRequest, step: str, aloud: 
     model = await model_choice.model_for(ctx, request.profile)
     request = replace(request, messages=sendable(fitted(request, await model.window())))
     if aloud:
-        request = replace(request, on_text=ctx.speaker(step))
+        request = replace(request, on_text=ctx.text_writer(step))
     estimate = await model.estimate(request)
     await ctx.pace()
     began = time.perf_counter()

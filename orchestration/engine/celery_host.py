@@ -134,11 +134,11 @@ def prepare(sender: Any = None, **_: Any) -> None:
     """In the parent, before it forks: load what children can share, and make the pipe that tells them to drain."""
     global _pipe, _parent
     from orchestration.program.registry import PRELOAD
-    from orchestration.runs.commands import runs_are_orphaned
+    from orchestration.runs.recovery import are_runs_orphaned
 
     connect_as(WORKER)
     require_engine_database()
-    if not runs_are_orphaned():  # else first things first: what is not loaded here is loaded when it is needed
+    if not are_runs_orphaned():  # else first things first: what is not loaded here is loaded when it is needed
         for load in PRELOAD:
             load()
     gc.freeze()

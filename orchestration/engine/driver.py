@@ -10,15 +10,15 @@ from django.conf import settings
 from config.errors import DomainError
 from governance.budgets.reservations import BudgetExceeded
 from governance.policies.evaluation import PolicyDenied
-from orchestration.program.approvals import Rejected
+from orchestration.program.branches import now
 from orchestration.program.context import RunContext
 from orchestration.program.journal_entry import LeaseLost
-from orchestration.program.policy_checks import note_start, start_approved
+from orchestration.program.policy_checks import await_start_approval, record_start
 from orchestration.program.registry import PROGRAMS
 from orchestration.program.retry import StepFailed, describe
 from orchestration.program.run_info import RunInfo
-from orchestration.program.run_writer import shortened
-from orchestration.program.waits import now
+from orchestration.program.run_writer import shorten
+from orchestration.program.waits.approvals import Rejected
 
 if TYPE_CHECKING:
     from orchestration.engine.held_run import Held
@@ -35,7 +35,7 @@ async def drive(held: "Held") -> None:
             if run.deaths:
                 await ctx.engine.release(run.id)
             if not run.last_seq:  # no engine before us has come to write anything
-                note_start(ctx)
+                record_start(ctx)
             if not await _refused(held):
                 await _run(held)
         except asyncio.CancelledError:
@@ -74,13 +74,13 @@ async def _run(held: "Held") -> None:
     limit = asyncio.timeout(left)
     try:
         async with limit:
-            await start_approved(ctx)
+            await await_start_approval(ctx)
             result = await PROGRAMS[run.kind](ctx)
     except LeaseLost:
         raise
     except Rejected as refusal:
-        if refusal.verdict:
-            await _end(ctx, "cancelled", {"rejected": True, "comment": refusal.verdict["comment"]}, "rejected")
+        if refusal.decision:
+            await _end(ctx, "cancelled", {"rejected": True, "comment": refusal.decision["comment"]}, "rejected")
             return
         told = {"error": str(refusal), "error_type": "ApprovalExpired"}
         await _end(ctx, "failed", told, "approval_expired")
@@ -128,7 +128,7 @@ async def _stopped(held: "Held") -> None:
 
 async def _put_down(ctx: RunContext, status: str, due: datetime | None) -> None:
     """Give the run back: due when its first wait looks again, at once in a drain, never when only a poke can help."""
-    await ctx.pen.close(
+    await ctx.writer.close(
         status=status, result=None, failure_reason="", final=False, due_at=due.timestamp() if due else None
     )
 
@@ -137,9 +137,9 @@ async def _end(
     ctx: RunContext, status: str, result: Any, reason: str = "", unforeseen: Exception | None = None
 ) -> None:
     """Write the run's end; a failure leaves a line in the log, without the error's text, which may repeat inputs."""
-    payload = {"result": shortened(result)} if status == "completed" else dict(result)
+    payload = {"result": shorten(result)} if status == "completed" else dict(result)
     ctx.emit(FINAL_EVENT[status], payload | ({"failure_reason": reason} if reason else {}))
-    await ctx.pen.close(status=status, result=result, failure_reason=reason, final=True, due_at=None)
+    await ctx.writer.close(status=status, result=result, failure_reason=reason, final=True, due_at=None)
     if status == "failed":
         _log_failure(ctx.run, reason, result["error_type"], unforeseen)
 

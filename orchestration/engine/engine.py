@@ -38,11 +38,11 @@ from orchestration.engine.metrics import CLAIM_SECONDS, CLAIMED_RUNS
 from orchestration.engine.pacer import Pacer, is_busy
 from orchestration.engine.solitary_process import IDLE_S, MAX_SUSPECTS, Isolation
 from orchestration.engine.suspects import claim_suspects
-from orchestration.program import children
 from orchestration.program.context import RunContext
 from orchestration.program.journal_entry import Entry
 from orchestration.program.registry import CLOSE
 from orchestration.program.run_info import Inbox, RunInfo
+from orchestration.program.waits.children import NewChild, insert_child
 
 log = logging.getLogger(__name__)
 STEP_THREADS = 8
@@ -343,9 +343,9 @@ class Engine:
         found = await self._with_aux(lambda connection: claims.load_inboxes(connection, [run_id]))
         return found[run_id]
 
-    async def start_child(self, parent: RunInfo, step: str, *what: Any) -> uuid.UUID:
+    async def start_child(self, parent: RunInfo, step: str, child: NewChild) -> uuid.UUID:
         """The id of the child run, which is inserted once."""
-        id: uuid.UUID = await self._with_aux(lambda at: children.insert(at, self.name, parent, step, *what))
+        id: uuid.UUID = await self._with_aux(lambda at: insert_child(at, self.name, parent, step, child))
         self.ring()
         return id
 

@@ -24,7 +24,7 @@ class Held:
 
         Once the lease's last write is on its way it is too late for anything else: a run ends once.
         """
-        if why != "lost" and (self.why or self.ctx.pen.closed):
+        if why != "lost" and (self.why or self.ctx.writer.is_closed):
             return
         self.why = why
         if self.task and not self.task.done():

@@ -23,7 +23,7 @@ from config.values.numbers import whole_number
 from orchestration.live.feeds import Feed, Story, feeds, frame
 from orchestration.live.updates import MAX_EVENTS, MAX_UPDATE_BYTES, MAX_WINDOW, Pacer, fitting, update
 from orchestration.models import Run
-from orchestration.runs.access import Access, admitted, readable_run, threads
+from orchestration.runs.access import Access, caller_scope, readable_run, threads
 from orchestration.serializers.runs import event_json
 
 log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ class Monitor(AsyncWebsocketConsumer):
 
     def _admit(self) -> tuple[Story, UUID]:
         """In a thread: the run and how it is told, for one who may watch it; a DomainError otherwise."""
-        with admitted(self.request, self._query("token")):
+        with caller_scope(self.request, self._query("token")):
             run = readable_run(self.request, self.scope["url_route"]["kwargs"]["id"], self.kind)
             story = self.story(run)
         self.request.counted = True  # type: ignore[attr-defined]  # later looks are no requests

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from governance.budgets.reservations import Bill, Wanted
 from orchestration.program.journal_entry import Entry
 from orchestration.program.run_info import Inbox, RunInfo
+
+if TYPE_CHECKING:
+    from orchestration.program.waits.children import NewChild
 
 
 class EngineServices(Protocol):
@@ -42,7 +45,7 @@ class EngineServices(Protocol):
     async def pace(self, user: str) -> None:
         """Return when this user (or tenant, of a run that no user has started) may make one more model call."""
 
-    async def reserve(self, run: RunInfo, wanted: Wanted) -> Bill:
+    async def reserve(self, run: RunInfo, request: Wanted) -> Bill:
         """A bill reserved on the run's budgets and limits, once other reservations leave room; BudgetExceeded."""
 
     async def release(self, run_id: UUID) -> None:
@@ -51,8 +54,8 @@ class EngineServices(Protocol):
     async def inbox(self, run_id: UUID) -> Inbox:
         """What waits for the run now."""
 
-    async def start_child(self, parent: RunInfo, step: str, *child: Any) -> UUID:
-        """The id of the child run, inserted once per parent and step; `child` as children.insert() takes it."""
+    async def start_child(self, parent: RunInfo, step: str, child: "NewChild") -> UUID:
+        """The id of the child run, inserted once per parent and step."""
 
     def text_writer(self, run_id: UUID, step: str) -> Callable[[str], None]:
         """A function that publishes each piece of the step's text to those who follow the run."""

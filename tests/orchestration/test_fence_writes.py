@@ -19,7 +19,7 @@ from orchestration.models import Engine, Run, RunEvent
 from orchestration.program.context import RunContext
 from orchestration.program.journal_entry import Entry, LeaseLost
 from orchestration.program.registry import program
-from orchestration.runs.commands import sweep
+from orchestration.runs.recovery import sweep
 from tests.orchestration.running import EngineThread, ended, kinds, start, until
 from tests.orchestration.test_claim_fairly import claimed
 

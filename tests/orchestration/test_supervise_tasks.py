@@ -114,7 +114,7 @@ HOSTILE = ["a", "\ud83d", "\ude00", "\x00", "\ud83d\ude00", "é\udfff", "👩‍
 @program("test.speaks")
 async def speaks(ctx: RunContext) -> str:
     """Says each of these pieces by itself, then waits until it is told that they were heard."""
-    say = ctx.speaker("said")
+    say = ctx.text_writer("said")
     for piece in HOSTILE:
         say(piece)
         await asyncio.sleep(0)

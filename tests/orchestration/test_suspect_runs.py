@@ -16,7 +16,7 @@ from orchestration.engine.claims import LOCK_CLASS, MAX_SHARED_DEATHS
 from orchestration.models import Engine, EngineDeath, Run
 from orchestration.program.context import RunContext
 from orchestration.program.registry import program
-from orchestration.runs.commands import runs_are_orphaned, sweep
+from orchestration.runs.recovery import are_runs_orphaned, sweep
 from tests.orchestration.running import EngineThread, ended, kinds, start, until
 from tests.orchestration.test_claim_fairly import claimed
 
@@ -195,11 +195,11 @@ def test_a_run_that_has_ended_three_engines_alone_fails(acme: Tenant) -> None:
 
 def test_runs_are_orphaned_while_no_engine_lives(acme: Tenant) -> None:
     start(acme, "k")
-    assert not runs_are_orphaned()
+    assert not are_runs_orphaned()
     claimed(1)
-    assert runs_are_orphaned()
+    assert are_runs_orphaned()
     with living("alive", 9):
-        assert not runs_are_orphaned()
+        assert not are_runs_orphaned()
 
 
 def test_waiting_branches_are_put_down_with_one_that_is_handed_over(acme: Tenant) -> None:
