@@ -24,7 +24,7 @@ MAX_TURNS = 50  # of a conversation's latest that the model is told
 MAX_TITLE_LENGTH = 120
 
 
-@program(KIND)
+@program(KIND, private=True, subject="agent")
 async def converse(ctx: "RunContext") -> dict[str, Any]:
     """{text, toolCalls, finishReason}."""
     run = ctx.run

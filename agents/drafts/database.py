@@ -12,7 +12,7 @@ from memory.datastore.logins import find_store
 from memory.datastore.sql_runner import Rows, SQLFailed
 from memory.models import DataStore
 from orchestration.models import Change
-from orchestration.program.draft_effects import Staged, staged_by
+from orchestration.runs.draft_effects import StagedEffect, staged_changes
 
 KIND = "database"
 
@@ -20,16 +20,16 @@ KIND = "database"
 def statements(call: ToolCall) -> list[str]:
     """The statements that the run has staged, in their order."""
     assert call.run
-    return [change.base["sql"] for change in staged_by(call.tenant_id, call.run.id, KIND)]
+    return [change.base["sql"] for change in staged_changes(call.tenant_id, call.run.id, KIND)]
 
 
-async def staged(store: DataStore, sql: str, rows_sql: str | None, table: str, earlier: list[str]) -> Staged:
+async def staged(store: DataStore, sql: str, rows_sql: str | None, table: str, earlier: list[str]) -> StagedEffect:
     """The rows that the statement changes, before and after, as the run sees them."""
     before, after = await sql_runner.rehearse(store, sql, rows_sql, earlier)
     base = {"sql": sql, "rows_sql": rows_sql}
     answer = {"operation": "write", "sql": sql, "columns": after.columns, "results": after.rows}
     told = before.rows if before is not None else None
-    return Staged(
+    return StagedEffect(
         KIND, table, told, after.rows, base, answer | {"rowCount": len(after.rows), "truncated": after.truncated}
     )
 

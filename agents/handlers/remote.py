@@ -12,7 +12,7 @@ from agents.tools.registry import ToolCall
 from config.outbound import client
 from config.outbound.client import Unreachable
 from config.values.foreign_json import write_json
-from orchestration.outgoing.webhooks import signed
+from orchestration.outgoing.webhooks import signature_headers
 
 TIMEOUT_S = 300.0
 FAULTS, WITHIN_S = 5, 60.0  # a server that failed so often is left alone for as long (FACTS, Tools)
@@ -48,7 +48,9 @@ async def call_remote(call: ToolCall) -> Any:
     _breaker.check(key)
     kept = handler_secrets.opened(call.tool)
     body = write_json({"tool_id": call.tool.id, "input": call.input, "context": _context(call)})
-    headers = dict(kept.get("headers") or {}) | run_headers(call) | signed(str(kept["secret"]), call.key, body)
+    headers = (
+        dict(kept.get("headers") or {}) | run_headers(call) | signature_headers(str(kept["secret"]), call.key, body)
+    )
     url = str(call.tool.handler_config["url"])
     try:
         answer = await client.request(

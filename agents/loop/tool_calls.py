@@ -43,7 +43,7 @@ async def call_tool(call: ToolCall, action: str = "tool_call", perform: Perform 
         record.call = coerced(call)
         await check_scope(record.call)
         record.permitted(await permission(record.call, action, about))
-        await call.ctx.within_budget(call.agent_id)
+        await call.ctx.check_budget(call.agent_id)
         output = await once(record.call, partial(perform or stage_or_handle, record.call))
     except (DomainError, Transient) as fault:
         record.failed(fault)
@@ -67,7 +67,7 @@ async def permission(call: ToolCall, action: str, about: dict[str, Any]) -> Perm
         call.input,
         call_context(call.tool, call.agent_id) | about,
         call.tool.id,
-        fit=call.tool.canonical_input,
+        coerce=call.tool.canonical_input,
     )
     return await permit(call.ctx, what)
 
@@ -137,7 +137,7 @@ class CallRecord:
         """Tell the output; an approval that the call was bound to is used up."""
         self._emit({"output": excerpt(output)})
         if self.permit and self.permit.approval and self.call.ctx:
-            self.call.ctx.pen.entry().add("approved_calls", step=self.permit.approval)
+            self.call.ctx.writer.entry().add("approved_calls", step=self.permit.approval)
 
     def _emit(self, outcome: dict[str, Any]) -> None:
         tool, approval_id = self.call.tool, self.permit.approval_id if self.permit else None

@@ -15,8 +15,8 @@ from django.conf import settings
 from agents.errors import ToolExecutionError
 from agents.tools.registry import ToolCall
 from config.errors import DomainError
-from orchestration.program.approvals import IN_DOUBT, Question, call_digest
 from orchestration.program.retry import Transient, describe
+from orchestration.program.waits.approvals import IN_DOUBT, Question, call_digest
 
 if TYPE_CHECKING:
     from orchestration.program.context import RunContext

@@ -29,7 +29,7 @@ from config.http.viewsets import ApiView
 from orchestration.live.run_waits import wait_for_end
 from orchestration.models import FINAL, Mode, Run
 from orchestration.runs.commands import cancel_run, start_run
-from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.idempotency import answer, caller_fields, idempotency
 from orchestration.runs.lookup import OneRun
 from orchestration.views.runs import actor_of, answer_or_wait
 
@@ -72,7 +72,7 @@ class TaskViewSet(OneRun):
             kind=KIND,
             input=whole(given),
             mode=Mode.AUTO,
-            **asked_by(request),
+            **caller_fields(request),
             **idempotency(request),
         )
         return answer(new(run), created)

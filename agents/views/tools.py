@@ -19,7 +19,7 @@ from config.http.viewsets import body_object
 from orchestration.live.run_waits import wait_for_end
 from orchestration.models import FINAL, Approval, Mode, Run, Status, Step
 from orchestration.runs.commands import start_run
-from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.idempotency import answer, caller_fields, idempotency
 
 WAIT_S = 60.0  # an execution that takes longer is answered as running
 
@@ -66,7 +66,7 @@ class ToolViewSet(KeyedViewSet):
             subject_id=id,
             input=self._checked_input(id),
             mode=Mode.AUTO,
-            **asked_by(request),
+            **caller_fields(request),
             **idempotency(request),
         )
         response = answer(_row(run), created, 200)

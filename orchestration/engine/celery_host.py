@@ -21,8 +21,8 @@ from config.launch.orphans import die_with_parent
 from config.processes.reports import end_reports, start_reports
 from config.processes.task_supervisor import start_thread
 from orchestration.engine.engine import Engine
+from orchestration.engine.isolation import STOP, SolitaryProcess
 from orchestration.engine.journal.connections import require_engine_database
-from orchestration.engine.solitary_process import STOP, SolitaryProcess
 
 log = logging.getLogger(__name__)
 STANDSTILL_S = 60
@@ -132,12 +132,12 @@ def _start(drain_pipe: int | None = None) -> None:
 def prepare(sender: Any = None, **_: Any) -> None:
     """In the parent, before it forks: load what children can share, and make the pipe whose end has them drain."""
     global _pipe, _parent
-    from orchestration.engine.lease import runs_are_orphaned
+    from orchestration.engine.lease import are_runs_orphaned
     from orchestration.program.registry import PRELOAD
 
     connect_as(WORKER)
     require_engine_database()
-    if not runs_are_orphaned():  # else first things first: what is not loaded here is loaded when it is needed
+    if not are_runs_orphaned():  # else first things first: what is not loaded here is loaded when it is needed
         for load in PRELOAD:
             load()
     gc.freeze()

@@ -2,14 +2,13 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from config.database.queries import load_queries
-from config.database.statements import Values
+from config.database.statements import Row, Values
 from orchestration.engine.journal.connection import EngineConnection
 from orchestration.engine.journal.connections import replan
 from orchestration.program.run_info import Inbox, RunInfo, StepRecord
@@ -33,7 +32,7 @@ async def claim(connection: EngineConnection, owner: str, limits: ClaimLimits) -
     return await claim_by(connection, "claim", claim_values(owner, limits) | {"user_cap": limits.user_cap})
 
 
-def claim_values(owner: str, limits: ClaimLimits) -> dict[str, Any]:
+def claim_values(owner: str, limits: ClaimLimits) -> Row:
     """The values that all claims take."""
     return {
         "owner": owner,
@@ -44,7 +43,7 @@ def claim_values(owner: str, limits: ClaimLimits) -> dict[str, Any]:
     }
 
 
-async def claim_by(connection: EngineConnection, query: str, values: dict[str, Any]) -> list[RunInfo]:
+async def claim_by(connection: EngineConnection, query: str, values: Row) -> list[RunInfo]:
     """The runs that this claim of claims.sql brings, with what was recorded of them."""
     statements: list[tuple[str, Values]] = [*replan(connection), (QUERIES["lock_claims"], []), (QUERIES[query], values)]
     rows = (await connection.execute_transaction(statements))[-1]

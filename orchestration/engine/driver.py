@@ -11,15 +11,15 @@ from config.errors import DomainError
 from governance.budgets.reservations import BudgetExceeded
 from governance.policies.evaluation import PolicyDenied
 from orchestration.engine.held_run import HeldRun
-from orchestration.program.approvals import Rejected
+from orchestration.program.branches import now
 from orchestration.program.context import RunContext
 from orchestration.program.journal_entry import LeaseLost
-from orchestration.program.policy_checks import note_start, start_approved
+from orchestration.program.policy_checks import await_start_approval, record_start
 from orchestration.program.registry import PROGRAMS
 from orchestration.program.retry import StepFailed, describe
 from orchestration.program.run_info import RunInfo
-from orchestration.program.run_writer import shortened
-from orchestration.program.waits import now
+from orchestration.program.run_writer import shorten
+from orchestration.program.waits.approvals import Rejected
 
 log = logging.getLogger(__name__)
 FINAL_EVENT = {"completed": "run_completed", "failed": "run_failed", "cancelled": "run_cancelled"}
@@ -33,7 +33,7 @@ async def drive(held_run: HeldRun) -> None:
             if run.deaths:
                 await ctx.engine.release(run.id)
             if not run.last_seq:  # no engine before us has come to write anything
-                note_start(ctx)
+                record_start(ctx)
             if not await _end_before_start(held_run):
                 await _run(held_run)
         except asyncio.CancelledError:
@@ -72,13 +72,13 @@ async def _run(held_run: HeldRun) -> None:
     limit = asyncio.timeout(remaining_s)
     try:
         async with limit:
-            await start_approved(ctx)
+            await await_start_approval(ctx)
             result = await PROGRAMS[run.kind](ctx)
     except LeaseLost:
         raise
     except Rejected as refusal:
-        if refusal.verdict:
-            await _end(ctx, "cancelled", {"rejected": True, "comment": refusal.verdict["comment"]}, "rejected")
+        if refusal.decision:
+            await _end(ctx, "cancelled", {"rejected": True, "comment": refusal.decision["comment"]}, "rejected")
             return
         error = {"error": str(refusal), "error_type": "ApprovalExpired"}
         await _end(ctx, "failed", error, "approval_expired")
@@ -126,7 +126,7 @@ async def _end_stopped_run(held_run: HeldRun) -> None:
 
 async def _put_down(ctx: RunContext, status: str, due: datetime | None) -> None:
     """Give the run back: due when its first wait ends, at once in a drain, never when only a message can help."""
-    await ctx.pen.close(
+    await ctx.writer.close(
         status=status, result=None, failure_reason="", final=False, due_at=due.timestamp() if due else None
     )
 
@@ -135,9 +135,9 @@ async def _end(
     ctx: RunContext, status: str, result: Any, reason: str = "", unforeseen: Exception | None = None
 ) -> None:
     """Write the run's end; a failure leaves a line in the log, without the error's text, which may repeat inputs."""
-    payload = {"result": shortened(result)} if status == "completed" else dict(result)
+    payload = {"result": shorten(result)} if status == "completed" else dict(result)
     ctx.emit(FINAL_EVENT[status], payload | ({"failure_reason": reason} if reason else {}))
-    await ctx.pen.close(status=status, result=result, failure_reason=reason, final=True, due_at=None)
+    await ctx.writer.close(status=status, result=result, failure_reason=reason, final=True, due_at=None)
     if status == "failed":
         _log_failure(ctx.run, reason, result["error_type"], unforeseen)
 

@@ -22,6 +22,7 @@ from orchestration.engine import claims
 from orchestration.engine.claims import ClaimLimits
 from orchestration.engine.driver import drive
 from orchestration.engine.held_run import HeldRun, HeldRuns
+from orchestration.engine.isolation import IDLE_S, MAX_SUSPECTS, Isolation
 from orchestration.engine.journal.connection import EngineConnection
 from orchestration.engine.journal.connections import connect
 from orchestration.engine.journal.journal import Journal
@@ -29,7 +30,6 @@ from orchestration.engine.lease import Lease
 from orchestration.engine.metrics import CLAIM_SECONDS, CLAIMED_RUNS
 from orchestration.engine.notifier import Notifier
 from orchestration.engine.services import Services
-from orchestration.engine.solitary_process import IDLE_S, MAX_SUSPECTS, Isolation
 from orchestration.engine.suspects import claim_suspects, suspects_wait
 from orchestration.pacer import ClaimPacer, CommitPacer
 from orchestration.program.context import RunContext

@@ -3,13 +3,20 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal, TypedDict
 from uuid import UUID
 
 from orchestration.program.context import RunContext
 from orchestration.program.run_info import RunInfo
 
 StopReason = Literal["", "put_down", "cancel", "drain", "lost"]
+
+
+class RunLease(TypedDict):
+    """An attempt of a run: whoever writes another one has lost it."""
+
+    id: str
+    attempt: int
 
 
 @dataclass(slots=True)
@@ -28,11 +35,15 @@ class HeldRun:
 
         Once the lease's last write is on its way it is too late for anything else: a run ends once.
         """
-        if reason != "lost" and (self.stop_reason or self.ctx.pen.closed):
+        if reason != "lost" and (self.stop_reason or self.ctx.writer.is_closed):
             return
         self.stop_reason = reason
         if self.task and not self.task.done():
             self.task.cancel()
+
+    def lease(self) -> RunLease:
+        """The attempt that this engine holds."""
+        return {"id": str(self.run.id), "attempt": self.run.attempt}
 
     def put_down(self) -> None:
         """Stop a run that only waits, and keep until when."""
@@ -48,6 +59,6 @@ class HeldRuns(dict[UUID, HeldRun]):
         for held_run in list(self.values()):
             held_run.stop(reason)
 
-    def leases(self) -> list[dict[str, Any]]:
-        """{id, attempt} of each, as lease.sql takes them."""
-        return [{"id": str(run_id), "attempt": held_run.run.attempt} for run_id, held_run in self.items()]
+    def leases(self) -> list[RunLease]:
+        """What we know of holding, as lease.sql takes it."""
+        return [held_run.lease() for held_run in self.values()]

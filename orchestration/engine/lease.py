@@ -12,7 +12,6 @@ import random
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -22,7 +21,7 @@ from django.db import Error
 from django.db import connection as web_connection
 
 from config.database.queries import load_queries
-from orchestration.engine.held_run import HeldRuns
+from orchestration.engine.held_run import HeldRuns, RunLease
 from orchestration.engine.journal.connection import EngineConnection
 from orchestration.engine.journal.connections import connect
 
@@ -42,7 +41,7 @@ class Lease:
         self.beat_at = 0.0
         self.beat_event = asyncio.Event()
         self.broken_runs: list[UUID] = []  # to be given back as if we had died
-        self.lost_runs: list[dict[str, Any]] = []  # {id, attempt} of those that others took since we last registered
+        self.lost_runs: list[RunLease] = []  # those that others took since we last registered
 
     async def connect(self) -> EngineConnection:
         """The connection, registered."""
@@ -116,7 +115,7 @@ class Lease:
         """A write was refused: somebody else holds the run, or (`is_broken`) it is given back as if we had died."""
         if held_run := self.runs.get(run_id):
             held_run.stop("lost")
-            self.lost_runs += [] if is_broken else [{"id": str(run_id), "attempt": held_run.run.attempt}]
+            self.lost_runs += [] if is_broken else [held_run.lease()]
         if is_broken:
             self.broken_runs.append(run_id)
 
@@ -147,7 +146,7 @@ def sweep() -> int:
         return len(cursor.fetchall())
 
 
-def runs_are_orphaned() -> bool:
+def are_runs_orphaned() -> bool:
     """Whether runs were left behind by engines of which none lives, so that each second counts; False while PostgreSQL
     does not answer. The connection is closed: who asks is about to fork.
     """
@@ -161,5 +160,5 @@ def runs_are_orphaned() -> bool:
         web_connection.close()
 
 
-def _json(rows: list[dict[str, Any]]) -> str:
+def _json(rows: list[RunLease]) -> str:
     return orjson.dumps(rows).decode()

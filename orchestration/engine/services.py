@@ -26,11 +26,11 @@ from orchestration.engine.journal.journal import Journal
 from orchestration.engine.journal.shared_reads import SharedReads
 from orchestration.engine.lease import Lease
 from orchestration.engine.notifier import Notifier
-from orchestration.program import children
 from orchestration.program.journal_entry import Entry
 from orchestration.program.registry import CLOSE
 from orchestration.program.run_info import Inbox, RunInfo
 from orchestration.program.text_stream import TextWriter
+from orchestration.program.waits.children import NewChild, insert_child
 
 STEP_THREADS = 8
 LOADER_THREADS = 2
@@ -116,10 +116,10 @@ class Services:
         inbox: Inbox = inboxes[run_id]
         return inbox
 
-    async def start_child(self, parent: RunInfo, step: str, *child: Any) -> uuid.UUID:
+    async def start_child(self, parent: RunInfo, step: str, child: NewChild) -> uuid.UUID:
         """The id of the child run, which is inserted once."""
         owner = self.lease.owner
-        id: uuid.UUID = await self._connected(lambda at: children.insert(at, owner, parent, step, *child))
+        id: uuid.UUID = await self._connected(lambda at: insert_child(at, owner, parent, step, child))
         self.notifier.wake(False)
         return id
 

@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from config.database.address import direct_parameters
+from config.database.statements import Row
 from orchestration.engine.journal.connections import set_up
 from orchestration.runs.subscription import Subscription
 from orchestration.runs.wake import RUNS_CHANNEL
@@ -82,7 +83,7 @@ class Followers:
                 await event.wait()
         event.clear()
 
-    async def read(self, query: str, values: Any) -> list[dict[str, Any]]:
+    async def read(self, query: str, values: Any) -> list[Row]:
         """The query's rows, over a connection that is held for just that long.
 
         A restarted database leaves connections behind that show only when they are used: each is tried once.
@@ -92,7 +93,7 @@ class Followers:
                 return await self._read(query, values)
         return await self._read(query, values)
 
-    async def _read(self, query: str, values: Any) -> list[dict[str, Any]]:
+    async def _read(self, query: str, values: Any) -> list[Row]:
         if self.pool is None:
             self.pool = AsyncConnectionPool(
                 kwargs=direct_parameters() | {"autocommit": True},

@@ -7,7 +7,7 @@ the last seq that it has received.
 import asyncio
 import contextlib
 import logging
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 import orjson
@@ -15,6 +15,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.http import QueryDict
 
+from config.database.statements import Row
 from config.errors import DomainError, RateLimited
 from config.http.api_request import ApiHttpRequest
 from config.http.renderers import dumps
@@ -24,7 +25,7 @@ from orchestration.live.handshake import handshake_request
 from orchestration.live.updates import MAX_EVENTS, MAX_UPDATE_BYTES, MAX_WINDOW, count_fitting, update
 from orchestration.models import Run
 from orchestration.pacer import UpdatePacer
-from orchestration.runs.access import Access, admitted, readable_run, threads
+from orchestration.runs.access import Access, caller_scope, readable_run, threads
 from orchestration.serializers.runs import event_json
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class EventRenderer:
     def __init__(self, run: Run) -> None:
         self.run_id = run.id
 
-    def frames(self, event: dict[str, Any], seq: int) -> list[bytes]:
+    def frames(self, event: Row, seq: int) -> list[bytes]:
         """The event as one frame."""
         return [dumps(event_json(event))]
 
@@ -158,7 +159,7 @@ class Monitor(AsyncWebsocketConsumer):
 
     def _admit(self) -> tuple[FrameRenderer, UUID]:
         """In a thread: the run and how it is shown, for one who may watch it; a DomainError otherwise."""
-        with admitted(self.request, self._query("token")):
+        with caller_scope(self.request, self._query("token")):
             run = readable_run(self.request, self.scope["url_route"]["kwargs"]["id"], self.kind)
             renderer = self.renderer(run)
         self.request.counted = True  # later looks are no requests
@@ -201,7 +202,7 @@ class RunMonitor(Monitor):
         await self.send_in_time(dumps({"type": "complete", "status": feed.run["status"], "seq": at}))
 
 
-def _without_large_result(run: dict[str, Any]) -> dict[str, Any]:
+def _without_large_result(run: Row) -> Row:
     """The run without a result that is too large for a message."""
     if len(dumps(run["result"])) <= MAX_UPDATE_BYTES:
         return run

@@ -14,19 +14,21 @@ from uuid import UUID
 
 import psycopg
 
+from config.database.statements import Row
 from config.http.renderers import dumps
+from config.values.json_types import JsonObject
 from orchestration.live.change_listener import POLL_S, followers
 from orchestration.live.updates import END_EVENTS, MAX_EVENTS, read_changes
 from orchestration.serializers.runs import stamp
 
 log = logging.getLogger(__name__)
-FrameBody = tuple[str, dict[str, Any]]  # a frame's type and data
+FrameBody = tuple[str, JsonObject]  # a frame's type and data
 
 
 class FrameRenderer(Protocol):
     """How a kind of run is shown: its events one by one, and its state after them."""
 
-    def frames(self, event: dict[str, Any], seq: int) -> list[bytes]:
+    def frames(self, event: Row, seq: int) -> list[bytes]:
         """The frames that the event makes, as JSON; this seq is the first one's."""
 
     def greeting(self, after: int) -> bytes:
@@ -44,7 +46,7 @@ class Feed:
     def __init__(self, run_id: UUID, renderer: FrameRenderer) -> None:
         self.run_id, self.renderer = run_id, renderer
         self.frames: list[bytes] = []
-        self.run: dict[str, Any] = {}  # its row as the last reading had it
+        self.run: Row = {}  # its row as the last reading had it
         self.last_seq, self.is_over, self.watchers = 0, False, 0
         self.caught_up = asyncio.Event()
         self.growth: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -74,7 +76,7 @@ class Feed:
             self._end_reading()
             self._wake_watchers()
 
-    def _append(self, run: dict[str, Any], events: list[dict[str, Any]]) -> None:
+    def _append(self, run: Row, events: list[Row]) -> None:
         is_changed = bool(events) or run["status"] != self.run.get("status")
         self.run = run
         for event in events:

@@ -5,9 +5,9 @@ An update holds the run's state and the events since the last update, each once.
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any
 from uuid import UUID
 
+from config.database.statements import Row
 from config.http.renderers import dumps
 from orchestration.live.change_listener import STATE, followers
 from orchestration.live.sse import COMMENT, COMMENT_S, sse_frame
@@ -27,7 +27,7 @@ ORDER BY seq LIMIT %(max_events)s
 LAST_SEQ = "SELECT coalesce(max(seq), 0) AS seq FROM orchestration_runevent WHERE run_id = %s"
 
 
-async def read_changes(run_id: UUID, after: int, window: int = 0) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+async def read_changes(run_id: UUID, after: int, window: int = 0) -> tuple[Row, list[Row]]:
     """The run's state and its events after this seq, at least the last `window` of them, at most MAX_EVENTS."""
     run = (await followers.read(STATE, [run_id]))[0]
     values = {"run": run_id, "after": after, "window": window, "max_events": MAX_EVENTS}
@@ -86,7 +86,7 @@ def count_fitting(events: Sequence[bytes], repeats: int = 0) -> int:
     return len(events)
 
 
-def update(run: dict[str, Any], events: Sequence[bytes], is_last: bool) -> bytes:
+def update(run: Row, events: Sequence[bytes], is_last: bool) -> bytes:
     """The body of an update, made of events that are JSON already; the result comes with the last ones alone."""
     head = dumps({"id": run["id"], "status": run["status"], "mode": run["mode"]})[:-1]
     result = dumps(run["result"]) if is_last else b"null"

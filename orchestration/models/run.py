@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.tenancy.tenant_model import TenantModel
 from config.database.ordered_json import OrderedJSONField
+from orchestration.models.visibility import RunObjects
 
 
 class Status(models.TextChoices):
@@ -112,6 +113,8 @@ class Run(TenantModel):
     updated_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+
+    objects = RunObjects()
 
     class Meta:
         constraints = [

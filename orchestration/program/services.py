@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from governance.budgets.reservations import Bill, Wanted
 from orchestration.program.journal_entry import Entry
 from orchestration.program.run_info import Inbox, RunInfo
 from orchestration.program.text_stream import TextWriter
+
+if TYPE_CHECKING:
+    from orchestration.program.waits.children import NewChild
 
 
 class EngineServices(Protocol):
@@ -52,8 +55,8 @@ class EngineServices(Protocol):
     async def inbox(self, run_id: UUID) -> Inbox:
         """What waits for the run now."""
 
-    async def start_child(self, parent: RunInfo, step: str, *child: Any) -> UUID:
-        """The id of the child run, inserted once per parent and step; `child` as children.insert() takes it."""
+    async def start_child(self, parent: RunInfo, step: str, child: "NewChild") -> UUID:
+        """The id of the child run, inserted once per parent and step."""
 
     def text_writer(self, run_id: UUID, step: str) -> TextWriter:
         """What publishes each piece of the step's text to those who follow the run."""

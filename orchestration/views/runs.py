@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from rest_framework.decorators import action
 from rest_framework.pagination import BasePagination
@@ -24,6 +24,7 @@ from orchestration import schemas
 from orchestration.live.run_waits import wait_for_change
 from orchestration.live.updates import MAX_WINDOW, run_stream
 from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent
+from orchestration.models.visibility import visible_to
 from orchestration.runs import commands
 from orchestration.runs.commands import Actor
 from orchestration.runs.decisions import Verdict, resume_run
@@ -70,8 +71,8 @@ class RunViewSet(OneRun):
     pagination_class: type[BasePagination] | None = PagePagination
 
     def get_queryset(self) -> QuerySet[Any]:
-        """The tenant's; a conversation is its user's own."""
-        return super().get_queryset().filter(~Q(kind="conversation") | Q(created_by=self.request.caller_id))
+        """The tenant's runs that the caller may see."""
+        return super().get_queryset().filter(visible_to(self.request.caller_id))
 
     def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Newest first."""

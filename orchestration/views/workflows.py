@@ -12,7 +12,7 @@ from config.http.viewsets import ResourceViewSet, body_object
 from orchestration import workflow_schemas as schemas
 from orchestration.models import Mode, Run, Workflow, WorkflowVersion
 from orchestration.runs.commands import start_run
-from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.idempotency import answer, caller_fields, idempotency
 from orchestration.serializers.runs import run_json, started_json
 from orchestration.serializers.workflows import WorkflowSerializer, WorkflowVersionSerializer, start_fields
 from orchestration.workflows.definition.workflow_versions import (
@@ -93,8 +93,8 @@ class WorkflowViewSet(ResourceViewSet):
             subject_id=current.workflow_id,
             subject_version=current.revision,
             rules_stamp=current.rules_stamp,
-            fit=current.fit(field),
-            **asked_by(request),
+            coerce=current.fit(field),
+            **caller_fields(request),
             **idempotency(request),
             **fields,
         )

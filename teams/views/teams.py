@@ -12,7 +12,7 @@ from config.http.api_request import ApiRequest
 from config.http.query_parameters import query_of
 from config.http.viewsets import ResourceViewSet
 from orchestration.runs.commands import start_run
-from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.idempotency import answer, caller_fields, idempotency
 from orchestration.serializers.workflows import LIMITS, start_fields
 from teams.execution import keys
 from teams.models import KIND, Team
@@ -78,7 +78,7 @@ class TeamViewSet(ResourceViewSet):
             tenant_id=request.tenant.pk,
             kind=KIND,
             subject_id=str(team.pk),
-            **asked_by(request),
+            **caller_fields(request),
             **idempotency(request),
             **fields,
         )

@@ -33,7 +33,7 @@ class MemoryContext:
     inputs: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.pen = SimpleNamespace(entry=lambda: SimpleNamespace(add=self._written))
+        self.writer = SimpleNamespace(entry=lambda: SimpleNamespace(add=self._written))
         self.run = SimpleNamespace(
             parent_id=None,
             id=uuid.uuid4(),
@@ -88,7 +88,7 @@ class MemoryContext:
         self.bills.append(bill := Bill(uuid.uuid4() if self.limited else None, [], cost_micro, calls))
         yield bill
 
-    async def within_budget(self, agent_id: str = "") -> None:
+    async def check_budget(self, agent_id: str = "") -> None:
         """Refused like a call when the budget is overspent."""
         if self.calls_left < 0:
             raise BudgetExceeded

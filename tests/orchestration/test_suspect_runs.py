@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from config.database.address import direct_parameters
-from orchestration.engine.lease import runs_are_orphaned, sweep
+from orchestration.engine.lease import are_runs_orphaned, sweep
 from orchestration.engine.services import Services
 from orchestration.models import Engine, EngineDeath, Run
 from orchestration.program.context import RunContext
@@ -198,11 +198,11 @@ def test_a_run_that_has_ended_three_engines_alone_fails(acme: Tenant) -> None:
 
 def test_runs_are_orphaned_while_no_engine_lives(acme: Tenant) -> None:
     start(acme, "k")
-    assert not runs_are_orphaned()
+    assert not are_runs_orphaned()
     claimed(1)
-    assert runs_are_orphaned()
+    assert are_runs_orphaned()
     with living("alive", 9):
-        assert not runs_are_orphaned()
+        assert not are_runs_orphaned()
 
 
 def test_waiting_branches_are_put_down_with_one_that_is_handed_over(acme: Tenant) -> None:

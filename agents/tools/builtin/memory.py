@@ -19,7 +19,7 @@ from memory.entries.embedding import embedder
 from memory.entries.entry_store import MemoryNotFound, NewMemory, Question, Viewer
 from memory.entries.words import pieces
 from memory.models import MemoryEntry, MemoryType, Owner, Visibility
-from orchestration.program.draft_effects import Staged
+from orchestration.runs.draft_effects import StagedEffect
 
 MAX_CONTENT = 200_000
 OWNER: dict[str, Any] = {
@@ -113,7 +113,7 @@ async def _new(call: ToolCall) -> NewMemory:
     )
 
 
-async def _stage_store(call: ToolCall) -> Staged:
+async def _stage_store(call: ToolCall) -> StagedEffect:
     return drafts.stored(call, await _new(call), iso(timezone.now()) or "")
 
 
@@ -198,7 +198,7 @@ async def retrieve(call: ToolCall) -> dict[str, Any]:
     return {"memories": [entry_store.described(row) for row in rows]}
 
 
-async def _stage_delete(call: ToolCall) -> Staged:
+async def _stage_delete(call: ToolCall) -> StagedEffect:
     memory_id = call.input["memory_id"]
     new, gone = await call.database(partial(drafts.changes_of, call))
     if memory_id in new:
@@ -226,8 +226,10 @@ async def delete(call: ToolCall) -> dict[str, Any]:
     return {"deleted": True, "memory_id": memory_id}
 
 
-def _deletable(asked_by: Viewer, memory_id: str) -> MemoryEntry:
-    return entry_store.deletable(asked_by, memory_id, admin=_is_admin(asked_by.tenant_id, asked_by.user_id))
+def _deletable(caller_fields: Viewer, memory_id: str) -> MemoryEntry:
+    return entry_store.deletable(
+        caller_fields, memory_id, admin=_is_admin(caller_fields.tenant_id, caller_fields.user_id)
+    )
 
 
 def _is_admin(tenant_id: str, user_id: UUID | None) -> bool:

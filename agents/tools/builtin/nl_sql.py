@@ -22,7 +22,7 @@ from memory.datastore.names import quoted
 from memory.datastore.sql_runner import SQLFailed
 from memory.datastore.tables import RESERVED, described
 from memory.models import DataStore
-from orchestration.program.draft_effects import Staged
+from orchestration.runs.draft_effects import StagedEffect
 
 if TYPE_CHECKING:
     from memory.datastore.sql_gate import Write
@@ -110,7 +110,7 @@ async def _statement(call: ToolCall) -> "tuple[DataStore, Write]":
         raise ToolExecutionError(f"{fault.message} The model's SQL was: {text[:500]}") from None
 
 
-async def _stage(call: ToolCall) -> Staged:
+async def _stage(call: ToolCall) -> StagedEffect:
     store, statement = await _statement(call)
     earlier = await call.database(partial(drafts.statements, call))
     try:

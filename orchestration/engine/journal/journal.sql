@@ -19,8 +19,9 @@ ORDER BY r.id FOR NO KEY UPDATE OF r;
 -- The record of a start: who asked for it, and, where no policy applied, that (what a policy decided was recorded by the
 -- request that started the run). Before the events, by which it shows that it was written.
 WITH starts AS (
-    SELECT r.*, x.context FROM json_to_recordset(:'rows'::json) AS x(run_id uuid, attempt int, context jsonb)
-JOIN orchestration_run r ON r.id = x.run_id AND (r.owner = :'owner') IS TRUE AND r.attempt = x.attempt
+    SELECT r.*, x.context, x.agent_id
+    FROM json_to_recordset(:'rows'::json) AS x(run_id uuid, attempt int, context jsonb, agent_id text)
+    JOIN orchestration_run r ON r.id = x.run_id AND (r.owner = :'owner') IS TRUE AND r.attempt = x.attempt
     WHERE NOT EXISTS (SELECT FROM orchestration_runevent e WHERE e.run_id = r.id)
 ), decisions AS (
     INSERT INTO governance_policydecision (tenant_id, action, run_id, step, result, explanation, matched, shadowed,
@@ -30,7 +31,7 @@ JOIN orchestration_run r ON r.id = x.run_id AND (r.owner = :'owner') IS TRUE AND
 )
 INSERT INTO governance_auditentry (tenant_id, user_id, on_behalf_of, agent_id, key_id, action, resource_type,
     resource_id, ip_address, user_agent, trace_id)
-SELECT tenant_id, created_by, on_behalf_of, CASE WHEN kind = 'conversation' THEN subject_id ELSE '' END,
+SELECT tenant_id, created_by, on_behalf_of, agent_id,
     (origin ->> 'key_id')::uuid, 'run_start', 'run', id, coalesce(origin ->> 'ip_address', ''),
     coalesce(origin ->> 'user_agent', ''), trace_id
 FROM starts;
@@ -143,8 +144,10 @@ WHERE s.id = x.signal;
 -- A run that ends leaves nothing reserved, whatever became of the calls that it was reserved for.
 WITH released AS (
     DELETE FROM governance_hold h
-    USING (SELECT r.id FROM json_to_recordset(:'rows'::json) AS x(run_id uuid, attempt int)
-JOIN orchestration_run r ON r.id = x.run_id AND (r.owner = :'owner') IS TRUE AND r.attempt = x.attempt) AS runs
+    USING (
+        SELECT r.id FROM json_to_recordset(:'rows'::json) AS x(run_id uuid, attempt int)
+        JOIN orchestration_run r ON r.id = x.run_id AND (r.owner = :'owner') IS TRUE AND r.attempt = x.attempt
+    ) AS runs
     WHERE h.run_id = runs.id RETURNING h.budget_ids, h.micro, h.calls
 ), totals AS (
     SELECT budget_id, sum(micro) AS micro, sum(calls) AS calls
@@ -157,12 +160,13 @@ FROM totals m WHERE b.id = m.budget_id;
 -- Runs that are over, in the audit log.
 INSERT INTO governance_auditentry (tenant_id, user_id, on_behalf_of, agent_id, key_id, action, resource_type,
     resource_id, after, trace_id)
-SELECT r.tenant_id, r.created_by, r.on_behalf_of, CASE WHEN r.kind = 'conversation' THEN r.subject_id ELSE '' END,
+SELECT r.tenant_id, r.created_by, r.on_behalf_of, x.agent_id,
     (r.origin ->> 'key_id')::uuid, CASE x.status WHEN 'completed' THEN 'run_complete' ELSE 'run_' || x.status END,
     'run', r.id,
     jsonb_strip_nulls(jsonb_build_object('status', x.status, 'failure_reason', nullif(x.failure_reason, ''))),
     r.trace_id
-FROM json_to_recordset(:'rows'::json) AS x(run_id uuid, attempt int, status text, failure_reason text)
+FROM json_to_recordset(:'rows'::json) AS x(run_id uuid, attempt int, status text, failure_reason text,
+    agent_id text)
 JOIN orchestration_run r ON r.id = x.run_id AND (r.owner = :'owner') IS TRUE AND r.attempt = x.attempt;
 
 -- name: close_runs

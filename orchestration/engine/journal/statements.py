@@ -5,9 +5,10 @@ from typing import Any
 import orjson
 
 from config.database.queries import load_queries
+from config.database.statements import Row
 from config.values.foreign_json import clean_text
 from governance.budgets import reservations
-from orchestration.program.journal_entry import Entry, Row, Table
+from orchestration.program.journal_entry import Entry, Table
 
 QUERIES = load_queries("orchestration.engine.journal", "journal.sql")
 RELATIVES = load_queries("orchestration.runs", "sql/relatives.sql")
@@ -24,7 +25,7 @@ WRITES: dict[Table, str] = {  # in the order of their locks
     "signals": QUERIES["take_signals"],
 }
 PLAIN_INSERTS: dict[Table, str] = {"steps": QUERIES["insert_steps"], "events": QUERIES["insert_events"]}
-END_COLUMNS = ("run_id", "attempt", "status", "failure_reason")
+END_COLUMNS = ("run_id", "attempt", "status", "failure_reason", "agent_id")
 
 
 def statements(batch: list[Entry], owner: str, again: bool) -> list[tuple[str, Any]]:
