@@ -20,7 +20,8 @@ from agents.tools.faults import with_tool_errors
 from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall, ToolSpec
 from config.errors import Conflict, Invalid
-from governance.policies.evaluation import decide, rules_of
+from governance.policies.evaluation import decide
+from governance.policies.rulesets import rules_of
 from orchestration.models import FINAL, Change, ChangeStatus, Mode, Run
 from orchestration.program.policy_checks import policy_context
 from orchestration.program.registry import program

@@ -12,7 +12,7 @@ import psycopg
 
 from config.rate_limits.limiter import Pace
 from governance.budgets import reservations
-from governance.budgets.reservations import Bill, Wanted
+from governance.budgets.reservations import Bill, ReservationRequest
 from orchestration.engine import claims
 from orchestration.engine.journal.connection import EngineConnection
 from orchestration.engine.journal.connections import (
@@ -87,7 +87,7 @@ class Services:
         """Return when this user may make one more model call."""
         await self.model_pace.wait(user)
 
-    async def reserve(self, run: RunInfo, request: Wanted) -> Bill:
+    async def reserve(self, run: RunInfo, request: ReservationRequest) -> Bill:
         """A bill reserved on the run's budgets and limits, once other reservations leave room for it."""
         if not (request.budget_ids or request.limit_ids):
             return Bill(None, [], 0, 0)
@@ -104,11 +104,11 @@ class Services:
             bill: Bill | None = await self._connected(once)
             if bill is not None:
                 return bill
-            await reservations.wait_for_others()
+            await reservations.wait_for_release()
 
     async def release(self, run_id: uuid.UUID) -> None:
         """Give back what a dead engine had reserved for the run."""
-        await self._connected(lambda connection: connection.execute(reservations.RELEASE, [[run_id]]))
+        await self._connected(lambda connection: connection.execute(reservations.RELEASE, {"runs": [run_id]}))
 
     async def inbox(self, run_id: uuid.UUID) -> Inbox:
         """What waits for the run now."""

@@ -16,7 +16,11 @@ from config.errors import Forbidden, Invalid
 from config.http.fields import iso
 from memory.entries import entry_store
 from memory.entries.embedding import embedder
-from memory.entries.entry_store import MemoryNotFound, NewMemory, Question, Viewer
+from memory.entries.entry_json import entry_json
+from memory.entries.entry_store import MemoryNotFound, NewMemory
+from memory.entries.query import MemoryQuery
+from memory.entries.search import search_memories
+from memory.entries.visibility import Viewer
 from memory.entries.words import pieces
 from memory.models import MemoryEntry, MemoryType, Owner, Visibility
 from orchestration.runs.draft_effects import StagedEffect
@@ -155,7 +159,7 @@ async def search(call: ToolCall) -> list[dict[str, Any]]:
     """[{memory_id, content, similarity, metadata, …}], the best first."""
     given, model = call.input, embedder()
     (vector,) = await model.embed([given["query"]])
-    question = Question(
+    question = MemoryQuery(
         text=given["query"],
         vector=vector,
         model=model.model,
@@ -166,7 +170,7 @@ async def search(call: ToolCall) -> list[dict[str, Any]]:
         limit=min(given.get("limit", 10), 50),
         threshold=given.get("threshold", 0.7),
     )
-    found: list[dict[str, Any]] = await call.database(partial(entry_store.search, viewer(call), question))
+    found: list[dict[str, Any]] = await call.database(partial(search_memories, viewer(call), question))
     if call.mode == "draft":
         new, gone = await call.database(partial(drafts.changes_of, call))
         return await drafts.overlaid(question, found, new, gone, model)
@@ -188,14 +192,14 @@ async def retrieve(call: ToolCall) -> dict[str, Any]:
         if call.mode == "draft":
             new, gone = await call.database(partial(drafts.changes_of, call))
             if memory_id in new:
-                return entry_store.described(drafts.entry_of(new[memory_id]))
+                return entry_json(drafts.entry_of(new[memory_id]))
             if memory_id in gone:
                 raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
-        return entry_store.described(await call.database(partial(entry_store.retrieve, viewer(call), memory_id)))
+        return entry_json(await call.database(partial(entry_store.retrieve, viewer(call), memory_id)))
     kind, id = owner(call)
     limit = min(given.get("limit", 50), 100)
-    rows = await call.database(partial(entry_store.listed, viewer(call), kind, id, limit))
-    return {"memories": [entry_store.described(row) for row in rows]}
+    rows = await call.database(partial(entry_store.list_entries, viewer(call), kind, id, limit))
+    return {"memories": [entry_json(row) for row in rows]}
 
 
 async def _stage_delete(call: ToolCall) -> StagedEffect:
@@ -206,7 +210,7 @@ async def _stage_delete(call: ToolCall) -> StagedEffect:
     if memory_id in gone:
         raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
     entry = await call.database(partial(_deletable, viewer(call), memory_id))
-    return drafts.deleted(memory_id, entry_store.described(entry), staged_here=False)
+    return drafts.deleted(memory_id, entry_json(entry), staged_here=False)
 
 
 @tool(
@@ -222,12 +226,12 @@ async def _stage_delete(call: ToolCall) -> StagedEffect:
 async def delete(call: ToolCall) -> dict[str, Any]:
     """{deleted: true, memory_id}."""
     memory_id = call.input["memory_id"]
-    await call.database(lambda: entry_store.forget(_deletable(viewer(call), memory_id), viewer(call)))
+    await call.database(lambda: entry_store.delete_entry(_deletable(viewer(call), memory_id), viewer(call)))
     return {"deleted": True, "memory_id": memory_id}
 
 
 def _deletable(caller_fields: Viewer, memory_id: str) -> MemoryEntry:
-    return entry_store.deletable(
+    return entry_store.find_deletable(
         caller_fields, memory_id, admin=_is_admin(caller_fields.tenant_id, caller_fields.user_id)
     )
 
