@@ -19,7 +19,6 @@ KIND = "database"
 
 def statements(call: ToolCall) -> list[str]:
     """The statements that the run has staged, in their order."""
-    assert call.run
     return [change.base["sql"] for change in staged_changes(call.tenant_id, call.run.id, KIND)]
 
 

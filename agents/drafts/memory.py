@@ -42,7 +42,6 @@ def moved(change: Change, earlier: list[Change]) -> str:
 
 def changes_of(call: ToolCall) -> tuple[dict[str, Change], set[str]]:
     """({id: what is staged to be stored}, the ids of what is staged to be deleted)."""
-    assert call.run
     new: dict[str, Change] = {}
     gone: set[str] = set()
     for change in staged_changes(call.tenant_id, call.run.id, KIND):
