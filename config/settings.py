@@ -297,7 +297,7 @@ ENGINE_KIND_CAPS: dict[str, int] = {}  # {"conversation": 50}: running runs per 
 MONITOR_SEND_S = env_float("MONITOR_SEND_S", 20.0, least=0.1)  # a monitor that takes nothing for so long is let go
 OUTBOUND_ALLOW = env_networks("OUTBOUND_ALLOW")
 
-# ---- Celery: the doorbell and the host; it keeps no state (docs/decisions/001-postgres-is-the-queue.md)
+# ---- Celery: what wakes engines, and their host; it keeps no state (docs/decisions/001-postgres-is-the-queue.md)
 CELERY_BROKER_URL = BROKER_URL
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True

@@ -81,11 +81,11 @@ class WakePacer:
 
     def __init__(self) -> None:
         self.published_at = self.celery_at = 0.0
-        self.gathered = 1
+        self.wakes = 1  # that the last message has gathered; at most MAX_GATHERED_WAKES
 
     def delay(self) -> float:
         """Seconds until the next message."""
-        return max(self.published_at + MIN_INTERVAL_WAKES_S * self.gathered - time.monotonic(), 0)
+        return max(self.published_at + MIN_INTERVAL_WAKES_S * self.wakes - time.monotonic(), 0)
 
     def begin(self) -> None:
         """A message begins."""
@@ -93,7 +93,7 @@ class WakePacer:
 
     def count(self, wakes: int) -> None:
         """It has gathered so many wakes."""
-        self.gathered = max(min(wakes, MAX_GATHERED_WAKES), 1)
+        self.wakes = max(min(wakes, MAX_GATHERED_WAKES), 1)
 
     def is_celery_due(self) -> bool:
         """Whether Celery is to be sent a message too; True starts its next interval."""

@@ -160,7 +160,7 @@ def standing(limits: list[Limit], answer: list[int]) -> Standing:
 
 
 def _pass(request: ApiHttpRequest, limits: list[Limit], tenant_id: str = "") -> None:
-    if request.counted:  # the second look of a socket at who asks for it
+    if request.is_counted:  # the second look of a socket at who asks for it
         return
     try:
         found = _shared.count(limits, tenant_id)

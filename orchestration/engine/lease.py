@@ -68,10 +68,8 @@ class Lease:
         values |= {"slots": self.slots, "lease_s": settings.ENGINE_LEASE_S}
         sent_at = time.monotonic()
         await connection.execute(QUERIES["register"], values)
-        lost, self.lost_runs = self.lost_runs, []
-        await connection.execute(
-            QUERIES["undo_deaths"], {"owner": self.owner, "runs": _json(self.runs.leases() + lost)}
-        )
+        runs, self.lost_runs = self.runs.leases() + self.lost_runs, []
+        await connection.execute(QUERIES["undo_deaths"], {"owner": self.owner, "runs": _json(runs)})
         await self._reconcile(connection)
         await connection.execute(QUERIES["notify_all"], {"owner": self.owner})
         self.on_register()

@@ -162,7 +162,7 @@ class Monitor(AsyncWebsocketConsumer):
         with caller_scope(self.request, self._query("token")):
             run = readable_run(self.request, self.scope["url_route"]["kwargs"]["id"], self.kind)
             renderer = self.renderer(run)
-        self.request.counted = True  # later looks are no requests
+        self.request.is_counted = True  # later looks are no requests
         return renderer, run.id
 
 

@@ -1,4 +1,4 @@
-"""The embedded Redis: the doorbell, kept in DATA_DIR/redis with an append-only file."""
+"""The embedded Redis: wakes and messages, kept in DATA_DIR/redis with an append-only file."""
 
 import importlib.util
 import re
