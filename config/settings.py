@@ -123,7 +123,7 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.http.renderers.AlwaysJSON",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_METADATA_CLASS": "config.http.openapi.options.Metadata",
-    "DEFAULT_SCHEMA_CLASS": "config.http.openapi.document.FacadeSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.http.openapi.schema.OperationSchema",
     "EXCEPTION_HANDLER": "config.errors.handle",
     "URL_FORMAT_OVERRIDE": None,  # ?format= belongs to the contract (RULINGS §2)
     "UNAUTHENTICATED_USER": None,
@@ -145,6 +145,11 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Regente",
     "GET_MOCK_REQUEST": "config.http.openapi.document.mock_request",
     "PREPROCESSING_HOOKS": ["config.http.openapi.document.contract_paths"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.http.openapi.document.finish",
+    ],
+    "COMPONENT_SPLIT_REQUEST": True,
     "DESCRIPTION": (
         "Durable agent runs behind five API contracts. Query parameters that an operation does not list are ignored, "
         "as unknown fields of a body are; one that it lists and that has a value it cannot have is refused by name "
