@@ -14,6 +14,7 @@ from observability.metrics.tenant_metrics import TenantMetrics
 
 JSON, PROMETHEUS = "json", "prometheus"
 TRUE = ("true", "1")
+EMPTY = TenantMetrics(datetime(2026, 1, 31, tzinfo=UTC), MetricValues([]), Counter(), *(frozenset[str](),) * 3)
 
 
 class MetricsQuery(serializers.Serializer):
@@ -30,8 +31,7 @@ class MetricsQuery(serializers.Serializer):
 
 def metrics_response() -> PolymorphicProxySerializer:
     """The enhanced form or the older one, as the metrics of a tenant in which nothing has happened have them."""
-    empty = TenantMetrics(datetime(2026, 1, 31, tzinfo=UTC), MetricValues([]), Counter(), *(frozenset[str](),) * 3)
-    forms = [_serializer("Metrics", enhanced_json(empty)), _serializer("LegacyMetrics", legacy_json(empty))]
+    forms = [_serializer("Metrics", enhanced_json(EMPTY)), _serializer("LegacyMetrics", legacy_json(EMPTY))]
     return PolymorphicProxySerializer("MetricsForm", forms, resource_type_field_name=None, many=False)
 
 
