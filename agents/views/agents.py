@@ -46,11 +46,12 @@ class AgentViewSet(KeyedViewSet):
         return [_row(agent) for agent in built_in_agents()]
 
     @extend_schema(
-        methods=["POST"], operation_id="agents_converse", request=TurnRequest, parameters=[_seen],
+        methods=["POST"], operation_id="agents_converse", summary="Say something to an agent", request=TurnRequest,
+        parameters=[_seen],
         responses={(200, "text/event-stream"): _stream},
     )  # fmt: skip
     @extend_schema(
-        methods=["GET"], operation_id="agents_follow_turn", parameters=[_run, _seen],
+        methods=["GET"], operation_id="agents_follow_turn", summary="Follow a turn", parameters=[_run, _seen],
         responses={(200, "text/event-stream"): _stream},
     )  # fmt: skip
     @action(detail=True, methods=["get", "post"])

@@ -28,13 +28,13 @@ class ChangeViewSet(RunViewSet):
     pagination_class = ArrayPagination
     roles = {"apply": Role.DEVELOPER, "discard": Role.DEVELOPER}
 
-    @extend_schema(operation_id="runs_changes", responses=ChangeShape(many=True))
+    @extend_schema(summary="List a draft's changes", responses=ChangeShape(many=True))
     def changes(self, request: ApiRequest, pk: str) -> Response:
         """What the run has staged, applied and discarded, in the order of its calls."""
         page = self.paginate_queryset(changes_of(self.get_object()))
         return self.get_paginated_response([change_json(change) for change in page or ()])
 
-    @extend_schema(operation_id="runs_apply", request=ChangesRequest, responses=SettledShape)
+    @extend_schema(summary="Apply a draft's changes", request=ChangesRequest, responses=SettledShape)
     def apply(self, request: ApiRequest, pk: str) -> Response:
         """Apply all staged changes, or those named; 409 and nothing is applied when what one rests on has moved."""
         run = self.get_object()
@@ -47,7 +47,7 @@ class ChangeViewSet(RunViewSet):
         response.defer(self, until, lambda: self._applied(run, again.get(pk=made.pk)))
         return response
 
-    @extend_schema(operation_id="runs_discard", request=ChangesRequest, responses=SettledShape)
+    @extend_schema(summary="Discard a draft's changes", request=ChangesRequest, responses=SettledShape)
     def discard(self, request: ApiRequest, pk: str) -> Response:
         """Drop all staged changes, or those named, for good."""
         run = self.get_object()

@@ -54,7 +54,11 @@ class ToolViewSet(KeyedViewSet):
             response.data["handler_config"] |= {"secret": self.checked.new_secret}
         return response
 
-    @extend_schema(request={"application/json": {"type": "object"}}, responses=ToolExecutionSerializer)
+    @extend_schema(
+        summary="Execute a tool",
+        request={"application/json": {"type": "object"}},
+        responses=ToolExecutionSerializer,
+    )
     @action(detail=True, methods=["post"])
     def execute(self, request: ApiRequest, id: str) -> Response:
         """The execution: completed with the output, failed with the reason, or running when it takes too long to wait
