@@ -3,11 +3,13 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+
 from agents.code_tasks import GAVE_UP, report, workspace_sources
 from agents.code_tasks.agent import coder, message
 from agents.code_tasks.workspace import Workspace
 from agents.llm.answer_text import answer_text
-from agents.loop.agent_loop import Ask, run_agent
+from agents.loop.agent_loop import AgentRequest, run_agent
 from config.errors import DomainError
 from orchestration.program.registry import program
 from orchestration.program.retry import Retry, StepFailed
@@ -26,7 +28,7 @@ class NotReached(DomainError):
     status, code = 424, "OBJECTIVE_NOT_REACHED"
 
 
-@program(KIND)
+@program(KIND, per_user=lambda: settings.TASKS_PER_USER)
 async def work(ctx: "RunContext") -> dict[str, Any]:
     """{output}: the agent's last words; what it has changed is the report step's."""
     asked, space = ctx.run.input, Workspace(ctx.run.id)
@@ -34,7 +36,9 @@ async def work(ctx: "RunContext") -> dict[str, Any]:
         "workspace", workspace_sources.fill, ctx, space, type="workspace", silent=True, retry=Retry(2)
     )
     try:
-        turn = await run_agent(ctx, coder(), Ask(message(asked["objective"], asked.get("context"))), prefix=PREFIX)
+        turn = await run_agent(
+            ctx, coder(), AgentRequest(message(asked["objective"], asked.get("context"))), prefix=PREFIX
+        )
     except (StepFailed, DomainError):
         await _report(ctx, space, base)
         raise

@@ -14,20 +14,20 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.errors import ToolExecutionError
-from agents.loop.tool_calls import call_context, call_tool, handle
-from agents.loop.turn_calls import TOOL_RETRY
-from agents.tools.faults import with_tool_errors
+from agents.loop.tool_calls import TOOL_RETRY, call_context, call_tool, json_output
+from agents.tools.faults import tool_errors
 from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall, ToolSpec
 from config.errors import Conflict, Invalid
 from governance.policies.evaluation import decide
 from governance.policies.rulesets import rules_of
 from orchestration.models import FINAL, Change, ChangeStatus, Mode, Run
-from orchestration.program.draft_effects import Applied, give_back, reclaim, settle_applied
-from orchestration.program.policy_checks import context_of
+from orchestration.program.policy_checks import policy_context
 from orchestration.program.registry import program
 from orchestration.program.retry import ONCE, StepFailed
-from orchestration.runs.commands import Actor, denied, locked, start_run
+from orchestration.runs.commands import Actor, start_refusal, start_run
+from orchestration.runs.draft_effects import AppliedChange, record_applied, restage, restage_abandoned
+from orchestration.runs.run_rows import lock_run
 
 if TYPE_CHECKING:
     from orchestration.program.context import RunContext
@@ -79,7 +79,7 @@ def start_apply(asked: Asked) -> Run | None:
             rows = Change.objects.for_tenant(run.tenant_id).filter(pk__in=[change.pk for change in chosen])
             rows.update(status=ChangeStatus.APPLYING, apply_run_id=made.pk, error="")
             return made
-    raise denied(asked.tenant_id, refusal)
+    raise start_refusal(asked.tenant_id, refusal)
 
 
 def discard(asked: Asked) -> None:
@@ -93,10 +93,10 @@ def discard(asked: Asked) -> None:
 
 def _chosen(asked: Asked) -> tuple[Run, list[Change]]:
     """The run, under its lock, and those of the chosen changes that are staged."""
-    run = locked(asked.run_id, asked.tenant_id)
+    run = lock_run(asked.run_id, asked.tenant_id)
     if run.status not in FINAL:
         raise Conflict(f"The run is {run.status}; its changes can be applied or discarded when it has finished.")
-    reclaim(run)
+    restage_abandoned(run)
     changes = changes_of(run)
     if asked.change_ids is not None:
         unknown = set(asked.change_ids) - {change.pk for change in changes}
@@ -113,7 +113,7 @@ def _refuse_moved(chosen: list[Change]) -> None:
     moved = []
     for at, change in enumerate(chosen):
         tool = find_tool(change.tenant_id, change.tool_id)
-        if tool.staging and tool.staging.moved and (why := tool.staging.moved(change, chosen[:at])):
+        if tool.staging and tool.staging.conflict and (why := tool.staging.conflict(change, chosen[:at])):
             moved.append({"id": str(change.pk), "target": change.target, "reason": why})
     if moved:
         more = f" (and {len(moved) - 1} more)" if len(moved) > 1 else ""
@@ -126,7 +126,7 @@ def _refused(run: Run, chosen: Iterable[Change], actor: Actor) -> Any:
     for change in chosen:
         tool = find_tool(run.tenant_id, change.tool_id)
         about = call_context(tool, change.agent_id) | _of_draft(run)
-        context = context_of(run, actor.role, input=_arguments(tool, change), **about)
+        context = policy_context(run, actor.role, input=_arguments(tool, change), **about)
         context |= {"mode": Mode.AUTO.value}
         decision = decide(rules, "apply", context)
         if decision.effect == "deny":
@@ -154,7 +154,7 @@ def _of_draft(draft: Run) -> dict[str, Any]:
 # ---- the program
 
 
-@program(KIND)
+@program(KIND, internal=True)
 async def apply(ctx: "RunContext") -> dict[str, Any]:
     """{applied: the ids of the changes}; the first that fails stops it, and the rest stays staged."""
     ids, tenant_id = [UUID(one) for one in ctx.run.input["change_ids"]], ctx.run.tenant_id
@@ -165,7 +165,7 @@ async def apply(ctx: "RunContext") -> dict[str, Any]:
         try:
             await ctx.step(name, _land, ctx, change, draft, tool, node_id=tool.id, type="tool", retry=retry)
         except StepFailed as failed:
-            await ctx.database(partial(give_back, tenant_id, ctx.run.id, failed.error))
+            await ctx.database(partial(restage, tenant_id, ctx.run.id, failed.error))
             raise
     return {"applied": [str(one) for one in ids]}
 
@@ -180,16 +180,15 @@ async def _land(ctx: "RunContext", change: Change, draft: Run, tool: ToolSpec) -
     if change.status == ChangeStatus.APPLIED:  # before a crash
         return change.outcome
     step = f"apply {change.position}"
-    call = ToolCall(change.tenant_id, tool, change.arguments, ctx.run, step, Mode.AUTO.value, ctx, change.agent_id)
+    call = ToolCall(ctx, tool, change.arguments, step, Mode.AUTO.value, ctx.run, change.agent_id)
     return await call_tool(call, "apply", partial(_apply, change, draft), **_of_draft(draft))
 
 
 async def _apply(change: Change, draft: Run, call: ToolCall) -> Any:
     """What the call answers, made as the draft's step and put on record with what it was made with."""
     output = await _perform(change, draft, call)
-    assert call.ctx and call.run
-    settled = Applied(change.pk, change.tenant_id, draft.pk, call.input, output, call.run.created_by)
-    await call.ctx.database(partial(settle_applied, settled))
+    settled = AppliedChange(change.pk, change.tenant_id, draft.pk, call.input, output, call.run.created_by)
+    await call.ctx.database(partial(record_applied, settled))
     return output
 
 
@@ -197,9 +196,11 @@ async def _perform(change: Change, draft: Run, call: ToolCall) -> Any:
     staging = call.tool.staging
     own = replace(call, run=draft, step=change.step)  # type: ignore[arg-type]
     if not (staging and staging.apply):
-        return await with_tool_errors(own, handle(own))
+        with tool_errors(own):
+            return json_output(await own.tool.handler(own))
     if call.input != change.arguments:
         raise ToolExecutionError(
             "This change is applied as it was reviewed: its arguments cannot be edited. Discard it."
         )
-    return await with_tool_errors(own, staging.apply(own, change))
+    with tool_errors(own):
+        return await staging.apply(own, change)

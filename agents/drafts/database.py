@@ -9,27 +9,27 @@ from agents.tools.registry import ToolCall
 from config.errors import Conflict
 from memory.datastore import sql_runner
 from memory.datastore.logins import find_store
-from memory.datastore.sql_runner import Rows, SqlFailed
+from memory.datastore.sql_errors import RowsMoved, SqlFailed
+from memory.datastore.sql_runner import Rows
 from memory.models import DataStore
 from orchestration.models import Change
-from orchestration.program.draft_effects import Staged, staged_by
+from orchestration.runs.draft_effects import StagedEffect, staged_changes
 
 KIND = "database"
 
 
 def statements(call: ToolCall) -> list[str]:
     """The statements that the run has staged, in their order."""
-    assert call.run
-    return [change.base["sql"] for change in staged_by(call.tenant_id, call.run.id, KIND)]
+    return [change.base["sql"] for change in staged_changes(call.tenant_id, call.run.id, KIND)]
 
 
-async def staged(store: DataStore, sql: str, rows_sql: str | None, table: str, earlier: list[str]) -> Staged:
+async def staged(store: DataStore, sql: str, rows_sql: str | None, table: str, earlier: list[str]) -> StagedEffect:
     """The rows that the statement changes, before and after, as the run sees them."""
     before, after = await sql_runner.rehearse(store, sql, rows_sql, earlier)
     base = {"sql": sql, "rows_sql": rows_sql}
     answer = {"operation": "write", "sql": sql, "columns": after.columns, "results": after.rows}
     told = before.rows if before is not None else None
-    return Staged(
+    return StagedEffect(
         KIND, table, told, after.rows, base, answer | {"rowCount": len(after.rows), "truncated": after.truncated}
     )
 
@@ -59,7 +59,7 @@ async def apply(call: ToolCall, change: Change) -> dict[str, Any]:
     expected = (change.base["rows_sql"], change.before or []) if change.base["rows_sql"] else None
     try:
         answer = await sql_runner.write(store, change.base["sql"], call.key, expected)
-    except sql_runner.RowsMoved as fault:
+    except RowsMoved as fault:
         raise Conflict(fault.message) from None
     except SqlFailed as fault:
         raise ToolExecutionError(fault.message) from None

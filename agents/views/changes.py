@@ -15,7 +15,7 @@ from config.http.api_request import ApiRequest
 from config.http.deferred import DeferrableResponse
 from config.http.viewsets import ArrayPagination
 from governance.policies.evaluation import PolicyDenied
-from orchestration.live.change_listener import ended
+from orchestration.live.run_waits import wait_for_end
 from orchestration.models import FINAL, Change, Run, Status
 from orchestration.views.runs import RunViewSet, actor_of
 
@@ -42,7 +42,7 @@ class ChangeViewSet(RunViewSet):
         if made is None:
             return self._settled(run, None, "applied")
         response = self._settled(run, made, "applying")
-        until = functools.partial(ended, made.pk, WAIT_S, or_paused=True)
+        until = functools.partial(wait_for_end, made.pk, WAIT_S, or_paused=True)
         again = Run.objects.for_tenant(run.tenant_id)
         response.defer(self, until, lambda: self._applied(run, again.get(pk=made.pk)))
         return response

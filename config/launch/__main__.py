@@ -57,7 +57,7 @@ def _present(data_dir: Path) -> AbstractContextManager[Path]:
 
 
 def execute(up: AbstractContextManager[Path], command: list[str]) -> int:
-    """The exit status of the command, run while the servers are up. It hears a Ctrl-C itself; we stay to clear up."""
+    """The exit status of the command, run while the servers are up. It gets a Ctrl-C itself; we stay to clear up."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with up as data_dir:
         signal.signal(signal.SIGINT, lambda *_: None)

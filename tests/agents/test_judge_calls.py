@@ -17,7 +17,7 @@ from config.errors import Invalid
 from governance import vault
 from governance.models import Policy, PolicyDecision
 from orchestration.models import Approval, Change, Run, RunEvent, Step
-from orchestration.program.approvals import call_digest
+from orchestration.program.waits.approvals import call_digest
 from tests.agents.context import MemoryContext
 from tests.agents.far_end import FarEnd
 from tests.factories import log_in, make_agent, make_user, make_workflow, token_of
@@ -277,7 +277,7 @@ def test_handler_event_and_policies_see_one_input(properties: dict[str, Any], ar
 
     tool = ToolSpec("x.tool", "X", "x", {"type": "object", "properties": properties}, handler, side_effects=("act",))
     ctx = MemoryContext()
-    call = ToolCall("acme", tool, arguments, ctx.run, "s", "auto", ctx)  # type: ignore[arg-type]
+    call = ToolCall(ctx, tool, arguments, "s", "auto", ctx.run)  # type: ignore[arg-type]
     try:
         asyncio.run(call_tool(call))
     except Invalid:

@@ -1,15 +1,15 @@
 """mail.send: a letter through the operator's mail server; in a draft it is staged until the draft is applied."""
 
 from functools import partial
-from typing import Any
 
 from django.conf import settings
 
 from agents.errors import ToolExecutionError
 from agents.tools.canonical import canonical
 from agents.tools.registry import Staging, ToolCall, tool
-from config import mail
-from orchestration.program.draft_effects import Staged
+from config.outbound import mail
+from config.values.json_types import JsonObject
+from orchestration.runs.draft_effects import StagedEffect
 
 ADDRESS = {"type": "string", "minLength": 3, "maxLength": 320}
 SCHEMA = {
@@ -26,7 +26,7 @@ SCHEMA = {
 
 def _subject(subject: str) -> str:
     """The subject as the letter has it."""
-    line = mail.one_line(subject)
+    line = mail.header_line(subject)
     if not line:
         raise ValueError("Must not be blank.")
     return line
@@ -37,8 +37,8 @@ def _addresses(to: list[str]) -> list[str]:
     return [mail.canonical_address(address) for address in to]
 
 
-async def _stage(call: ToolCall) -> Staged:
-    return Staged("mail", ", ".join(_to(call)), None, call.input)
+async def _stage(call: ToolCall) -> StagedEffect:
+    return StagedEffect("mail", ", ".join(_to(call)), None, call.input)
 
 
 @tool(
@@ -52,9 +52,9 @@ async def _stage(call: ToolCall) -> Staged:
     canonical=canonical(to=_addresses, subject=_subject),
     staging=Staging(_stage),
 )
-async def send_mail(call: ToolCall) -> dict[str, Any]:
+async def send_mail(call: ToolCall) -> JsonObject:
     """{sent: true, recipients, message_id}."""
-    to, id = _to(call), (call.effect_id.hex if call.effect_id else "")
+    to, id = _to(call), call.effect_id.hex
     try:
         await call.in_thread(partial(mail.send, call.input["subject"], call.input["body"], to, id))
     except OSError as fault:  # all of smtplib's faults are

@@ -1,7 +1,6 @@
 """webhook.send: an event posted to a URL, signed as Standard Webhooks has it with the tenant's secret."""
 
 from functools import partial
-from typing import Any
 
 from django.utils import timezone
 
@@ -11,8 +10,9 @@ from agents.tools.registry import Staging, ToolCall, tool
 from config.http.fields import iso
 from config.outbound import client
 from config.values.foreign_json import write_json
-from orchestration.outgoing.webhooks import signed, tenant_secret
-from orchestration.program.draft_effects import Staged
+from config.values.json_types import JsonObject
+from orchestration.outgoing.webhooks import signature_headers, tenant_secret
+from orchestration.runs.draft_effects import StagedEffect
 
 SCHEMA = {
     "type": "object",
@@ -26,8 +26,8 @@ SCHEMA = {
 }
 
 
-async def _stage(call: ToolCall) -> Staged:
-    return Staged("webhook", str(client.target(call.input["url"])), None, call.input)
+async def _stage(call: ToolCall) -> StagedEffect:
+    return StagedEffect("webhook", str(client.target(call.input["url"])), None, call.input)
 
 
 @tool(
@@ -40,14 +40,13 @@ async def _stage(call: ToolCall) -> Staged:
     canonical=canonical(url=url_form),
     staging=Staging(_stage),
 )
-async def send_webhook(call: ToolCall) -> dict[str, Any]:
+async def send_webhook(call: ToolCall) -> JsonObject:
     """{status, webhook_id}; an error when the receiver does not answer 2xx."""
-    assert call.effect_id
     id = f"msg_{call.effect_id.hex}"
     event = {"type": call.input["type"], "timestamp": iso(timezone.now()), "data": call.input.get("data", {})}
     body = write_json(event)
     secret = await call.database(partial(tenant_secret, call.tenant_id))
-    headers = signed(secret, id, body) | {"content-type": "application/json"}
+    headers = signature_headers(secret, id, body) | {"content-type": "application/json"}
     answer = await client.request("POST", call.input["url"], headers=headers, data=body, follow=False)
     if not answer.ok:
         raise ToolExecutionError(f"The receiver answered {answer.status}.", status=answer.status)
