@@ -6,10 +6,10 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from agents.loop.tool_program import CALL
 from agents.models import HandlerType, RiskLevel, Tool
 from agents.serializers.handlers import checked_config, origin
 from agents.serializers.keys import KEY
-from agents.tools.program import CALL
 from config.http.fields import BooleanField, CharField, ChoiceField, ObjectField, RegexField, StrictModelSerializer
 from config.http.serializers import ResponseSerializer
 from config.masking import MASK, mask

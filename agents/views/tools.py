@@ -7,10 +7,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
+from agents.loop.tool_program import KIND
 from agents.models import Tool
 from agents.serializers.tools import ToolExecutionSerializer, ToolSerializer
 from agents.tools.lookup import find_tool
-from agents.tools.program import KIND
 from agents.tools.registry import BUILT_IN
 from agents.views.catalog import KeyedViewSet
 from config.errors import ScopeDenied, ToolNotFound
