@@ -16,7 +16,7 @@ from config.http.fields import iso
 from config.values.json_types import JsonObject
 from memory.entries import entry_store
 from memory.entries.embedding import embedder
-from memory.entries.entry_json import EntryJson, entry_json
+from memory.entries.entry_json import entry_json
 from memory.entries.entry_store import MemoryNotFound, NewMemory
 from memory.entries.query import MemoryQuery
 from memory.entries.search import search_memories
@@ -183,7 +183,7 @@ async def search(call: ToolCall) -> list[JsonObject]:
     side_effects=("memory_read",),
     canonical=canonical(memory_id=uuid_form),
 )
-async def retrieve(call: ToolCall) -> EntryJson | JsonObject:
+async def retrieve(call: ToolCall) -> JsonObject:
     """The memory; without an id {memories} of the owner."""
     arguments = call.input
     if memory_id := arguments.get("memory_id"):
