@@ -22,7 +22,10 @@ MAX_FALLBACKS = 5
 
 
 class ModelProfileSerializer(serializers.Serializer):
-    """Which model the agent thinks with; without one, the platform's default."""
+    """The agent's model; without one, the platform's default. Responses have no keys without a value."""
+
+    example = {"provider": "openai", "model": "gpt-4o-mini", "temperature": 0.2}
+    optional_keys = ("temperature", "max_tokens", "timeout_s", "fallbacks")
 
     provider = CharField(max_length=64, allow_blank=True, default="")
     model = RegexField(r"^[\w.:/@+-]*\Z", max_length=200, allow_blank=True, default="")
@@ -36,7 +39,9 @@ class ModelProfileSerializer(serializers.Serializer):
 
 
 class ModelProfileWithFallbacks(ModelProfileSerializer):
-    """The agent's model, and those that are asked in its place when it fails."""
+    """The agent's model, and those that are called in its place when it fails."""
+
+    example = {"provider": "openai", "model": "gpt-4o-mini", "fallbacks": [{"model": "gpt-4o"}]}
 
     fallbacks = ModelProfileSerializer(many=True, required=False)
 
@@ -50,14 +55,25 @@ class ModelProfileWithFallbacks(ModelProfileSerializer):
 
 
 class MemorySerializer(serializers.Serializer):
-    """What the agent does with memory by itself; it does both unless told otherwise."""
+    """What the agent does with memory by itself; it does both unless the agent says false."""
+
+    example = {"recall": True, "store": False}
+    optional_keys = ("recall", "store")
 
     recall = BooleanField(required=False, help_text="Look for what has to do with the question.")
     store = BooleanField(required=False, help_text="Keep its longer answers as the run's memory.")
 
 
 class AgentSerializer(StrictModelSerializer):
-    """An agent. A POST with a known id replaces it, so that each field has a default."""
+    """An agent. A POST with an existing id replaces it, so that each field has a default."""
+
+    example = {
+        "id": "agent.concierge",
+        "name": "Concierge",
+        "instructions": "Answer the guests of the hotel.",
+        "model_profile": {"provider": "openai", "model": "gpt-4o-mini"},
+        "allowed_tools": ["memory.search"],
+    }
 
     id = RegexField(KEY, source="key", required=False)
     description = CharField(allow_blank=True, default="")

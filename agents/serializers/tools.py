@@ -22,7 +22,16 @@ EMPTY_SCHEMA = {"type": "object", "properties": {}}
 
 
 class ToolSerializer(StrictModelSerializer):
-    """A tool. A POST with a known id replaces it, so that each field has a default."""
+    """A tool. A POST with an existing id replaces it, so that each field has a default."""
+
+    example = {
+        "id": "rooms.find",
+        "name": "Find rooms",
+        "input_schema": {"type": "object", "properties": {"guests": {"type": "integer"}}},
+        "handler_type": "http",
+        "handler_config": {"url": "https://example.com/rooms", "method": "GET"},
+        "side_effects": ["external_read"],
+    }
 
     id = RegexField(KEY, source="key", required=False)
     description = CharField(allow_blank=True, default="")

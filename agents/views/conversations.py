@@ -16,6 +16,7 @@ from agents.serializers.conversations import (
 )
 from config.errors import NotFound
 from config.http.api_request import ApiRequest
+from config.http.serializers import MessageSerializer
 from config.http.viewsets import PagePagination, TenantViewSet
 from orchestration.models import Run
 
@@ -51,7 +52,8 @@ class ConversationViewSet(mixins.ListModelMixin, TenantViewSet):
         rows = [TurnRow(turn.number, runs[turn.run_id]) for turn in turns if turn.run_id in runs]
         return Response(self.get_serializer(conversation).data | {"turns": TurnSerializer.render_all(rows)})
 
+    @extend_schema(responses={200: MessageSerializer})
     def destroy(self, request: ApiRequest, id: str) -> Response:
-        """Forget the conversation: it is not continued any more; its runs stay on record."""
+        """Delete the conversation: it is not continued any more; its runs stay on record."""
         self.get_object().delete()
-        return Response({"message": "Conversation deleted"})
+        return Response(MessageSerializer.render({"message": "Conversation deleted"}))
