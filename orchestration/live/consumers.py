@@ -15,7 +15,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.http import QueryDict
 
-from config.database.statements import Row
+from config.database.pipeline import Row
 from config.errors import DomainError, RateLimited
 from config.http.api_request import ApiHttpRequest
 from config.http.renderers import dumps
@@ -26,7 +26,7 @@ from orchestration.live.updates import MAX_EVENTS, MAX_UPDATE_BYTES, MAX_WINDOW,
 from orchestration.models import Run
 from orchestration.pacer import UpdatePacer
 from orchestration.runs.access import Access, caller_scope, readable_run, threads
-from orchestration.serializers.runs import event_json
+from orchestration.serializers.runs import EventSerializer
 
 log = logging.getLogger(__name__)
 POLICY_VIOLATION, TRY_LATER, INTERNAL = 1008, 1013, 1011  # RFC 6455 §7.4.1 and its registry
@@ -43,7 +43,7 @@ class EventRenderer:
 
     def frames(self, event: Row, seq: int) -> list[bytes]:
         """The event as one frame."""
-        return [dumps(event_json(event))]
+        return [dumps(EventSerializer.render(event))]
 
     def greeting(self, after: int) -> bytes:
         """That the client is connected."""

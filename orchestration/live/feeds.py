@@ -14,12 +14,12 @@ from uuid import UUID
 
 import psycopg
 
-from config.database.statements import Row
+from config.database.pipeline import Row
+from config.http.fields import iso
 from config.http.renderers import dumps
 from config.values.json_types import JsonObject
 from orchestration.live.change_listener import POLL_S, followers
 from orchestration.live.updates import END_EVENTS, MAX_EVENTS, read_changes
-from orchestration.serializers.runs import stamp
 
 log = logging.getLogger(__name__)
 FrameBody = tuple[str, JsonObject]  # a frame's type and data
@@ -37,7 +37,7 @@ class FrameRenderer(Protocol):
 
 def frame_json(body: FrameBody, at: datetime | None, **more: Any) -> bytes:
     """A frame's JSON: {type, data, timestamp, …}."""
-    return dumps({"type": body[0], "data": body[1], "timestamp": stamp(at or datetime.now(UTC)), **more})
+    return dumps({"type": body[0], "data": body[1], "timestamp": iso(at or datetime.now(UTC)), **more})
 
 
 class Feed:

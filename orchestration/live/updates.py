@@ -7,13 +7,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from uuid import UUID
 
-from config.database.statements import Row
+from config.database.pipeline import Row
 from config.http.renderers import dumps
 from orchestration.live.change_listener import STATE, followers
 from orchestration.live.sse import COMMENT, COMMENT_S, sse_frame
 from orchestration.models import FINAL
 from orchestration.pacer import UpdatePacer
-from orchestration.serializers.runs import event_json
+from orchestration.serializers.runs import EventSerializer
 
 MAX_EVENTS, MAX_WINDOW = 1_000, 100
 MAX_UPDATE_BYTES = 256 * 1024  # of events in one update: clients refuse messages of more than about a megabyte
@@ -50,7 +50,7 @@ async def run_stream(run_id: UUID, after: int, window: int) -> AsyncGenerator[by
         while True:
             await asyncio.sleep(pacer.delay(loop.time()))
             run, rows = await read_changes(run_id, last_seq, window)
-            events = [dumps(event_json(row)) for row in rows]
+            events = [dumps(EventSerializer.render(row)) for row in rows]
             count = count_fitting(events, sum(row["seq"] <= last_seq for row in rows))
             seq = max([last_seq, *(row["seq"] for row in rows[:count])])
             is_last = count == len(events) < MAX_EVENTS
