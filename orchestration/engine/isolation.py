@@ -15,7 +15,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-from config.embedded import BASE_DIR
+from config.embedded_servers import BASE_DIR
 
 log = logging.getLogger(__name__)
 MAX_SUSPECTS = 100  # that run together

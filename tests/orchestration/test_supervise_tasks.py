@@ -15,7 +15,7 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.models import Tenant
-from config.embedded import BASE_DIR
+from config.embedded_servers import BASE_DIR
 from config.processes import health, task_supervisor
 from config.processes.task_supervisor import STATES, TaskState, keep_running, start_thread
 from orchestration.live.change_listener import followers
