@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 Values = Mapping[str, Any] | Sequence[Any]
+Row = dict[str, Any]  # a row's columns by name
 PLACEHOLDER = re.compile(r"%\((\w+)\)s|%s|%%")
 
 
@@ -38,5 +39,5 @@ def parse(text: str) -> Statement:
             keys.append(key)
         return f"${keys.index(key) + 1}"
 
-    numbered = PLACEHOLDER.sub(number, text).encode()
-    return Statement(numbered, tuple(keys), b"regente_" + blake2b(numbered, digest_size=16).hexdigest().encode())
+    query = PLACEHOLDER.sub(number, text).encode()
+    return Statement(query, tuple(keys), b"regente_" + blake2b(query, digest_size=16).hexdigest().encode())
