@@ -50,7 +50,7 @@ def check_tool(config: dict[str, Any], tenant_id: str) -> list[str]:
     return []
 
 
-@node("agent", check=check_agent)
+@node("agent", check=check_agent, takes_input=True)
 async def agent_node(ctx: "RunContext", call: NodeCall) -> Any:
     """The agent's answer: its JSON object, else {text, toolCalls, finishReason}."""
     agent = await load_agent(ctx, call.config["agent_id"])
@@ -78,7 +78,7 @@ def result(turn: Turn) -> dict[str, Any]:
     return {"text": turn.text, "toolCalls": turn.tool_calls, "finishReason": turn.finish_reason}
 
 
-@node("tool", check=check_tool)
+@node("tool", check=check_tool, takes_input=True)
 async def tool_node(ctx: "RunContext", call: NodeCall) -> Any:
     """The tool's output."""
     run, tool_id = ctx.run, call.config["tool_id"]

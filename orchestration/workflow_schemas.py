@@ -63,6 +63,9 @@ workflow_versions = extend_schema(operation_id="workflows_versions", responses=W
 workflow_runs = extend_schema(
     operation_id="workflows_start_run", parameters=[_key], request=RunStartShape, responses={201: RunShape}
 )
+program_runs = extend_schema(
+    operation_id="programs_start_run", parameters=[_key], request=RunStartShape, responses={201: RunShape}
+)
 workflow_execute = extend_schema(
     operation_id="workflows_execute",
     parameters=[_key],

@@ -10,6 +10,7 @@ from agents.errors import AgentExecutionError
 from agents.llm import gateway_model, litellm_model
 from agents.llm.chat_model import ChatModel, ModelProfile
 from agents.llm.gateway_model import GatewayModel
+from agents.llm.providers import PROVIDERS, split_name
 from agents.offline.offline_model import OfflineModel
 from config.outbound import client
 from governance import vault
@@ -50,12 +51,16 @@ def key_for(run: "RunInfo", provider: str) -> str | None:
 
 
 def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
-    """The model that serves this profile: with a key of the caller's own the provider itself, else the operator's
-    gateway, a provider with a key in the environment, the offline model; AgentExecutionError naming what to set.
+    """The model that serves this profile: a plug-in's, with a key of the caller's own the provider itself, else the
+    operator's gateway, a provider with a key in the environment, the offline model.
+
+    Raises AgentExecutionError naming what to set.
 
     No profile names an address: a key never goes anywhere but to its provider, or to the operator's gateway.
     """
     provider, name = _named(profile)
+    if provider in PROVIDERS:
+        return PROVIDERS[provider](name, own_key)
     if own_key and name and (provider or "openai") in settings.PROVIDER_KEYS:
         provider = provider or "openai"
         return litellm_model.LiteLLMModel(provider, name, f"{provider}/{name}", own_key)
@@ -76,11 +81,11 @@ def _named(profile: ModelProfile) -> tuple[str, str]:
     """Provider and model of the profile; LLM_MODEL, which may begin with its provider, fills in for a missing model."""
     provider = vault.service(profile.provider)
     if profile.model:
-        return provider, profile.model
+        return split_name(provider, profile.model)
     first, slash, rest = settings.LLM_MODEL.partition("/")
     if slash and (first == "openai" or (first in settings.PROVIDER_KEYS and not settings.LLM_BASE_URL)):
         return first, rest
-    return provider, settings.LLM_MODEL
+    return split_name(provider, settings.LLM_MODEL)
 
 
 def default_model() -> ModelProfile:

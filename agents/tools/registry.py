@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from config.plugins.registries import registry
 from config.values.foreign_json import clean_value
-from config.values.json_schema import checked
+from config.values.json_schema import checked, schema_problems
 from orchestration.runs.draft_effects import StagedEffect, effect_id
 
 if TYPE_CHECKING:
@@ -99,7 +100,12 @@ class ToolCall:
         return await self.ctx.engine.in_thread(work)
 
 
-BUILT_IN: dict[str, ToolSpec] = {}
+def check_tool(tool: ToolSpec) -> list[str]:
+    """What is wrong with a tool that a plug-in brings."""
+    return schema_problems(tool.input_schema)
+
+
+BUILT_IN: dict[str, ToolSpec] = registry("tools", check_tool)
 
 
 def tool(

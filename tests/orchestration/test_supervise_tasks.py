@@ -263,7 +263,7 @@ SHORT_LIVED = {  # what ends with one request, run or command, and whose excepti
     "config/asgi.py": 2,
     "config/database/probe.py": 1,
     "orchestration/live/consumers.py": 1,
-    "orchestration/program/context.py": 1,
+    "orchestration/program/branches.py": 1,
     "orchestration/live/feeds.py": 1,
     "orchestration/engine/journal/shared_reads.py": 1,
     "orchestration/engine/engine.py": 1,  # a run's: drive.py lets nothing out
