@@ -9,7 +9,7 @@ from agents.code_tasks import GAVE_UP, report, workspace_sources
 from agents.code_tasks.agent import coder, message
 from agents.code_tasks.workspace import Workspace
 from agents.llm.answer_text import answer_text
-from agents.loop.agent_loop import Ask, run_agent
+from agents.loop.agent_loop import AgentRequest, run_agent
 from config.errors import DomainError
 from orchestration.program.registry import program
 from orchestration.program.retry import Retry, StepFailed
@@ -36,7 +36,9 @@ async def work(ctx: "RunContext") -> dict[str, Any]:
         "workspace", workspace_sources.fill, ctx, space, type="workspace", silent=True, retry=Retry(2)
     )
     try:
-        turn = await run_agent(ctx, coder(), Ask(message(asked["objective"], asked.get("context"))), prefix=PREFIX)
+        turn = await run_agent(
+            ctx, coder(), AgentRequest(message(asked["objective"], asked.get("context"))), prefix=PREFIX
+        )
     except (StepFailed, DomainError):
         await _report(ctx, space, base)
         raise

@@ -62,7 +62,7 @@ class Workspace(Folder):
     def get(self, path: str, most: int) -> bytes:
         """The beginning of a file; WorkspaceError saying why not."""
         try:
-            return self.read(inside(path), most=most)
+            return self.read(inside(path), limit=most)
         except OSError as fault:
             raise WorkspaceError(f"Cannot read {path}: {why(fault)}.") from None
 

@@ -14,13 +14,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.errors import ToolExecutionError
-from agents.loop.tool_calls import call_context, call_tool, handle
-from agents.loop.turn_calls import TOOL_RETRY
-from agents.tools.faults import with_tool_errors
+from agents.loop.tool_calls import TOOL_RETRY, call_context, call_tool, json_output
+from agents.tools.faults import tool_errors
 from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall, ToolSpec
 from config.errors import Conflict, Invalid
-from governance.policies.evaluation import decide, rules_of
+from governance.policies.evaluation import decide
+from governance.policies.rulesets import rules_of
 from orchestration.models import FINAL, Change, ChangeStatus, Mode, Run
 from orchestration.program.policy_checks import policy_context
 from orchestration.program.registry import program
@@ -113,7 +113,7 @@ def _refuse_moved(chosen: list[Change]) -> None:
     moved = []
     for at, change in enumerate(chosen):
         tool = find_tool(change.tenant_id, change.tool_id)
-        if tool.staging and tool.staging.moved and (why := tool.staging.moved(change, chosen[:at])):
+        if tool.staging and tool.staging.conflict and (why := tool.staging.conflict(change, chosen[:at])):
             moved.append({"id": str(change.pk), "target": change.target, "reason": why})
     if moved:
         more = f" (and {len(moved) - 1} more)" if len(moved) > 1 else ""
@@ -180,14 +180,13 @@ async def _land(ctx: "RunContext", change: Change, draft: Run, tool: ToolSpec) -
     if change.status == ChangeStatus.APPLIED:  # before a crash
         return change.outcome
     step = f"apply {change.position}"
-    call = ToolCall(change.tenant_id, tool, change.arguments, ctx.run, step, Mode.AUTO.value, ctx, change.agent_id)
+    call = ToolCall(ctx, tool, change.arguments, step, Mode.AUTO.value, ctx.run, change.agent_id)
     return await call_tool(call, "apply", partial(_apply, change, draft), **_of_draft(draft))
 
 
 async def _apply(change: Change, draft: Run, call: ToolCall) -> Any:
     """What the call answers, made as the draft's step and put on record with what it was made with."""
     output = await _perform(change, draft, call)
-    assert call.ctx and call.run
     settled = AppliedChange(change.pk, change.tenant_id, draft.pk, call.input, output, call.run.created_by)
     await call.ctx.database(partial(record_applied, settled))
     return output
@@ -197,9 +196,11 @@ async def _perform(change: Change, draft: Run, call: ToolCall) -> Any:
     staging = call.tool.staging
     own = replace(call, run=draft, step=change.step)  # type: ignore[arg-type]
     if not (staging and staging.apply):
-        return await with_tool_errors(own, handle(own))
+        with tool_errors(own):
+            return json_output(await own.tool.handler(own))
     if call.input != change.arguments:
         raise ToolExecutionError(
             "This change is applied as it was reviewed: its arguments cannot be edited. Discard it."
         )
-    return await with_tool_errors(own, staging.apply(own, change))
+    with tool_errors(own):
+        return await staging.apply(own, change)

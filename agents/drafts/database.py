@@ -9,7 +9,7 @@ from agents.tools.registry import ToolCall
 from config.errors import Conflict
 from memory.datastore import sql_runner
 from memory.datastore.logins import find_store
-from memory.datastore.sql_runner import Rows, SQLFailed
+from memory.datastore.sql_runner import Rows, SqlFailed
 from memory.models import DataStore
 from orchestration.models import Change
 from orchestration.runs.draft_effects import StagedEffect, staged_changes
@@ -19,7 +19,6 @@ KIND = "database"
 
 def statements(call: ToolCall) -> list[str]:
     """The statements that the run has staged, in their order."""
-    assert call.run
     return [change.base["sql"] for change in staged_changes(call.tenant_id, call.run.id, KIND)]
 
 
@@ -42,7 +41,7 @@ def moved(change: Change, earlier: list[Change]) -> str:
     before = [one.base["sql"] for one in earlier if one.kind == KIND]
     try:
         rows, _ = async_to_sync(sql_runner.rehearse)(store, change.base["sql"], change.base["rows_sql"], before)
-    except SQLFailed as fault:
+    except SqlFailed as fault:
         return f"The statement cannot be run any more: {fault.message}"
     return "" if _same(rows, change) else f"Rows of {change.target} have changed since."
 
@@ -61,7 +60,7 @@ async def apply(call: ToolCall, change: Change) -> dict[str, Any]:
         answer = await sql_runner.write(store, change.base["sql"], call.key, expected)
     except sql_runner.RowsMoved as fault:
         raise Conflict(fault.message) from None
-    except SQLFailed as fault:
+    except SqlFailed as fault:
         raise ToolExecutionError(fault.message) from None
     told = {"operation": "write", "sql": change.base["sql"], "columns": answer.columns, "results": answer.rows}
     return told | {"rowCount": len(answer.rows), "truncated": answer.truncated}

@@ -33,7 +33,6 @@ def written_to(tenant_id: str, run_id: Any, path: str) -> File | None:
 async def stage(call: ToolCall) -> StagedEffect:
     """The file before and after."""
     run, content, path = call.run, content_of(call.input), call.input["path"]
-    assert run
     mime = file_store.mime_of(path, call.input.get("mime_type") or "")
     after = _shown(content, mime)
 
@@ -77,7 +76,6 @@ STAGING = Staging(stage, moved)
 
 def found(call: ToolCall, path: str, file_id: str) -> tuple[dict[str, Any], bytes] | None:
     """(description, content) of the latest staged version of a file."""
-    assert call.run
     for change in reversed(staged_changes(call.tenant_id, call.run.id, KIND)):
         if (file_id and file_id == change.base["file_id"]) or (not file_id and path == change.target):
             return described(change), content_of(change.arguments)
@@ -94,7 +92,6 @@ def described(change: Change) -> dict[str, Any]:
 
 def listed(call: ToolCall, prefix: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The list with what is staged, in the order of paths."""
-    assert call.run
     by_id = {row["file_id"]: row for row in rows}
     for change in staged_changes(call.tenant_id, call.run.id, KIND):
         if change.target.startswith(prefix):

@@ -5,9 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from agents.tools.registry import ToolCall
-from memory.entries import entry_store
 from memory.entries.embedding import Embedder
-from memory.entries.entry_store import NewMemory, Question
+from memory.entries.entry_store import NewMemory
+from memory.entries.query import MemoryQuery
+from memory.entries.search import search_result
 from memory.entries.words import pieces
 from memory.models import MemoryEntry
 from orchestration.models import Change
@@ -41,7 +42,6 @@ def moved(change: Change, earlier: list[Change]) -> str:
 
 def changes_of(call: ToolCall) -> tuple[dict[str, Change], set[str]]:
     """({id: what is staged to be stored}, the ids of what is staged to be deleted)."""
-    assert call.run
     new: dict[str, Change] = {}
     gone: set[str] = set()
     for change in staged_changes(call.tenant_id, call.run.id, KIND):
@@ -65,7 +65,7 @@ def entry_of(change: Change) -> MemoryEntry:
 
 
 async def overlaid(
-    question: Question, found: list[dict[str, Any]], new: dict[str, Change], gone: set[str], model: Embedder
+    question: MemoryQuery, found: list[dict[str, Any]], new: dict[str, Change], gone: set[str], model: Embedder
 ) -> list[dict[str, Any]]:
     """The search's answer as it will be when the draft is applied: the few staged memories are compared one by one."""
     told = [one for one in found if one["memory_id"] not in gone]
@@ -75,7 +75,7 @@ async def overlaid(
             continue
         vectors = [vector for vector in await model.embed(pieces(entry.content)) if vector is not None]
         cosine = max((_dot(vector, question.vector) for vector in vectors), default=None) if question.vector else None
-        told.append(entry_store.told(entry, question, cosine))
+        told.append(search_result(entry, question, cosine))
     told = [one for one in told if one["similarity"] >= question.threshold]
     return sorted(told, key=lambda one: (-one["similarity"], one["memory_id"]))[: question.limit]
 
@@ -84,7 +84,7 @@ def _dot(left: list[float], right: list[float]) -> float:
     return float(sum(one * other for one, other in zip(left, right, strict=True)))
 
 
-def _asked_for(question: Question, entry: MemoryEntry) -> bool:
+def _asked_for(question: MemoryQuery, entry: MemoryEntry) -> bool:
     """Whether the question's filters let it through."""
     same = (
         not wanted or wanted == getattr(entry, name)

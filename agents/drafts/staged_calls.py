@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from agents.loop.excerpts import excerpt
+from agents.excerpts import excerpt
 from agents.tools.registry import ToolCall
 from orchestration.runs.draft_effects import StagedEffect, stage_change
 
@@ -13,7 +13,6 @@ PREVIEW = "This is a draft: nothing has happened yet. The change is listed at GE
 async def stage_call(call: ToolCall) -> dict[str, Any]:
     """{preview: true, proposed: {…}, change_id, …}: what the call would do."""
     run, staging = call.run, call.tool.staging
-    assert run and call.ctx
     staged = await staging.stage(call) if staging else plain(call)
     change = await call.database(
         partial(stage_change, run, call.step, call.tool.id, call.agent_id, call.input, staged, _reason(call))

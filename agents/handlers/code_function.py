@@ -3,8 +3,8 @@
 from typing import Any
 
 from agents.errors import ToolExecutionError
+from agents.excerpts import summary
 from agents.handlers.http_call import as_output
-from agents.loop.excerpts import summary
 from agents.sandbox import sandboxed_command
 from agents.tools.registry import ToolCall
 from config.values.foreign_json import decoded, write_json
@@ -33,16 +33,16 @@ answer.write(json.dumps(space["run"](given["input"]), default=plain))
 
 async def run_code(call: ToolCall) -> Any:
     """What the function answers; its exceptions, limits and odd answers are the tool's errors."""
-    if why := sandboxed_command.unavailable():
-        raise ToolExecutionError(f"Tools that are code cannot run on this machine: {why}.")
-    given = write_json({"code": call.tool.handler_config["code"], "input": call.input})
-    ended = await sandboxed_command.run([sandboxed_command.python(), "-I", "-S", "-c", RUNNER], given)
-    if ended.returncode is None:
+    if reason := sandboxed_command.unavailable():
+        raise ToolExecutionError(f"Tools that are code cannot run on this machine: {reason}.")
+    stdin = write_json({"code": call.tool.handler_config["code"], "input": call.input})
+    result = await sandboxed_command.run([sandboxed_command.python(), "-I", "-S", "-c", RUNNER], stdin)
+    if result.returncode is None:
         raise ToolExecutionError(f"The code took longer than {sandboxed_command.Limits().wall_s:g} s.")
-    if ended.returncode != 0:
-        raise ToolExecutionError(f"The code failed: {summary(_last_line(ended.stderr), 500)}")
+    if result.returncode != 0:
+        raise ToolExecutionError(f"The code failed: {summary(_last_line(result.stderr), 500)}")
     try:
-        return as_output("" if ended.cut else decoded(ended.stdout))
+        return as_output("" if result.cut else decoded(result.stdout))
     except ValueError:
         raise ToolExecutionError("The code answered nothing that is JSON, or more than 1 MiB of it.") from None
 

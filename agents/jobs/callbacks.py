@@ -50,6 +50,6 @@ def _message(tenant_id: str, job_id: UUID) -> tuple[str, str, dict[str, Any]]:
     """(where to, the signing secret, the body)."""
     run = Run.objects.for_tenant(tenant_id).get(pk=job_id)
     row = AgentJob.objects.for_tenant(tenant_id).get(run_id=job_id)
-    secret = vault.opened(row.sealed) if row.sealed else tenant_secret(tenant_id)
+    secret = vault.decrypt(row.sealed) if row.sealed else tenant_secret(tenant_id)
     told = {"type": EVENT[Status(run.status)], "timestamp": iso(timezone.now()), "data": detail_json(run, row)}
     return row.callback_url, str(secret), told

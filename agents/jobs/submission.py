@@ -65,7 +65,7 @@ def _note(run: Run, new: NewJob) -> None:
         row.related_type = new.related["type"]
         row.related_id = related_uuid(new.related["type"], new.related["id"])
     if new.callback_url:
-        row.sealed = vault.sealed(new.callback_secret) if new.callback_secret else ""
+        row.sealed = vault.encrypt(new.callback_secret) if new.callback_secret else ""
         row.callback_run_id = _await_end(run, new)
     row.save(force_insert=True)
 

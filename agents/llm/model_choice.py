@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from agents.errors import AgentExecutionError
-from agents.llm import gateway_model, litellm_model
 from agents.llm.chat_model import ChatModel, ModelProfile
-from agents.llm.gateway_model import GatewayModel
-from agents.llm.providers import PROVIDERS, split_name
+from agents.llm.plugin_models import PROVIDERS, split_name
+from agents.llm.providers import gateway_model, litellm_library
+from agents.llm.providers.gateway_model import GatewayModel
+from agents.llm.providers.litellm_model import LiteLLMModel, preload_litellm
 from agents.offline.offline_model import OfflineModel
 from config.outbound import client
 from governance import vault
@@ -24,7 +25,7 @@ NO_KEY = "-"  # a gateway without a key still gets one, so that nothing is looke
 
 async def model_for(ctx: "RunContext", profile: ModelProfile) -> ChatModel:
     """The model that serves this profile for this run, with the key of its user or tenant when there is one."""
-    provider = _named(profile)[0] or "openai"
+    provider = _provider_and_model(profile)[0] or "openai"
     run = ctx.run
     key = await ctx.shared(
         (run.tenant_id, "provider key", run.created_by, run.parent_id, provider), partial(key_for, run, provider)
@@ -58,12 +59,12 @@ def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
 
     No profile names an address: a key never goes anywhere but to its provider, or to the operator's gateway.
     """
-    provider, name = _named(profile)
+    provider, name = _provider_and_model(profile)
     if provider in PROVIDERS:
         return PROVIDERS[provider](name, own_key)
     if own_key and name and (provider or "openai") in settings.PROVIDER_KEYS:
         provider = provider or "openai"
-        return litellm_model.LiteLLMModel(provider, name, f"{provider}/{name}", own_key)
+        return LiteLLMModel(provider, name, f"{provider}/{name}", own_key)
     if settings.LLM_BASE_URL:
         if not name:
             raise AgentExecutionError("The agent names no model: set its model_profile.model, or LLM_MODEL.")
@@ -71,15 +72,15 @@ def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
     key = settings.PROVIDER_KEYS.get(provider or "openai")
     if key and name:
         provider = provider or "openai"
-        return litellm_model.LiteLLMModel(provider, name, f"{provider}/{name}", key)
+        return LiteLLMModel(provider, name, f"{provider}/{name}", key)
     if settings.OFFLINE_MODEL_ALLOWED and not key:
         return OfflineModel()
     raise AgentExecutionError(_what_to_set(provider or "openai", name))
 
 
-def _named(profile: ModelProfile) -> tuple[str, str]:
+def _provider_and_model(profile: ModelProfile) -> tuple[str, str]:
     """Provider and model of the profile; LLM_MODEL, which may begin with its provider, fills in for a missing model."""
-    provider = vault.service(profile.provider)
+    provider = vault.provider_name(profile.provider)
     if profile.model:
         return split_name(provider, profile.model)
     first, slash, rest = settings.LLM_MODEL.partition("/")
@@ -90,7 +91,7 @@ def _named(profile: ModelProfile) -> tuple[str, str]:
 
 def default_model() -> ModelProfile:
     """The model of the built-in agents: LLM_MODEL, else a small one."""
-    provider, name = _named(ModelProfile())
+    provider, name = _provider_and_model(ModelProfile())
     return ModelProfile(provider or "openai", name or "gpt-4o-mini", temperature=0.1)
 
 
@@ -100,13 +101,13 @@ def _what_to_set(provider: str, name: str) -> str:
     if provider in settings.PROVIDER_KEYS:
         key = f"{provider.upper()}_API_KEY"
         return f"No model serves this agent: set LLM_BASE_URL to an OpenAI-compatible gateway, or {key}."
-    known = ", ".join(sorted(settings.PROVIDER_KEYS))
-    return f"No model serves provider {provider!r}: set LLM_BASE_URL to a gateway that does, or use one of {known}."
+    providers = ", ".join(sorted(settings.PROVIDER_KEYS))
+    return f"No model serves provider {provider!r}: set LLM_BASE_URL to a gateway that does, or use one of {providers}."
 
 
 async def close() -> None:
     """End all connections that agents and tools keep on this event loop; the last act of a worker."""
-    await litellm_model.close()
+    await litellm_library.close()
     await gateway_model.close()
     await client.close()
 
@@ -114,4 +115,4 @@ async def close() -> None:
 def preload() -> None:
     """Load what model calls need, in the workers' parent, so that they share its memory; nothing when offline."""
     if settings.LLM_BASE_URL or any(settings.PROVIDER_KEYS.values()):
-        litellm_model.preload()
+        preload_litellm()

@@ -12,9 +12,9 @@ from typing import Any
 
 from django.conf import settings
 
+from agents.excerpts import summary
 from agents.llm.chat_model import ModelReply, ModelRequest
 from agents.llm.function_calls import FunctionCall
-from agents.loop.excerpts import summary
 from agents.offline import code_task_calls as coder
 from agents.offline import job_answers as jobs
 from agents.offline import plain_requests, triage
@@ -53,7 +53,7 @@ class OfflineModel:
         """Nothing."""
         return 0
 
-    async def longest(self, request: ModelRequest) -> int:
+    async def max_answer_tokens(self, request: ModelRequest) -> int:
         """As long as it likes: it costs nothing."""
         return 1_000_000
 

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from governance.budgets.budget_limits import concerning, limits_of
-from governance.budgets.reservations import Bill, BudgetExceeded, Wanted
+from governance.budgets.budget_limits import applicable_limits, limits_of
+from governance.budgets.reservations import Bill, BudgetExceeded, ReservationRequest
 from orchestration.kinds import budget_owners
 from orchestration.program.run_info import RunInfo
 from orchestration.program.run_writer import RunWriter
@@ -40,7 +40,8 @@ class RunMoney:
         run = self._run
         limits = await self._engine.shared((run.tenant_id, "limits"), partial(limits_of, run.tenant_id))
         owners = {"user": str(run.created_by or ""), "app": run.app_id, "agent": agent_id} | budget_owners(run)
-        request = Wanted(run.tenant_id, run.id, run.budget_ids, concerning(limits, owners), cost_micro, calls)
+        limit_ids = applicable_limits(limits, owners)
+        request = ReservationRequest(run.tenant_id, run.id, run.budget_ids, limit_ids, cost_micro, calls)
         try:
             bill = await self._engine.reserve(run, request)
         except BudgetExceeded as refusal:

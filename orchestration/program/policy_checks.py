@@ -15,7 +15,8 @@ from django.conf import settings
 
 from accounts.models import Membership
 from config.values.json_types import JsonObject
-from governance.policies.evaluation import Decision, Ruleset, decide, kept, rules_of
+from governance.policies.evaluation import Decision, decide, stored_context
+from governance.policies.rulesets import Ruleset, rules_of
 from orchestration.kinds import subject_of
 from orchestration.program.json_fragments import fragment
 from orchestration.program.waits.approvals import Question, call_digest
@@ -110,7 +111,7 @@ async def permit(ctx: "RunContext", act: Act) -> Permit:
 
 
 def _permit(act: Act, decision: Decision, step: str, approval_id: str | None) -> Permit:
-    return Permit(act.input, decision.modified.get("mode") == "draft", step, approval_id, decision.modified)
+    return Permit(act.input, decision.modifications.get("mode") == "draft", step, approval_id, decision.modifications)
 
 
 def _rule_of(decision: Decision) -> str:
@@ -152,7 +153,7 @@ def _load(tenant_id: str, user_id: UUID | None) -> tuple[Ruleset, str]:
 
 def _record(ctx: "RunContext", step: str, decision: Decision) -> None:
     """Record the decision with the run's next write."""
-    if decision.noteworthy:
+    if decision.has_matches:
         ctx.emit("policy_eval", decision.event(), step)
     row = {name: fragment(value) if name in JSON_COLUMNS else value for name, value in decision.row().items()}
     ctx.writer.entry().add("decisions", step=step, **row)
@@ -167,7 +168,7 @@ def record_start(ctx: "RunContext") -> None:
     context = None
     if run.policy is None and run.parent_id is None:  # else the request, or the parent, has recorded the decision
         role = (run.origin or {}).get("role", "")
-        context = fragment(kept(policy_context(run, role, input=run.input, action="run_start")))
+        context = fragment(stored_context(policy_context(run, role, input=run.input, action="run_start")))
     ctx.writer.entry().add("starts", context=context, agent_id=subject_of(run.kind, run.subject_id, "agent"))
 
 
@@ -200,7 +201,7 @@ async def check_child_start(ctx: "RunContext", step: str, child: "NewChild") -> 
     _record(ctx, step, decision)
     if decision.effect == "deny":
         raise decision.refusal()
-    policy: JsonObject | None = {"event": decision.event()} if decision.noteworthy else None
+    policy: JsonObject | None = {"event": decision.event()} if decision.has_matches else None
     if policy and decision.effect == "require_approval":
         policy["approval"] = decision.approval
-    return replace(child, mode=str(decision.modified.get("mode", child.mode)), policy=policy)
+    return replace(child, mode=str(decision.modifications.get("mode", child.mode)), policy=policy)

@@ -120,7 +120,7 @@ def _insert(run: Run, decision: Decision) -> None:
         for name in JSON_COLUMNS:
             value = getattr(run, name)
             values[COLUMNS.index(name)] = None if value is None else encode(value).decode()
-        if decision.noteworthy:
+        if decision.has_matches:
             decision_values = start_policy.decision_values(run.tenant_id, run.id, decision)
             prepared_statements.execute(INSERT_WITH_DECISION, [*decision_values, *values])
         elif run.idempotency_key is None:  # record_start() records the decision

@@ -6,7 +6,8 @@ from uuid import UUID
 from config.database import prepared_statements
 from config.values.json_types import JsonObject
 from governance.budgets.reservations import MICRO_PER_CENT
-from governance.policies.evaluation import Decision, decide, rules_of
+from governance.policies.evaluation import Decision, decide
+from governance.policies.rulesets import rules_of
 from orchestration.models import Run
 from orchestration.program.json_fragments import encode
 from orchestration.program.policy_checks import JSON_COLUMNS, policy_context
@@ -47,8 +48,8 @@ def check_start(run: Run, role: str, stamp: str | None) -> Decision:
     decision = decide(rules, "run_start", policy_context(run, role, input=run.input))
     if decision.effect == "deny":
         return decision
-    _modify(run, decision.modified)
-    if decision.noteworthy:
+    _modify(run, decision.modifications)
+    if decision.has_matches:
         run.policy = {"event": decision.event()}
         if decision.effect == "require_approval":
             run.policy["approval"] = decision.approval

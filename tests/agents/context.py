@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from governance.budgets.reservations import Bill, BudgetExceeded
-from governance.policies.evaluation import Ruleset
+from governance.policies.rulesets import Ruleset
 from orchestration.program.retry import ONCE, Retry, StepFailed, describe, is_final
 
 
@@ -34,6 +34,7 @@ class MemoryContext:
 
     def __post_init__(self) -> None:
         self.writer = SimpleNamespace(entry=lambda: SimpleNamespace(add=self._written))
+        self.engine = SimpleNamespace(in_thread=asyncio.to_thread)
         self.run = SimpleNamespace(
             parent_id=None,
             id=uuid.uuid4(),

@@ -239,10 +239,10 @@ def test_usage_by_month_counts_tokens_of_jobs(front: Front, acme: "Tenant", toke
 def test_health_asks_the_gateway(
     front: Front, token: str, settings: Any, gateway: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.llm.health._known", None)
+    monkeypatch.setattr("agents.llm.health._latest", None)
     told = front.request("GET", "/api/ai/health/", token).json()
     assert (told["status"], told["llm"]["healthy"], told["llm"]["provider"]) == ("healthy", True, "openai_compat")
     settings.LLM_BASE_URL = "http://127.0.0.1:9"
-    monkeypatch.setattr("agents.llm.health._known", None)
+    monkeypatch.setattr("agents.llm.health._latest", None)
     told = front.request("GET", "/api/ai/health/", token).json()
     assert told["status"] == "degraded" and told["llm"]["error"] and told["agents"]

@@ -15,7 +15,7 @@ from agents.jobs.fields import IdField, Items
 from agents.jobs.readings import Item, about, by_sensor, deviation, first, moment, readings, statistics
 from agents.jobs.registry import job_agent
 from agents.llm.answer_text import answer_text
-from agents.loop.agent_loop import Ask, run_agent
+from agents.loop.agent_loop import AgentRequest, run_agent
 from config.http.fields import CharField, ChoiceField, DateTimeField, IntegerField, ObjectField, iso
 from config.values.foreign_json import write_json
 from orchestration.program.retry import StepFailed
@@ -103,7 +103,7 @@ async def work(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
 async def _summary(ctx: "RunContext", found: dict[str, Any], evidence: Evidence) -> str | None:
     """The model's words; None when it has none to give: the numbers stand without them."""
     about = {name: found[name] for name in ("asset", "risk", "signals")} | {"evidence": evidence.lines}
-    ask = Ask(write_json(about, default=str).decode(), lacks=partial(evidence.unfounded, "The summary"))
+    ask = AgentRequest(write_json(about, default=str).decode(), gaps=partial(evidence.unfounded, "The summary"))
     try:
         return answer_text((await run_agent(ctx, AGENT, ask, prefix="summary")).text) or None
     except (StepFailed, AgentExecutionError) as fault:

@@ -20,8 +20,8 @@ from agents.jobs.evidence import Evidence, about_alert
 from agents.jobs.fields import IdField, Items
 from agents.jobs.readings import about, by_sensor, first, moment, readings, statistics
 from agents.jobs.registry import JobFailed, job_agent
-from agents.loop.agent_loop import Ask, run_agent
-from agents.loop.answers import fitted
+from agents.loop.agent_loop import AgentRequest, run_agent
+from agents.loop.answers import coerce_answer
 from config.http.fields import CharField, ChoiceField, DateTimeField, FloatField, IntegerField, ObjectField, iso
 from config.values.foreign_json import write_json
 
@@ -137,7 +137,7 @@ async def work(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
 
     found: dict[str, Any] = await ctx.step("facts", look, type="facts", silent=True)
     evidence = about_alert(found)
-    asked = Ask(question(found, evidence), answer_schema=ANSWER, lacks=partial(unfounded, evidence))
+    asked = AgentRequest(question(found, evidence), answer_schema=ANSWER, gaps=partial(unfounded, evidence))
     turn = await run_agent(ctx, AGENT, asked, prefix="analysis")
     answer = turn.value
     return {
@@ -160,7 +160,7 @@ async def work(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
 
 def unfounded(evidence: Evidence, text: str) -> list[str]:
     """Which hypotheses of this answer cite no evidence, or some that was not given."""
-    told = [(str(one["id"]), one["evidence"]) for one in fitted(ANSWER, text)[0]["hypotheses"]]
+    told = [(str(one["id"]), one["evidence"]) for one in coerce_answer(ANSWER, text)[0]["hypotheses"]]
     return [wrong for id, sentences in told for wrong in evidence.unfounded(f"The hypothesis {id}", *sentences)]
 
 

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -14,15 +13,20 @@ from agents.tools.canonical import canonical, uuid_form
 from agents.tools.registry import Staging, ToolCall, tool
 from config.errors import Forbidden, Invalid
 from config.http.fields import iso
+from config.values.json_types import JsonObject
 from memory.entries import entry_store
 from memory.entries.embedding import embedder
-from memory.entries.entry_store import MemoryNotFound, NewMemory, Question, Viewer
+from memory.entries.entry_json import entry_json
+from memory.entries.entry_store import MemoryNotFound, NewMemory
+from memory.entries.query import MemoryQuery
+from memory.entries.search import search_memories
+from memory.entries.visibility import Viewer
 from memory.entries.words import pieces
 from memory.models import MemoryEntry, MemoryType, Owner, Visibility
 from orchestration.runs.draft_effects import StagedEffect
 
 MAX_CONTENT = 200_000
-OWNER: dict[str, Any] = {
+OWNER: JsonObject = {
     "owner_type": {"type": "string", "enum": list(Owner.values), "description": "Whose memory it is."},
     "owner_id": {"type": "string", "maxLength": 128, "description": "The owner's id; without one your own."},
 }
@@ -63,8 +67,7 @@ DELETE = {"type": "object", "properties": {"memory_id": {"type": "string"}}, "re
 
 
 def viewer(call: ToolCall) -> Viewer:
-    """Who asks."""
-    assert call.run
+    """The caller, as a reader of memories."""
     return viewer_of(call.run, call.agent_id)
 
 
@@ -73,8 +76,7 @@ def owner(call: ToolCall) -> tuple[str, str]:
 
     An end user on whose behalf the call is made is none of ours: its id is what the caller calls it.
     """
-    run, given = call.run, call.input.get("owner_id") or ""
-    assert run
+    run, owner_id = call.run, call.input.get("owner_id") or ""
     kind = call.input.get("owner_type") or Owner.TENANT
     mine = {
         Owner.USER: [run.on_behalf_of or str(run.created_by or "")],
@@ -83,30 +85,30 @@ def owner(call: ToolCall) -> tuple[str, str]:
         Owner.AGENT: [call.agent_id],
         Owner.RUN: [str(run.id)],
     }[Owner(kind)]
-    allowed = [id for id in mine if id]
-    if kind == Owner.AGENT and run.kind == "workflow" and not call.agent_id and given:
-        allowed = [given]  # a developer's workflow writes what one of the tenant's agents is to know
-    if not allowed:
+    owner_ids = [id for id in mine if id]
+    if kind == Owner.AGENT and run.kind == "workflow" and not call.agent_id and owner_id:
+        owner_ids = [owner_id]  # a developer's workflow writes what one of the tenant's agents is to know
+    if not owner_ids:
         raise Invalid({"owner_type": [f"This call is not made by {'an' if kind[0] in 'au' else 'a'} {kind}."]})
-    if given and given not in allowed:
+    if owner_id and owner_id not in owner_ids:
         raise Forbidden(f"owner_id: memories are stored for the caller's own {kind} only; leave owner_id out.")
-    return kind, given or allowed[0]
+    return kind, owner_id or owner_ids[0]
 
 
 async def _new(call: ToolCall) -> NewMemory:
-    """What a call of memory.store wants remembered."""
-    given, model = call.input, embedder()
+    """The memory that a call of memory.store makes."""
+    arguments, model = call.input, embedder()
     kind, id = owner(call)
     return NewMemory(
-        content=given["content"],
-        type=given.get("type", MemoryType.LONG_TERM),
+        content=arguments["content"],
+        type=arguments.get("type", MemoryType.LONG_TERM),
         owner_type=kind,
         owner_id=id,
         model=model.model,
-        vectors=await model.embed(pieces(given["content"])),
-        visibility=given.get("visibility", Visibility.PRIVATE),
-        metadata=given.get("metadata") or {},
-        expires_at=_moment(given.get("ttl")),
+        vectors=await model.embed(pieces(arguments["content"])),
+        visibility=arguments.get("visibility", Visibility.PRIVATE),
+        metadata=arguments.get("metadata") or {},
+        expires_at=_moment(arguments.get("ttl")),
         effect_key=call.key,
         id=call.effect_id,
         agent_id=call.agent_id,
@@ -126,7 +128,7 @@ async def _stage_store(call: ToolCall) -> StagedEffect:
     remembers=True,
     staging=Staging(_stage_store),
 )
-async def store(call: ToolCall) -> dict[str, Any]:
+async def store(call: ToolCall) -> JsonObject:
     """{memory_id, stored_at}."""
     new = await _new(call)
     entry = await call.database(partial(entry_store.store, call.tenant_id, viewer(call).user_id, new))
@@ -151,26 +153,26 @@ def _moment(text: str | None) -> datetime | None:
     SEARCH,
     side_effects=("memory_read",),
 )
-async def search(call: ToolCall) -> list[dict[str, Any]]:
+async def search(call: ToolCall) -> list[JsonObject]:
     """[{memory_id, content, similarity, metadata, …}], the best first."""
-    given, model = call.input, embedder()
-    (vector,) = await model.embed([given["query"]])
-    question = Question(
-        text=given["query"],
+    arguments, model = call.input, embedder()
+    (vector,) = await model.embed([arguments["query"]])
+    question = MemoryQuery(
+        text=arguments["query"],
         vector=vector,
         model=model.model,
-        owner_type=given.get("owner_type") or "",
-        owner_id=given.get("owner_id") or "",
-        type=given.get("type") or "",
-        metadata=given.get("metadata") or {},
-        limit=min(given.get("limit", 10), 50),
-        threshold=given.get("threshold", 0.7),
+        owner_type=arguments.get("owner_type") or "",
+        owner_id=arguments.get("owner_id") or "",
+        type=arguments.get("type") or "",
+        metadata=arguments.get("metadata") or {},
+        limit=min(arguments.get("limit", 10), 50),
+        threshold=arguments.get("threshold", 0.7),
     )
-    found: list[dict[str, Any]] = await call.database(partial(entry_store.search, viewer(call), question))
+    rows: list[JsonObject] = await call.database(partial(search_memories, viewer(call), question))
     if call.mode == "draft":
-        new, gone = await call.database(partial(drafts.changes_of, call))
-        return await drafts.overlaid(question, found, new, gone, model)
-    return found
+        new, deleted_ids = await call.database(partial(drafts.changes_of, call))
+        return await drafts.overlaid(question, rows, new, deleted_ids, model)
+    return rows
 
 
 @tool(
@@ -181,32 +183,32 @@ async def search(call: ToolCall) -> list[dict[str, Any]]:
     side_effects=("memory_read",),
     canonical=canonical(memory_id=uuid_form),
 )
-async def retrieve(call: ToolCall) -> dict[str, Any]:
+async def retrieve(call: ToolCall) -> JsonObject:
     """The memory; without an id {memories} of the owner."""
-    given = call.input
-    if memory_id := given.get("memory_id"):
+    arguments = call.input
+    if memory_id := arguments.get("memory_id"):
         if call.mode == "draft":
-            new, gone = await call.database(partial(drafts.changes_of, call))
+            new, deleted_ids = await call.database(partial(drafts.changes_of, call))
             if memory_id in new:
-                return entry_store.described(drafts.entry_of(new[memory_id]))
-            if memory_id in gone:
+                return entry_json(drafts.entry_of(new[memory_id]))
+            if memory_id in deleted_ids:
                 raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
-        return entry_store.described(await call.database(partial(entry_store.retrieve, viewer(call), memory_id)))
+        return entry_json(await call.database(partial(entry_store.retrieve, viewer(call), memory_id)))
     kind, id = owner(call)
-    limit = min(given.get("limit", 50), 100)
-    rows = await call.database(partial(entry_store.listed, viewer(call), kind, id, limit))
-    return {"memories": [entry_store.described(row) for row in rows]}
+    limit = min(arguments.get("limit", 50), 100)
+    rows = await call.database(partial(entry_store.list_entries, viewer(call), kind, id, limit))
+    return {"memories": [entry_json(row) for row in rows]}
 
 
 async def _stage_delete(call: ToolCall) -> StagedEffect:
     memory_id = call.input["memory_id"]
-    new, gone = await call.database(partial(drafts.changes_of, call))
+    new, deleted_ids = await call.database(partial(drafts.changes_of, call))
     if memory_id in new:
         return drafts.deleted(memory_id, new[memory_id].after, staged_here=True)
-    if memory_id in gone:
+    if memory_id in deleted_ids:
         raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
     entry = await call.database(partial(_deletable, viewer(call), memory_id))
-    return drafts.deleted(memory_id, entry_store.described(entry), staged_here=False)
+    return drafts.deleted(memory_id, dict(entry_json(entry)), staged_here=False)
 
 
 @tool(
@@ -219,17 +221,15 @@ async def _stage_delete(call: ToolCall) -> StagedEffect:
     canonical=canonical(memory_id=uuid_form),
     staging=Staging(_stage_delete, drafts.moved),
 )
-async def delete(call: ToolCall) -> dict[str, Any]:
+async def delete(call: ToolCall) -> JsonObject:
     """{deleted: true, memory_id}."""
     memory_id = call.input["memory_id"]
-    await call.database(lambda: entry_store.forget(_deletable(viewer(call), memory_id), viewer(call)))
+    await call.database(lambda: entry_store.delete_entry(_deletable(viewer(call), memory_id), viewer(call)))
     return {"deleted": True, "memory_id": memory_id}
 
 
-def _deletable(caller_fields: Viewer, memory_id: str) -> MemoryEntry:
-    return entry_store.deletable(
-        caller_fields, memory_id, admin=_is_admin(caller_fields.tenant_id, caller_fields.user_id)
-    )
+def _deletable(reader: Viewer, memory_id: str) -> MemoryEntry:
+    return entry_store.find_deletable(reader, memory_id, admin=_is_admin(reader.tenant_id, reader.user_id))
 
 
 def _is_admin(tenant_id: str, user_id: UUID | None) -> bool:

@@ -68,7 +68,7 @@ class FunctionModel:
         """0 micro-USD."""
         return 0
 
-    async def longest(self, request: ModelRequest) -> int:
+    async def max_answer_tokens(self, request: ModelRequest) -> int:
         """The window: an answer costs nothing, whatever its length."""
         return self._window
 
