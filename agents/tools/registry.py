@@ -9,7 +9,7 @@ from uuid import UUID
 
 from config.plugins.registries import registry
 from config.values.foreign_json import clean_value
-from config.values.json_schema import checked, schema_problems
+from config.values.json_schema import schema_problems, validate_input
 from config.values.json_types import JsonObject
 from orchestration.runs.draft_effects import StagedEffect, effect_id
 
@@ -61,7 +61,7 @@ class ToolSpec:
 
         Policies, approvals, records and the handler get this form, and it is its own canonical form.
         """
-        arguments = checked(self.input_schema, clean_value(input))
+        arguments = validate_input(self.input_schema, clean_value(input))
         return self.canonical(arguments) if self.canonical else arguments
 
     def acts(self, input: JsonObject) -> bool:

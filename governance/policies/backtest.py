@@ -50,20 +50,8 @@ class Backtest:
                 }
             )
 
-    def as_json(self) -> dict[str, Any]:
-        """The answer of POST /policies/{id}/backtest."""
-        return {
-            "evaluated": self.evaluated_count,
-            "skipped": self.skipped_count,
-            "matched": self.matched_count,
-            "flips": self.flip_count,
-            "by_tool": {tool: dict(changes) for tool, changes in self.by_tool.items()},
-            "by_tenant": {tenant_id: dict(changes) for tenant_id, changes in self.by_tenant.items()},
-            "examples": self.examples,
-        }
 
-
-def backtest(candidate: Policy, decisions: int) -> dict[str, Any]:
+def backtest(candidate: Policy, decisions: int) -> Backtest:
     """What the candidate changes in the tenant's last recorded decisions; a global one is asked of all tenants'."""
     test, rules = Backtest(), {}
     one = compile_policy(candidate)
@@ -79,7 +67,7 @@ def backtest(candidate: Policy, decisions: int) -> dict[str, Any]:
         matches = (*after.matches, *after.shadow_matches)
         test.matched_count += any(match["policy_id"] == str(one.id) for match in matches)
         test.note(row, decide(without, row.action, row.context).result, after.result, after.explanation)
-    return test.as_json()
+    return test
 
 
 def _rows(candidate: Policy) -> QuerySet[PolicyDecision]:

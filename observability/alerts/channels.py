@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
-from config import mail
+from config.outbound import mail
 from config.outbound.client import OutboundRefused, target
 from governance import vault
 

@@ -10,9 +10,9 @@ from uuid import UUID
 
 import orjson
 
-from config import mail
 from config.http import origin
 from config.http.fields import iso
+from config.outbound import mail
 from observability.alerts.channels import Channel, decrypt_channels
 from observability.models import Alert
 from orchestration.models import FINAL, Run

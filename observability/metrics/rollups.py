@@ -38,7 +38,7 @@ def count_requests(tenants: Iterable[str] | None = None, hours: int = HOURS_OPEN
     """Store what Redis has counted in this hour and so many before it; raises TrafficUnknown while Redis is away."""
     tenant_ids = all_tenants() if tenants is None else tenants
     rows = [
-        (tenant_id, "requests" if name == request_counts.PASSED else "requests.blocked", _label(name), hour, n)
+        (tenant_id, "requests" if name == request_counts.PASS else "requests.blocked", _label(name), hour, n)
         for tenant_id, hour, counts in request_counts.by_hour(
             tenant_ids, request_counts.hours_back(timezone.now(), hours)
         )
@@ -56,7 +56,7 @@ def all_tenants() -> list[str]:
 
 
 def _label(name: str) -> str:
-    return "" if name == request_counts.PASSED else name
+    return "" if name == request_counts.PASS else name
 
 
 def merge_old() -> int:

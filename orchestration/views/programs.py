@@ -2,20 +2,21 @@
 
 from functools import partial
 
+from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from accounts.models import Role
-from config.errors import NotFound
+from config.errors import IdempotencyConflict, NotFound
 from config.http.api_request import ApiRequest
 from config.http.viewsets import TenantViewSet, body_object
-from orchestration import workflow_schemas as schemas
+from governance.policies.evaluation import PolicyDenied
 from orchestration.kinds import KINDS
 from orchestration.models import Run
 from orchestration.runs.commands import start_run
-from orchestration.runs.idempotency import answer, caller_fields, idempotency
-from orchestration.serializers.runs import run_json, started_json
-from orchestration.serializers.workflows import start_fields
+from orchestration.runs.idempotency import IDEMPOTENCY_KEY, answer, caller_fields, idempotency
+from orchestration.serializers.runs import RunSerializer
+from orchestration.serializers.workflows import RunStartRequest, start_fields
 from orchestration.workflows.definition.input_schema import fitted_input
 
 
@@ -29,8 +30,15 @@ class ProgramViewSet(TenantViewSet):
     model, not_found = Run, ProgramNotFound
     lookup_field = "kind"
     roles = {"runs": Role.USER}
+    errors = {"runs": (PolicyDenied, IdempotencyConflict)}
 
-    @schemas.program_runs
+    @extend_schema(
+        operation_id="programs_start_run",
+        summary="Start a run of a program",
+        parameters=[IDEMPOTENCY_KEY],
+        request=RunStartRequest,
+        responses={201: RunSerializer},
+    )
     @action(detail=True, methods=["post"])
     def runs(self, request: ApiRequest, kind: str) -> Response:
         """Start a run of a program that a plug-in brings; the input is checked by the program's schema."""
@@ -45,4 +53,4 @@ class ProgramViewSet(TenantViewSet):
             **caller_fields(request),
             **idempotency(request),
         )
-        return answer(run_json(run) if created else started_json(run), created)
+        return answer(RunSerializer.render(run) if created else RunSerializer.render_start(run), created)

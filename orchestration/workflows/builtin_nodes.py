@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from config.errors import DomainError
-from config.values.json_schema import checked
+from config.values.json_schema import validate_input
 from orchestration.models import Workflow
 from orchestration.program.context import RunContext
 from orchestration.program.registry import NODES, NodeCall, NodeKind, node
@@ -133,7 +133,7 @@ async def _visit(kind: NodeKind, ctx: RunContext, call: NodeCall) -> Any:
     if isinstance(config.get("prompt"), str):
         config = {**config, "prompt": templates.render(config["prompt"], call.scope)}
     if kind.schema:
-        config = checked(kind.schema, config)
+        config = validate_input(kind.schema, config)
     return await kind.run(ctx, replace(call, config=config))
 
 

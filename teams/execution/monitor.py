@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from config.http.fields import iso
 from orchestration.live.consumers import Monitor
 from orchestration.live.feeds import Feed, Story, Told, frame
 from orchestration.models import Run
-from orchestration.serializers.runs import stamp
 from teams.execution.state import State, usual_seconds
 from teams.models import KIND
+from teams.serializers.executions import ExecutionStatusSerializer
 
 
 class ExecutionStory:
@@ -49,12 +50,12 @@ class ExecutionStory:
         return frame(self._status(), None, after=after)
 
     def _status(self) -> Told:
-        return "status_update", self.state.status_json()
+        return "status_update", ExecutionStatusSerializer.render(self.state)
 
     def _progress(self) -> Told:
-        told = self.state.status_json()
-        wanted = ("execution_id", "progress", "current_step", "total_steps", "estimated_completion")
-        return "progress_update", {name: told[name] for name in wanted}
+        status = ExecutionStatusSerializer.render(self.state)
+        names = ("execution_id", "progress", "current_step", "total_steps", "estimated_completion")
+        return "progress_update", {name: status[name] for name in names}
 
 
 STATUS_EVENTS = frozenset({"run_started", "run_completed", "run_failed", "run_cancelled"})
@@ -63,7 +64,7 @@ STATUS_EVENTS = frozenset({"run_started", "run_completed", "run_failed", "run_ca
 def _agent(agent_id: str, step: int, status: str, event: dict[str, Any]) -> Told:
     told = event["payload"]
     moment = "started_at" if status == "running" else "completed_at"
-    data = {"agent_id": agent_id, "status": status, "step_order": step, moment: stamp(event["ts"])}
+    data = {"agent_id": agent_id, "status": status, "step_order": step, moment: iso(event["ts"])}
     more = {name: told[name] for name in ("agent_run_id", "execution_time") if name in told and status != "cancelled"}
     return "agent_status_update", data | more
 

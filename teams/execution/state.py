@@ -1,4 +1,4 @@
-"""How an execution stands, told by the events of its run: for the status, the logs and the monitors alike."""
+"""The state of an execution, folded from the events of its run: for the status, the logs and the monitors alike."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -7,8 +7,8 @@ from uuid import UUID
 
 from django.db.models import Avg, F, QuerySet
 
+from config.values.json_types import JsonObject
 from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent, Status
-from orchestration.serializers.runs import stamp
 from teams.definition.plan import Plan, plan_of
 from teams.models import KIND
 
@@ -20,16 +20,18 @@ EVENT_FIELDS = ("run_id", "seq", "kind", "step", "payload", "ts")
 LATEST = 20  # executions whose durations an estimate goes by
 AGENT_S = 30.0  # what one agent is thought to take, while a team has no past
 CONDITIONAL_SHARE = 0.7
-WORDS = {Status.PAUSED: "running"}  # the contract has no word for it
+STATUS_WORDS: dict[str, str] = {Status.PAUSED: "running"}  # the contract has no word for it
 CANCELLED = "Execution cancelled by user"
 
 
-def word(status: str) -> str:
-    """The contract's word for a run's status."""
-    return str(WORDS.get(Status(status), status))
+def error_of(run: Run) -> str | None:
+    """The error that ended an execution; None while it goes on, or when it completed."""
+    if run.status == Status.CANCELLED:
+        return CANCELLED
+    return (run.result or {}).get("error") if run.status == Status.FAILED else None
 
 
-def events_of(run: Run) -> QuerySet[Any, dict[str, Any]]:
+def events_of(run: Run) -> QuerySet[Any, JsonObject]:
     """The execution's events in their order, as rows of EVENT_FIELDS."""
     rows = RunEvent.objects.for_tenant(run.tenant_id).filter(run_id=run.id, kind__in=KINDS)
     return rows.order_by("seq").values(*EVENT_FIELDS)
@@ -37,7 +39,7 @@ def events_of(run: Run) -> QuerySet[Any, dict[str, Any]]:
 
 @dataclass
 class State:
-    """Folded from events: who works, who is done; `agents` is {step: (agent's id, its status)}."""
+    """The status of each agent; `agents` is {step: (agent's id, its status)}."""
 
     run_id: UUID
     team_id: str
@@ -55,25 +57,25 @@ class State:
         plan = plan_of(run.input["workflow_definition"])
         return cls(run.id, run.subject_id, plan, seconds, updated_at=run.created_at)
 
-    def fold(self, event: dict[str, Any]) -> None:
+    def fold(self, event: JsonObject) -> None:
         """Take one more event into account."""
-        kind, told, self.updated_at = event["kind"], event["payload"], event["ts"]
+        kind, payload, self.updated_at = event["kind"], event["payload"], event["ts"]
         if kind.startswith("agent_"):
-            doing = "running" if kind == "agent_started" else kind.removeprefix("agent_")
-            self.agents[told["step_order"]] = (told["agent_id"], doing)
+            status = "running" if kind == "agent_started" else kind.removeprefix("agent_")
+            self.agents[payload["step_order"]] = (payload["agent_id"], status)
             return
         self.status = "running" if kind == "run_started" else kind.removeprefix("run_")
         if kind == "run_started":
             self.started_at = event["ts"]
             return
-        for step, (agent_id, doing) in self.agents.items():
-            if doing == "running":
+        for step, (agent_id, status) in self.agents.items():
+            if status == "running":
                 self.agents[step] = (agent_id, "cancelled")
-        self.error = CANCELLED if kind == "run_cancelled" else told.get("error")
+        self.error = CANCELLED if kind == "run_cancelled" else payload.get("error")
 
-    def who(self, *doing: str) -> list[str]:
-        """The ids of the agents that stand so, in the order of their steps, each once."""
-        return list(dict.fromkeys(id for _, (id, what) in sorted(self.agents.items()) if what in doing))
+    def agents_in(self, *statuses: str) -> list[str]:
+        """The ids of the agents in one of these statuses, in the order of their steps, each once."""
+        return list(dict.fromkeys(id for _, (id, status) in sorted(self.agents.items()) if status in statuses))
 
     @property
     def total(self) -> int:
@@ -85,51 +87,32 @@ class State:
         """The percentage of steps that are over; all of a completed execution."""
         if self.status == Status.COMPLETED:
             return 100.0
-        done = sum(what in ("completed", "skipped") for _, what in self.agents.values())
-        return round(100.0 * done / self.total, 1)
+        over = sum(status in ("completed", "skipped") for _, status in self.agents.values())
+        return round(100.0 * over / self.total, 1)
 
     @property
     def current_step(self) -> int:
         """The number of the step under way, from 1; of the last one when none is."""
-        running = [step for step, (_, what) in self.agents.items() if what == "running"]
+        running = [step for step, (_, status) in self.agents.items() if status == "running"]
         return max(running or self.agents, default=1)
 
     @property
-    def estimated_completion(self) -> str | None:
+    def estimated_completion(self) -> datetime | None:
         """When it will be done, going by the team's past; None before it begins."""
         if self.started_at is None:
             return None
         if self.status in FINAL:
-            return stamp(self.updated_at)
-        return stamp(max(self.started_at + timedelta(seconds=self.seconds), datetime.now(UTC)))
-
-    def status_json(self) -> dict[str, Any]:
-        """TeamExecutionStatus of the contract."""
-        return {
-            "execution_id": str(self.run_id),
-            "team_id": self.team_id,
-            "status": word(self.status),
-            "progress": self.progress,
-            "current_step": self.current_step,
-            "total_steps": self.total,
-            "active_agents": self.who("running"),
-            "completed_agents": self.who("completed"),
-            "failed_agents": self.who("failed"),
-            "skipped_agents": self.who("skipped"),
-            "started_at": stamp(self.started_at),
-            "estimated_completion": self.estimated_completion,
-            "error_message": self.error,
-            "last_updated": stamp(self.updated_at),
-        }
+            return self.updated_at
+        return max(self.started_at + timedelta(seconds=self.seconds), datetime.now(UTC))
 
 
 def usual_seconds(run: Run) -> float:
     """What the team's latest executions took on average; without any, what its agents may be thought to take."""
-    done = Run.objects.for_tenant(run.tenant_id).filter(
+    completed = Run.objects.for_tenant(run.tenant_id).filter(
         kind=KIND, subject_id=run.subject_id, status=Status.COMPLETED, started_at__isnull=False
     )
-    latest = done.order_by(*NEWEST_FIRST).annotate(took=F("finished_at") - F("started_at"))[:LATEST]
-    past = latest.aggregate(mean=Avg("took"))["mean"]
+    latest = completed.order_by(*NEWEST_FIRST).annotate(duration=F("finished_at") - F("started_at"))[:LATEST]
+    past = latest.aggregate(mean=Avg("duration"))["mean"]
     if past is not None:
         return float(past.total_seconds())
     plan = plan_of(run.input["workflow_definition"])

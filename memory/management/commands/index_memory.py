@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from config.values.plurals import counted
+from config.values.plurals import quantity
 from memory.entries import indexes
 
 
@@ -32,4 +32,4 @@ class Command(BaseCommand):
             for key, model, dimension in due:
                 self.stdout.write(f"{'all tenants' if key == indexes.PUBLIC else key}: {model} …")
                 self.stdout.write(f"  {indexes.build(key, model, dimension)}")
-        self.stdout.write(f"{counted(len(due), 'index', 'indexes')} made.")
+        self.stdout.write(f"{quantity(len(due), 'index', 'indexes')} made.")

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from accounts.tenancy.command_arguments import find_tenants
 from config.errors import DomainError
-from config.values.plurals import counted
+from config.values.plurals import quantity
 from memory.entries import indexes
 from memory.entries.embedding import embedder
 from memory.entries.entry_store import add_chunks
@@ -50,7 +50,7 @@ class Command(BaseCommand):
             indexes.build(key, name, dimension)
         for name in old if not options["tenant"] else ():
             indexes.drop_of(name)
-        self.stdout.write(f"{counted(count, 'memory has', 'memories have')} vectors of {model.model}.")
+        self.stdout.write(f"{quantity(count, 'memory has', 'memories have')} vectors of {model.model}.")
 
     def _embed_all(self, stale: Any, model: Any, total: int) -> int:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
