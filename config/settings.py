@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "observability",
     "agents",
     "teams",
+    "config.plugins",  # last: plug-ins add to what the others register
 ]
 MIDDLEWARE = [
     "config.http.middleware.MetricsMiddleware",

@@ -7,6 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from config.plugins.registries import registry
+from config.values.json_schema import schema_problems
+from config.values.json_types import JsonObject
+
 if TYPE_CHECKING:
     from orchestration.program.run_info import RunInfo
 
@@ -21,7 +25,8 @@ class RunKind:
     `per_user`: so many of a user's runs may be under way, and the others wait. `private`: a run is shown to the user
     who started it, and to nobody else. `internal`: the product's own work, which no metric counts as the tenant's.
     `subject`: what a run's subject_id names, "workflow" (policies see its id) or "agent" (the audit log does).
-    `budget_owners`: whose limits count beside those of the tenant, user, app and agent, as {scope: id}.
+    `budget_owners`: whose limits count beside those of the tenant, user, app and agent, as {scope: id}. `public`: POST
+    /api/v1/programs/{kind}/runs starts it, with an input that is coerced to `input_schema`, a JSON Schema.
     """
 
     name: str
@@ -30,6 +35,8 @@ class RunKind:
     internal: bool = False
     subject: str = ""
     budget_owners: BudgetOwners | None = None
+    public: bool = False
+    input_schema: JsonObject | None = None
 
     def __post_init__(self) -> None:
         if not 0 < len(self.name) <= MAX_KIND_LENGTH:
@@ -41,7 +48,12 @@ class RunKind:
         return self.per_user() if callable(self.per_user) else self.per_user
 
 
-KINDS: dict[str, RunKind] = {}
+def check_kind(kind: RunKind) -> list[str]:
+    """What is wrong with a kind that a plug-in brings."""
+    return schema_problems(kind.input_schema) if kind.input_schema is not None else []
+
+
+KINDS: dict[str, RunKind] = registry("programs", check_kind)
 
 
 def private_kinds() -> list[str]:

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from agents.catalog.lookup import BUILT_IN, AgentSpec
 from agents.models import Agent
 from config.errors import AgentNotFound, DomainError
+from config.plugins.registries import registry
 
 if TYPE_CHECKING:
     from orchestration.program.context import RunContext
@@ -59,7 +60,7 @@ class JobAgent:
         return told
 
 
-JOB_AGENTS: dict[str, JobAgent] = {}
+JOB_AGENTS: dict[str, JobAgent] = registry("job agents")
 Typed = type[serializers.Serializer]
 
 

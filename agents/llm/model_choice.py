@@ -8,6 +8,7 @@ from django.conf import settings
 
 from agents.errors import AgentExecutionError
 from agents.llm.chat_model import ChatModel, ModelProfile
+from agents.llm.plugin_models import PROVIDERS, split_name
 from agents.llm.providers import gateway_model, litellm_library
 from agents.llm.providers.gateway_model import GatewayModel
 from agents.llm.providers.litellm_model import LiteLLMModel, preload_litellm
@@ -51,12 +52,16 @@ def key_for(run: "RunInfo", provider: str) -> str | None:
 
 
 def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
-    """The model that serves this profile: with a key of the caller's own the provider itself, else the operator's
-    gateway, a provider with a key in the environment, the offline model; AgentExecutionError naming what to set.
+    """The model that serves this profile: a plug-in's, with a key of the caller's own the provider itself, else the
+    operator's gateway, a provider with a key in the environment, the offline model.
+
+    Raises AgentExecutionError naming what to set.
 
     No profile names an address: a key never goes anywhere but to its provider, or to the operator's gateway.
     """
     provider, name = _provider_and_model(profile)
+    if provider in PROVIDERS:
+        return PROVIDERS[provider](name, own_key)
     if own_key and name and (provider or "openai") in settings.PROVIDER_KEYS:
         provider = provider or "openai"
         return LiteLLMModel(provider, name, f"{provider}/{name}", own_key)
@@ -77,11 +82,11 @@ def _provider_and_model(profile: ModelProfile) -> tuple[str, str]:
     """Provider and model of the profile; LLM_MODEL, which may begin with its provider, fills in for a missing model."""
     provider = vault.provider_name(profile.provider)
     if profile.model:
-        return provider, profile.model
+        return split_name(provider, profile.model)
     first, slash, rest = settings.LLM_MODEL.partition("/")
     if slash and (first == "openai" or (first in settings.PROVIDER_KEYS and not settings.LLM_BASE_URL)):
         return first, rest
-    return provider, settings.LLM_MODEL
+    return split_name(provider, settings.LLM_MODEL)
 
 
 def default_model() -> ModelProfile:

@@ -7,8 +7,9 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from uuid import UUID
 
+from config.plugins.registries import registry
 from config.values.foreign_json import clean_value
-from config.values.json_schema import validate_input
+from config.values.json_schema import schema_problems, validate_input
 from config.values.json_types import JsonObject
 from orchestration.runs.draft_effects import StagedEffect, effect_id
 
@@ -115,7 +116,12 @@ class ToolCall:
         return await self.ctx.engine.in_thread(work)
 
 
-BUILT_IN: dict[str, ToolSpec] = {}
+def check_tool(tool: ToolSpec) -> list[str]:
+    """What is wrong with a tool that a plug-in brings."""
+    return schema_problems(tool.input_schema)
+
+
+BUILT_IN: dict[str, ToolSpec] = registry("tools", check_tool)
 
 
 class ToolOptions(TypedDict, total=False):

@@ -40,9 +40,8 @@ class RunMoney:
         run = self._run
         limits = await self._engine.shared((run.tenant_id, "limits"), partial(limits_of, run.tenant_id))
         owners = {"user": str(run.created_by or ""), "app": run.app_id, "agent": agent_id} | budget_owners(run)
-        request = ReservationRequest(
-            run.tenant_id, run.id, run.budget_ids, applicable_limits(limits, owners), cost_micro, calls
-        )
+        limit_ids = applicable_limits(limits, owners)
+        request = ReservationRequest(run.tenant_id, run.id, run.budget_ids, limit_ids, cost_micro, calls)
         try:
             bill = await self._engine.reserve(run, request)
         except BudgetExceeded as refusal:

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from config.plugins.registries import registry
+from config.values.json_schema import schema_problems
 from config.values.json_types import JsonObject
 from orchestration.kinds import KINDS, BudgetOwners, RunKind
 
@@ -27,9 +29,11 @@ def program(
     internal: bool = False,
     subject: str = "",
     budget_owners: BudgetOwners | None = None,
+    public: bool = False,
+    input_schema: JsonObject | None = None,
 ) -> Callable[[Program], Program]:
     """Register the program of a kind of run; RunKind says what the options mean."""
-    run_kind = RunKind(kind, per_user, private, internal, subject, budget_owners)
+    run_kind = RunKind(kind, per_user, private, internal, subject, budget_owners, public, input_schema)
 
     def register(function: Program) -> Program:
         PROGRAMS[kind], KINDS[kind] = function, run_kind
@@ -55,27 +59,49 @@ class NodeCall:
 
 
 NodeFunction = Callable[["RunContext", NodeCall], Awaitable[Any]]
-NodeCheck = Callable[[dict[str, Any], str], list[str]]
+NodeCheck = Callable[[JsonObject, str], list[str]]
 
 
 @dataclass(frozen=True)
 class NodeKind:
-    """A node type: what it does, and how a definition's config for it is checked."""
+    """A node type: what it does, and how a definition's config for it is checked.
+
+    `pure`: it only computes, so that doing it twice changes nothing. `check`: (config, tenant_id) → sentences about
+    what is wrong, as a definition is saved. `schema`: the JSON Schema of its config, checked as a definition is saved
+    and again with the references filled in. `takes_input`: its config's input, else the run's, is NodeCall.input.
+    `waits`: it waits for something by steps of its own, so that its retries and timeout are recorded too.
+    """
 
     type: str
     run: NodeFunction
-    pure: bool  # it only computes: doing it twice changes nothing, so its record may ride with the next one
-    check: NodeCheck | None  # (config, tenant_id) → sentences about what is wrong
+    pure: bool = False
+    check: NodeCheck | None = None
+    schema: JsonObject | None = None
+    takes_input: bool = False
+    waits: bool = False
 
 
-NODES: dict[str, NodeKind] = {}
+def check_node_kind(kind: NodeKind) -> list[str]:
+    """What is wrong with a node type that a plug-in brings."""
+    return schema_problems(kind.schema) if kind.schema is not None else []
 
 
-def node(type: str, *, pure: bool = False, check: NodeCheck | None = None) -> Callable[[NodeFunction], NodeFunction]:
-    """Register a node type; `check` names what is wrong with a config when a definition is saved."""
+NODES: dict[str, NodeKind] = registry("node types", check_node_kind)
+
+
+def node(
+    type: str,
+    *,
+    pure: bool = False,
+    check: NodeCheck | None = None,
+    schema: JsonObject | None = None,
+    takes_input: bool = False,
+    waits: bool = False,
+) -> Callable[[NodeFunction], NodeFunction]:
+    """Register a node type; NodeKind says what the options mean."""
 
     def register(function: NodeFunction) -> NodeFunction:
-        NODES[type] = NodeKind(type, function, pure, check)
+        NODES[type] = NodeKind(type, function, pure, check, schema, takes_input, waits)
         return function
 
     return register
