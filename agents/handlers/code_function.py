@@ -3,9 +3,11 @@
 from typing import Any
 
 from agents.errors import ToolExecutionError
+from agents.excerpts import summary
 from agents.handlers.http_call import as_output
-from agents.loop.excerpts import summary
 from agents.sandbox import sandboxed_command
+from agents.sandbox.bubblewrap import python
+from agents.sandbox.limits import Limits
 from agents.tools.registry import ToolCall
 from config.values.foreign_json import decoded, write_json
 
@@ -33,16 +35,16 @@ answer.write(json.dumps(space["run"](given["input"]), default=plain))
 
 async def run_code(call: ToolCall) -> Any:
     """What the function answers; its exceptions, limits and odd answers are the tool's errors."""
-    if why := sandboxed_command.unavailable():
-        raise ToolExecutionError(f"Tools that are code cannot run on this machine: {why}.")
+    if reason := sandboxed_command.unavailable_reason():
+        raise ToolExecutionError(f"Tools that are code cannot run on this machine: {reason}.")
     given = write_json({"code": call.tool.handler_config["code"], "input": call.input})
-    ended = await sandboxed_command.run([sandboxed_command.python(), "-I", "-S", "-c", RUNNER], given)
-    if ended.returncode is None:
-        raise ToolExecutionError(f"The code took longer than {sandboxed_command.Limits().wall_s:g} s.")
-    if ended.returncode != 0:
-        raise ToolExecutionError(f"The code failed: {summary(_last_line(ended.stderr), 500)}")
+    outcome = await sandboxed_command.run([python(), "-I", "-S", "-c", RUNNER], given)
+    if outcome.returncode is None:
+        raise ToolExecutionError(f"The code took longer than {Limits().wall_s:g} s.")
+    if outcome.returncode != 0:
+        raise ToolExecutionError(f"The code failed: {summary(_last_line(outcome.stderr), 500)}")
     try:
-        return as_output("" if ended.cut else decoded(ended.stdout))
+        return as_output("" if outcome.output_truncated else decoded(outcome.stdout))
     except ValueError:
         raise ToolExecutionError("The code answered nothing that is JSON, or more than 1 MiB of it.") from None
 

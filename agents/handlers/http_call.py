@@ -5,8 +5,8 @@ from typing import Any
 from yarl import URL
 
 from agents.errors import ToolExecutionError, ToolUnavailable
+from agents.excerpts import summary
 from agents.handlers.handler_secrets import opened_headers
-from agents.loop.excerpts import summary
 from agents.tools.registry import ToolCall
 from config.outbound import client
 from config.values.foreign_json import clean_text, read_json, write_json

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agents.loop.excerpts import summary
+from agents.excerpts import summary
 from config.values.foreign_json import read_json, write_json
 
 MAX_BINARY = 32_000  # characters of base64 that an answer carries; of more it says type and size

@@ -3,10 +3,10 @@
 from typing import Any
 
 from agents.errors import ToolExecutionError, ToolUnavailable
+from agents.excerpts import summary
 from agents.handlers.handler_secrets import opened_headers
 from agents.handlers.mcp_content import data_text, failure, tool_output
 from agents.handlers.mcp_messages import Exchange
-from agents.loop.excerpts import summary
 from agents.tools.registry import ToolCall
 from config.errors import DomainError
 from config.outbound import client

@@ -5,9 +5,9 @@ from collections import deque
 from typing import Any
 
 from agents.errors import ToolExecutionError, ToolUnavailable
+from agents.excerpts import summary
 from agents.handlers import handler_secrets
 from agents.handlers.http_call import output, run_headers
-from agents.loop.excerpts import summary
 from agents.tools.registry import ToolCall
 from config.outbound import client
 from config.outbound.client import Unreachable

@@ -6,8 +6,8 @@ import re
 import aiohttp
 
 from agents.errors import AgentExecutionError, ModelUnavailable
+from agents.excerpts import summary
 from agents.llm.assembly import ProviderError, Unreadable
-from agents.loop.excerpts import summary
 
 log = logging.getLogger(__name__)
 WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from agents.loop.excerpts import summary
+from agents.excerpts import summary
 from config.errors import Invalid
 from config.values.foreign_json import MAX_DEPTH, clean_text, read_json
 

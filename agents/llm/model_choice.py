@@ -10,7 +10,6 @@ from agents.errors import AgentExecutionError
 from agents.llm import gateway_model, litellm_model
 from agents.llm.chat_model import ChatModel, ModelProfile
 from agents.llm.gateway_model import GatewayModel
-from agents.offline.offline_model import OfflineModel
 from config.outbound import client
 from governance import vault
 
@@ -49,6 +48,15 @@ def key_for(run: "RunInfo", provider: str) -> str | None:
     return vault.provider_key(run.tenant_id, run.created_by, provider)
 
 
+_fallback: list[Callable[[], ChatModel]] = []
+
+
+def fallback_model(model: Callable[[], ChatModel]) -> Callable[[], ChatModel]:
+    """Register the model that answers when none is set up."""
+    _fallback[:] = [model]
+    return model
+
+
 def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
     """The model that serves this profile: with a key of the caller's own the provider itself, else the operator's
     gateway, a provider with a key in the environment, the offline model; AgentExecutionError naming what to set.
@@ -68,7 +76,7 @@ def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
         provider = provider or "openai"
         return litellm_model.LiteLLMModel(provider, name, f"{provider}/{name}", key)
     if settings.OFFLINE_MODEL_ALLOWED and not key:
-        return OfflineModel()
+        return _fallback[0]()
     raise AgentExecutionError(_what_to_set(provider or "openai", name))
 
 

@@ -5,13 +5,13 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from agents.errors import AgentExecutionError, ModelUnavailable, ReserveUsedUp
+from agents.excerpts import excerpt
 from agents.llm import model_choice
 from agents.llm.chat_model import ModelReply, ModelRequest
 from agents.llm.litellm_model import UNKNOWN_PRICE
 from agents.llm.messages import sendable
 from agents.llm.metrics import model_call
 from agents.llm.window import fitted
-from agents.loop.excerpts import excerpt
 from governance.budgets.reservations import MICRO_PER_CENT, Bill, BudgetExceeded
 from orchestration.program.retry import Retry, StepFailed, describe
 

@@ -12,14 +12,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from agents.drafts.staged_calls import stage_call
 from agents.errors import ToolExecutionError
-from agents.loop.excerpts import excerpt
+from agents.excerpts import excerpt
 from agents.tools.faults import with_tool_errors
 from agents.tools.ledger import once
 from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall, ToolSpec
 from agents.tools.scopes import check_scope
+from agents.tools.staging.calls import stage_call
 from config.errors import DomainError
 from config.values.foreign_json import NotJson, clean_value
 from governance.policies.evaluation import PolicyDenied

@@ -6,9 +6,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from agents.excerpts import excerpt, main_argument
 from agents.llm.function_calls import FunctionCall, parse_arguments
 from agents.llm.messages import MAX_NAME, function_name
-from agents.loop.excerpts import excerpt, main_argument
 from agents.loop.tool_calls import call_tool
 from agents.tools.registry import ToolCall, ToolSpec
 from config.errors import DomainError, Invalid, ToolNotFound

@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from agents.errors import ToolExecutionError, ToolUnavailable
-from agents.loop.excerpts import summary
+from agents.excerpts import summary
 from agents.tools.registry import ToolCall
 from config.outbound.client import OutboundRefused, Unreachable
 

@@ -20,12 +20,13 @@ Canonical = Callable[[dict[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Staging:
-    """How a tool's calls are staged in a draft. `moved` says why a change no longer fits what is there ("" when it
-    does; `earlier` are those applied before it), `apply` makes it happen; without it the handler is called.
+    """How a tool's calls are staged in a draft. `conflict` returns why a change no longer fits what it was staged for
+    ("" when it does; the list are the changes that are applied before it), `apply` makes its call; without `apply` the
+    handler is called.
     """
 
     stage: Callable[["ToolCall"], Awaitable[Staged]]
-    moved: Callable[["Change", list["Change"]], str] | None = None
+    conflict: Callable[["Change", list["Change"]], str] | None = None
     apply: Callable[["ToolCall", "Change"], Awaitable[Any]] | None = None
 
 

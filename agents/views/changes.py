@@ -8,7 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
-from agents.drafts.apply_program import Asked, changes_of, discard, start_apply
+from agents.drafts.change_selection import ChangeSelection, changes_of
+from agents.drafts.settlement import discard_changes, start_apply
 from agents.errors import ToolExecutionError
 from agents.serializers.changes import ChangeShape, ChangesRequest, SettledShape, change_json
 from config.errors import Conflict
@@ -38,7 +39,7 @@ class ChangeViewSet(RunViewSet):
     def apply(self, request: Request, pk: str) -> Response:
         """Apply all staged changes, or those named; 409 and nothing is applied when what one rests on has moved."""
         run = self.get_object()
-        made = start_apply(self._asked(run))
+        made = start_apply(self._selection(run))
         if made is None:
             return self._settled(run, None, "applied")
         response = self._settled(run, made, "applying")
@@ -50,13 +51,13 @@ class ChangeViewSet(RunViewSet):
     def discard(self, request: Request, pk: str) -> Response:
         """Drop all staged changes, or those named, for good."""
         run = self.get_object()
-        discard(self._asked(run))
+        discard_changes(self._selection(run))
         return self._settled(run, None, "discarded")
 
-    def _asked(self, run: Run) -> Asked:
+    def _selection(self, run: Run) -> ChangeSelection:
         named = self.valid(ChangesRequest).validated_data.get("change_ids")
         trace = getattr(self.request, "trace_id", "")
-        return Asked(run.pk, run.tenant_id, actor_of(self.request), named, trace)
+        return ChangeSelection(run.pk, run.tenant_id, actor_of(self.request), named, trace)
 
     def _applied(self, run: Run, apply: Run) -> Response:
         """The answer once the apply has ended, or waits for a person (`applying`); or its error."""

@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from agents.drafts import files as drafts
 from agents.tools.canonical import canonical, uuid_form
 from agents.tools.registry import ToolCall, tool
+from agents.tools.staging import files as staging
 from config.errors import Invalid
 from config.http.paging import count
 from memory.files import file_store
@@ -91,7 +91,7 @@ async def read(call: ToolCall) -> dict[str, Any]:
 
     def load() -> tuple[dict[str, Any], bytes]:
         named = given.get("path") or "", given.get("file_id") or ""
-        if call.mode == "draft" and (staged := drafts.found(call, *named)):
+        if call.mode == "draft" and (staged := staging.find_staged(call, *named)):
             return staged
         file = _found(call.tenant_id, run.id, *named)
         return described(file), file_store.read_content(file)
@@ -115,18 +115,18 @@ async def read(call: ToolCall) -> dict[str, Any]:
     WRITE,
     side_effects=("file_write",),
     canonical=canonical(path=checked_path),
-    staging=drafts.STAGING,
+    staging=staging.STAGING,
 )
 async def write(call: ToolCall) -> dict[str, Any]:
     """The file, {file_id, path, size, version, …}."""
     given, run = call.input, call.run
     assert run
-    content = drafts.content_of(given)
+    content = staging.decode_content(given)
     writer = Writer(call.tenant_id, run.created_by, run.id, run.app_id, call.key, call.effect_id)
 
     def save() -> File:
         path = given["path"]
-        known = drafts.written_to(call.tenant_id, run.id, path)
+        known = staging.find_target(call.tenant_id, run.id, path)
         if known is None:
             return file_store.create_file(writer, path, content, given.get("mime_type") or "")
         return file_store.replace_content(known, writer, content, given.get("mime_type") or "")
@@ -157,7 +157,7 @@ async def list_files(call: ToolCall) -> dict[str, Any]:
         run = call.run
         if call.mode == "draft" and run and filters.get("run_id", run.id) == run.id:
             known = len(told)
-            told = drafts.listed(call, call.input.get("prefix") or "", told)[:MAX_LIST]
+            told = staging.merge_staged(call, call.input.get("prefix") or "", told)[:MAX_LIST]
             total += max(len(told) - known, 0)
         return {"files": told, "total": total}
 

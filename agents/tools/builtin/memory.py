@@ -8,10 +8,10 @@ from uuid import UUID
 from django.utils import timezone
 
 from accounts.models import Membership, Role
-from agents.drafts import memory as drafts
 from agents.loop.recall import viewer_of
 from agents.tools.canonical import canonical, uuid_form
 from agents.tools.registry import Staging, ToolCall, tool
+from agents.tools.staging.memory import conflict, entry_of, merge_staged, stage_delete, stage_store, staged_memories
 from config.errors import Forbidden, Invalid
 from config.http.fields import iso
 from memory.entries import entry_store
@@ -114,7 +114,7 @@ async def _new(call: ToolCall) -> NewMemory:
 
 
 async def _stage_store(call: ToolCall) -> Staged:
-    return drafts.stored(call, await _new(call), iso(timezone.now()) or "")
+    return stage_store(call, await _new(call), iso(timezone.now()) or "")
 
 
 @tool(
@@ -168,8 +168,8 @@ async def search(call: ToolCall) -> list[dict[str, Any]]:
     )
     found: list[dict[str, Any]] = await call.database(partial(entry_store.search, viewer(call), question))
     if call.mode == "draft":
-        new, gone = await call.database(partial(drafts.changes_of, call))
-        return await drafts.overlaid(question, found, new, gone, model)
+        memories = await call.database(partial(staged_memories, call))
+        return await merge_staged(question, found, memories, model)
     return found
 
 
@@ -186,10 +186,10 @@ async def retrieve(call: ToolCall) -> dict[str, Any]:
     given = call.input
     if memory_id := given.get("memory_id"):
         if call.mode == "draft":
-            new, gone = await call.database(partial(drafts.changes_of, call))
-            if memory_id in new:
-                return entry_store.described(drafts.entry_of(new[memory_id]))
-            if memory_id in gone:
+            memories = await call.database(partial(staged_memories, call))
+            if memory_id in memories.stores:
+                return entry_store.described(entry_of(memories.stores[memory_id]))
+            if memory_id in memories.deleted_ids:
                 raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
         return entry_store.described(await call.database(partial(entry_store.retrieve, viewer(call), memory_id)))
     kind, id = owner(call)
@@ -200,13 +200,13 @@ async def retrieve(call: ToolCall) -> dict[str, Any]:
 
 async def _stage_delete(call: ToolCall) -> Staged:
     memory_id = call.input["memory_id"]
-    new, gone = await call.database(partial(drafts.changes_of, call))
-    if memory_id in new:
-        return drafts.deleted(memory_id, new[memory_id].after, staged_here=True)
-    if memory_id in gone:
+    memories = await call.database(partial(staged_memories, call))
+    if memory_id in memories.stores:
+        return stage_delete(memory_id, memories.stores[memory_id].after, must_exist=False)
+    if memory_id in memories.deleted_ids:
         raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
     entry = await call.database(partial(_deletable, viewer(call), memory_id))
-    return drafts.deleted(memory_id, entry_store.described(entry), staged_here=False)
+    return stage_delete(memory_id, entry_store.described(entry), must_exist=True)
 
 
 @tool(
@@ -217,7 +217,7 @@ async def _stage_delete(call: ToolCall) -> Staged:
     side_effects=("memory_write",),
     remembers=True,
     canonical=canonical(memory_id=uuid_form),
-    staging=Staging(_stage_delete, drafts.moved),
+    staging=Staging(_stage_delete, conflict),
 )
 async def delete(call: ToolCall) -> dict[str, Any]:
     """{deleted: true, memory_id}."""

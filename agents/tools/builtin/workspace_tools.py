@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from functools import partial, wraps
 from typing import Any
 
-from agents.code_tasks import patches, shell_commands
-from agents.code_tasks.workspace import Workspace, file_path, folder_path
 from agents.errors import WorkspaceError
 from agents.tools.canonical import canonical
 from agents.tools.registry import ToolCall, tool
+from agents.workspaces import patches, shell_commands
+from agents.workspaces.paths import file_path, folder_path
+from agents.workspaces.workspace import Workspace
 from config.errors import DomainError
 
 KIND = "task"
@@ -56,7 +57,7 @@ RUNS: dict[str, Any] = WRITES | {"idempotent": False, "contained": True}
 )  # fmt: skip
 async def read_file(call: ToolCall, space: Workspace) -> str:
     """The text, or as much of it as is told at a time."""
-    content = await asyncio.to_thread(space.get, call.input["path"], MAX_FILE + 1)
+    content = await asyncio.to_thread(space.read_file, call.input["path"], MAX_FILE + 1)
     if b"\0" in content[:8192]:
         raise WorkspaceError(f"{call.input['path']} is no text file.")
     text = content.decode("utf-8", "replace")
@@ -73,7 +74,7 @@ async def read_file(call: ToolCall, space: Workspace) -> str:
 )  # fmt: skip
 async def write_file(call: ToolCall, space: Workspace) -> str:
     """That it is written."""
-    await asyncio.to_thread(space.put, call.input["path"], call.input["content"].encode("utf-8", "replace"))
+    await asyncio.to_thread(space.write_file, call.input["path"], call.input["content"].encode("utf-8", "replace"))
     return "File written successfully"
 
 
@@ -135,14 +136,18 @@ async def shell(call: ToolCall, space: Workspace) -> dict[str, Any]:
     """{stdout, stderr, returncode, execution_time, note?}; the last in seconds."""
     wall_s = call.input.get("timeout", 300)
     began = time.perf_counter()
-    ended = await shell_commands.shell(space, call.input["command"], wall_s)
-    notes = [{"": "", "time": f"Stopped after {wall_s:g} s."}.get(ended.stopped, f"Stopped: too much {ended.stopped}.")]
-    notes += ["The output was longer; the rest is cut."] if ended.cut else []
+    outcome = await shell_commands.shell(space, call.input["command"], wall_s)
+    notes = [
+        {"": "", "time": f"Stopped after {wall_s:g} s."}.get(
+            outcome.stop_reason, f"Stopped: too much {outcome.stop_reason}."
+        )
+    ]
+    notes += ["The output was longer; the rest is cut."] if outcome.output_truncated else []
     note = " ".join(part for part in notes if part)
     return {
-        "stdout": _text(ended.stdout),
-        "stderr": _text(ended.stderr),
-        "returncode": TIMED_OUT if ended.returncode is None else ended.returncode,
+        "stdout": _text(outcome.stdout),
+        "stderr": _text(outcome.stderr),
+        "returncode": TIMED_OUT if outcome.returncode is None else outcome.returncode,
         "execution_time": round(time.perf_counter() - began, 3),
     } | ({"note": note} if note else {})
 
