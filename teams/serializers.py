@@ -12,9 +12,10 @@ from config.http.fields import BooleanField, CharField, ChoiceField, ObjectField
 from config.http.query_parameters import FlagField
 from orchestration.models import Mode, Run
 from orchestration.serializers.runs import stamp
-from teams.definition.definition_checks import check_definition, config_faults
+from teams.definition.config_checks import config_faults
+from teams.definition.definition_checks import check_definition
 from teams.execution.keys import seal
-from teams.execution.state import CANCELLED, word
+from teams.execution.state import error_of, status_word
 from teams.models import Team
 
 MAX_PROMPT_LENGTH = 200_000
@@ -134,7 +135,7 @@ def execution_json(run: Run) -> dict[str, Any]:
     return {
         "execution_id": str(run.id),
         "team_id": run.subject_id,
-        "status": word(run.status),
+        "status": status_word(run.status),
         "initial_prompt": run.input["initial_prompt"],
         "final_result": run.result if run.status == "completed" else None,
         "error_message": error_of(run),
@@ -142,10 +143,3 @@ def execution_json(run: Run) -> dict[str, Any]:
         "completed_at": stamp(run.finished_at),
         "created_at": stamp(run.created_at),
     }
-
-
-def error_of(run: Run) -> str | None:
-    """What an execution ended by; None of one that goes on, or went well."""
-    if run.status == "cancelled":
-        return CANCELLED
-    return (run.result or {}).get("error") if run.status == "failed" else None

@@ -1,8 +1,9 @@
 """The log of an execution (seed 001), written from its events."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from orchestration.serializers.runs import stamp
+from config.http.fields import iso
+from config.values.json_types import JsonObject
 from teams.execution.state import CANCELLED, State
 
 LEVELS = ("info", "warning", "error")
@@ -11,52 +12,50 @@ ENDS = {
     "run_failed": ("error", "Execution failed"),
     "run_cancelled": ("warning", CANCELLED),
 }
+AGENT_MESSAGES = {
+    "agent_started": "Agent execution started",
+    "agent_completed": "Agent execution completed successfully",
+    "agent_skipped": "Agent execution skipped: its conditions do not hold",
+}
 
 
-def entries(state: State, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """ExecutionLogEntry rows of these events, in their order; `state` is folded along."""
-    found: list[dict[str, Any]] = []
-    for event in events:
-        left = [(step, agent_id) for step, (agent_id, doing) in state.agents.items() if doing == "running"]
-        state.fold(event)
-        kind = event["kind"]
-        if kind.startswith("agent_"):
-            found.append(_of_agent(event))
-            continue
-        if kind == "run_started":
-            found.append(_entry(event, "info", None, "Execution started", {}))
-            continue
-        for step, agent_id in left:
-            found.append(_entry(event, "warning", agent_id, "Agent execution cancelled", {"step_order": step}))
+def entries(state: State, events: Iterable[JsonObject]) -> list[JsonObject]:
+    """ExecutionLogEntry rows of these events, in their order; the state must be the one before the first of them."""
+    return [entry for event in events for entry in _entries_of(state, event)]
+
+
+def _entries_of(state: State, event: JsonObject) -> Iterator[JsonObject]:
+    running = state.running_steps()
+    state.fold(event)
+    kind = event["kind"]
+    if kind.startswith("agent_"):
+        yield _agent_entry(event)
+    elif kind == "run_started":
+        yield _entry(event, "info", None, "Execution started", {})
+    else:
+        for step, agent_id in running:
+            yield _entry(event, "warning", agent_id, "Agent execution cancelled", {"step_order": step})
         level, message = ENDS[kind]
         error = event["payload"].get("error")
-        found.append(_entry(event, level, None, f"{message}: {error}" if error else message, {}))
-    return found
+        yield _entry(event, level, None, f"{message}: {error}" if error else message, {})
 
 
-def _of_agent(event: dict[str, Any]) -> dict[str, Any]:
-    told, kind = event["payload"], event["kind"]
-    details: dict[str, Any] = {"step_order": told["step_order"]}
-    if told.get("agent_run_id"):
-        details["suna_agent_run_id"] = told["agent_run_id"]
-    if "execution_time" in told:
-        details["execution_time"] = told["execution_time"]
+def _agent_entry(event: JsonObject) -> JsonObject:
+    payload, kind = event["payload"], event["kind"]
+    details: JsonObject = {"step_order": payload["step_order"]}
+    if payload.get("agent_run_id"):
+        details["suna_agent_run_id"] = payload["agent_run_id"]
+    if "execution_time" in payload:
+        details["execution_time"] = payload["execution_time"]
     if kind == "agent_failed":
-        details["error_type"] = told["error_type"]
-        return _entry(event, "error", told["agent_id"], f"Agent execution failed: {told['error']}", details)
-    words = {
-        "agent_started": "Agent execution started",
-        "agent_completed": "Agent execution completed successfully",
-        "agent_skipped": "Agent execution skipped: its conditions do not hold",
-    }
-    return _entry(event, "info", told["agent_id"], words[kind], details)
+        details["error_type"] = payload["error_type"]
+        return _entry(event, "error", payload["agent_id"], f"Agent execution failed: {payload['error']}", details)
+    return _entry(event, "info", payload["agent_id"], AGENT_MESSAGES[kind], details)
 
 
-def _entry(
-    event: dict[str, Any], level: str, agent_id: str | None, message: str, details: dict[str, Any]
-) -> dict[str, Any]:
+def _entry(event: JsonObject, level: str, agent_id: str | None, message: str, details: JsonObject) -> JsonObject:
     return {
-        "timestamp": stamp(event["ts"]),
+        "timestamp": iso(event["ts"]),
         "level": level,
         "agent_id": agent_id,
         "message": message,

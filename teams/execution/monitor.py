@@ -2,83 +2,93 @@
 
 from typing import Any
 
+from config.http.fields import iso
+from config.values.json_types import JsonObject
 from orchestration.live.consumers import Monitor
 from orchestration.live.feeds import Feed, Story, Told, frame
 from orchestration.models import Run
-from orchestration.serializers.runs import stamp
-from teams.execution.state import State, usual_seconds
+from teams.execution.duration import expected_seconds
+from teams.execution.state import State
 from teams.models import KIND
 
+STATUS_EVENTS = frozenset({"run_started", "run_completed", "run_failed", "run_cancelled"})
+PROGRESS_FIELDS = ("execution_id", "progress", "current_step", "total_steps", "estimated_completion")
 
-class ExecutionStory:
-    """An execution as its monitors see it."""
+
+class ExecutionFrames:
+    """The frames of an execution, made from its events."""
 
     def __init__(self, run: Run) -> None:
-        self.state = State.of(run, usual_seconds(run))
+        self.state = State.of(run, expected_seconds(run))
 
     def frames(self, event: dict[str, Any], seq: int) -> list[bytes]:
-        """The frames of the event; none for what is no affair of the team's."""
-        return [frame(told, event["ts"], seq=number) for number, told in enumerate(self._messages(event), start=seq)]
-
-    def _messages(self, event: dict[str, Any]) -> list[Told]:
-        kind, told = event["kind"], event["payload"]
-        if not kind.startswith("agent_") and kind not in STATUS_EVENTS:
-            return []
-        left = [(step, id) for step, (id, doing) in self.state.agents.items() if doing == "running"]
-        self.state.fold(event)
-        if kind == "run_started":
-            return [self._status()]
-        if kind in STATUS_EVENTS:
-            stopped = [_agent(id, step, "cancelled", event) for step, id in left]
-            return [*stopped, self._status()]
-        agent_id, step = told["agent_id"], told["step_order"]
-        status = "running" if kind == "agent_started" else kind.removeprefix("agent_")
-        frames = [_agent(agent_id, step, status, event)]
-        if kind == "agent_started":
-            return frames
-        about = {"execution_id": str(self.state.run_id), "agent_id": agent_id}
-        if kind == "agent_completed":
-            frames.append(("result_update", about | {"result": told["result"]}))
-        if kind == "agent_failed":
-            details = {"code": told["error_type"] or "AGENT_FAILED", "agent_run_id": told.get("agent_run_id")}
-            frames.append(("error_update", about | {"error_message": told["error"], "error_details": details}))
-        return [*frames, self._progress()]
+        """The frames of the event, numbered from `seq`; none for an event that is not the team's."""
+        messages = enumerate(self._messages(event), start=seq)
+        return [frame(message, event["ts"], seq=number) for number, message in messages]
 
     def greeting(self, after: int) -> bytes:
         """The execution's status."""
         return frame(self._status(), None, after=after)
 
+    def _messages(self, event: JsonObject) -> list[Told]:
+        kind = event["kind"]
+        if not kind.startswith("agent_") and kind not in STATUS_EVENTS:
+            return []
+        running = self.state.running_steps()
+        self.state.fold(event)
+        if kind == "run_started":
+            return [self._status()]
+        if kind in STATUS_EVENTS:
+            return [*(_agent_status(id, step, "cancelled", event) for step, id in running), self._status()]
+        if kind == "agent_started":
+            return [_agent_message(event)]
+        return [_agent_message(event), *self._result(event), self._progress()]
+
+    def _result(self, event: JsonObject) -> list[Told]:
+        """The result or the error of an agent that has ended; none of one that was skipped."""
+        kind, payload = event["kind"], event["payload"]
+        data = {"execution_id": str(self.state.run_id), "agent_id": payload["agent_id"]}
+        if kind == "agent_completed":
+            return [("result_update", data | {"result": payload["result"]})]
+        if kind == "agent_failed":
+            details = {"code": payload["error_type"] or "AGENT_FAILED", "agent_run_id": payload.get("agent_run_id")}
+            return [("error_update", data | {"error_message": payload["error"], "error_details": details})]
+        return []
+
     def _status(self) -> Told:
         return "status_update", self.state.status_json()
 
     def _progress(self) -> Told:
-        told = self.state.status_json()
-        wanted = ("execution_id", "progress", "current_step", "total_steps", "estimated_completion")
-        return "progress_update", {name: told[name] for name in wanted}
+        status = self.state.status_json()
+        return "progress_update", {name: status[name] for name in PROGRESS_FIELDS}
 
 
-STATUS_EVENTS = frozenset({"run_started", "run_completed", "run_failed", "run_cancelled"})
+def _agent_message(event: JsonObject) -> Told:
+    kind, payload = event["kind"], event["payload"]
+    status = "running" if kind == "agent_started" else kind.removeprefix("agent_")
+    return _agent_status(payload["agent_id"], payload["step_order"], status, event)
 
 
-def _agent(agent_id: str, step: int, status: str, event: dict[str, Any]) -> Told:
-    told = event["payload"]
-    moment = "started_at" if status == "running" else "completed_at"
-    data = {"agent_id": agent_id, "status": status, "step_order": step, moment: stamp(event["ts"])}
-    more = {name: told[name] for name in ("agent_run_id", "execution_time") if name in told and status != "cancelled"}
-    return "agent_status_update", data | more
+def _agent_status(agent_id: str, step: int, status: str, event: JsonObject) -> Told:
+    payload = event["payload"]
+    time_key = "started_at" if status == "running" else "completed_at"
+    data = {"agent_id": agent_id, "status": status, "step_order": step, time_key: iso(event["ts"])}
+    if status != "cancelled":
+        data |= {name: payload[name] for name in ("agent_run_id", "execution_time") if name in payload}
+    return "agent_status_update", data
 
 
 class ExecutionMonitor(Monitor):
-    """/ws/executions/{id}/monitor: how the execution stands, then each frame."""
+    """The execution's status, then each frame as a message of its own."""
 
     kind = KIND
 
     def story(self, run: Run) -> Story:
-        """The execution, told in the contract's messages."""
-        return ExecutionStory(run)
+        """The frames of this execution."""
+        return ExecutionFrames(run)
 
     async def catch_up(self, feed: Feed, at: int) -> int:
-        """Send each frame by itself."""
+        """Send the frames after this one; the number of the last one."""
         while at < len(feed.frames):
             at += 1
             await self.send_in_time(feed.frames[at - 1])

@@ -83,5 +83,5 @@ class TeamViewSet(ResourceViewSet):
             **fields,
         )
         if created:
-            keys.give(team, run.pk, given.get("user_api_keys") or {})
+            keys.store_keys(team, run.pk, given.get("user_api_keys") or {})
         return answer(execution_json(run), created, status=200)
