@@ -8,7 +8,7 @@ LAUNCH := $(BIN)/python -m config.launch
 # Checks import the settings, which would otherwise make a secret key in .data.
 THROWAWAY_KEY := SECRET_KEY=checks-keep-no-secret-with-this-one
 
-.PHONY: run test check check-database bench chaos shell lock clean venv install install-dev
+.PHONY: run test check check-database coverage bench chaos measure shell lock clean venv install install-dev
 .DEFAULT_GOAL := run
 
 run: install
@@ -30,6 +30,14 @@ check-database:
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
+# Lines and branches that the tests reach, per app, in all processes that they start; fails below the limits.
+coverage: install-dev
+	@$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage json --quiet -o .coverage.json
+	@$(BIN)/python -m tests.measure.coverage .coverage.json
+
 # The figures of the engine, each next to the floor it is measured against; the numbers go to bench.json.
 bench: install-dev
 	@exec $(LAUNCH) exec --temporary -- $(BIN)/python -m tests.bench
@@ -37,6 +45,10 @@ bench: install-dev
 # The durability tests at full size: they kill workers, the database and the broker for some minutes.
 chaos: install-dev
 	@exec $(BIN)/python -m tests.durability
+
+# Sizes and names of the source, each with its limit.
+measure: install-dev
+	@$(BIN)/python -m tests.measure
 
 # Django's shell on DATA_DIR: on the product that runs there, else on servers started for it.
 shell: install
@@ -53,7 +65,7 @@ LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/python -m uv pip compile --q
 
 # What can be made again; your data in .data stays.
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv:

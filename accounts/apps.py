@@ -13,7 +13,7 @@ class AccountsConfig(AppConfig):
         """Isolate tenants anew after each migration; register what /readyz asks of it."""
         from importlib import import_module
 
-        from accounts.tenancy.isolation import secure
+        from accounts.tenancy.isolation import isolate_tenants
 
         import_module("accounts.tenancy.health")
-        post_migrate.connect(secure, sender=self, dispatch_uid="isolation")
+        post_migrate.connect(isolate_tenants, sender=self, dispatch_uid="isolation")

@@ -119,6 +119,7 @@ class ApiKey(TenantModel):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    key: str  # of a new one; not stored
 
     class Meta:
         verbose_name = "API key"
@@ -157,6 +158,7 @@ class Invitation(TenantModel):
     used_at = models.DateTimeField(null=True, blank=True)
     created_by = models.UUIDField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    code: str  # of a new one; not stored
 
     def __str__(self) -> str:
         return f"{self.email or 'anybody'} as {self.role} of {self.tenant_id}"

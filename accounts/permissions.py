@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from rest_framework.permissions import SAFE_METHODS, BasePermission
-from rest_framework.request import Request
 
 from accounts.models import KeyPermission, Role
 from accounts.tenancy.tenant_choice import choose_tenant
 from config.errors import Forbidden, Unauthorized
+from config.http.api_request import ApiRequest
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 OPERATOR = "operator"  # is_staff; stands above every role
@@ -29,7 +29,7 @@ def require(request: Any, role: str) -> None:
 class Authenticated(BasePermission):
     """Anybody with credentials; a read-only API key may use safe methods only."""
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: ApiRequest, view: Any) -> bool:
         """True, or a refusal that says what to do."""
         if request.user is None:
             raise Unauthorized
@@ -41,7 +41,7 @@ class Authenticated(BasePermission):
 class HasRole(BasePermission):
     """The role that the view's `roles` names for its action, else for "read" or "write"; none named = any member."""
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: ApiRequest, view: Any) -> bool:
         """True, or a refusal that names the role."""
         kind = "read" if request.method in SAFE_METHODS else "write"
         role = view.roles.get(getattr(view, "action", None)) or view.roles.get(kind)
@@ -53,7 +53,7 @@ class HasRole(BasePermission):
 class OwnTenant(BasePermission):
     """Nobody whose body names another tenant; header and query were looked at with the credentials."""
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: ApiRequest, view: Any) -> bool:
         """True, or a refusal; the bodies of a view's `free_body` actions are the caller's own data."""
         free = getattr(view, "free_body", False)
         if isinstance(free, frozenset):
@@ -66,7 +66,7 @@ class OwnTenant(BasePermission):
 class Operators(Authenticated):
     """The platform's operators alone."""
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: ApiRequest, view: Any) -> bool:
         """True, or a refusal."""
         super().has_permission(request, view)
         require(request, OPERATOR)

@@ -29,7 +29,7 @@ from django.urls import set_script_prefix  # noqa: E402
 from accounts.tenancy import tenant_model  # noqa: E402
 from config.database.address import connect_by_web_address  # noqa: E402
 from config.database.threads import drop_dead_connections  # noqa: E402
-from config.http.deferred import Later  # noqa: E402
+from config.http.deferred import DeferrableResponse  # noqa: E402
 from config.processes.reports import start_reports  # noqa: E402
 from config.sockets import sockets  # noqa: E402
 
@@ -83,13 +83,13 @@ class Application(ASGIHandler):
         loop = asyncio.get_running_loop()
         threads = self.health_threads if scope["path"].rstrip("/") in HEALTH else self.threads
         response = await loop.run_in_executor(threads, self._respond, scope, body)
-        later: Later | None = getattr(response, "later", None)
-        if later is not None:
+        deferred = response.deferred if isinstance(response, DeferrableResponse) else None
+        if deferred is not None:
             try:
-                await later.until()
-                return await loop.run_in_executor(self.threads, later.answer, response)
-            except Exception:  # the database went away meanwhile: what was said at first is still true
-                log.warning("a waiting answer is given as it was at first", exc_info=True)
+                await deferred.until()
+                return await loop.run_in_executor(self.threads, deferred.response, response)
+            except Exception:  # the database went away meanwhile: the first response is still true
+                log.warning("a deferred response is sent as it was at first", exc_info=True)
         return response
 
     def _respond(self, scope: dict[str, Any], body: bytes) -> HttpResponseBase:
@@ -101,8 +101,8 @@ class Application(ASGIHandler):
         if request is None:
             return refusal or HttpResponse(status=400)
         response = self.get_response(request)
-        response._handler_class = self.__class__
-        if response.streaming and not response.is_async:
+        response._handler_class = self.__class__  # type: ignore[attr-defined]  # these three its stubs leave out
+        if response.streaming and not response.is_async:  # type: ignore[attr-defined]
             response = _whole(response)
         if not response.streaming:
             response.close()  # here, so that connections are looked after in the thread that owns them
@@ -127,7 +127,7 @@ def _whole(stream: HttpResponseBase) -> HttpResponse:
     """A file of ours (a style sheet, an icon), read here rather than on the event loop."""
     response = HttpResponse(b"".join(stream), status=stream.status_code)
     response.headers, response.cookies = stream.headers, stream.cookies
-    response._resource_closers.append(stream.close)
+    response._resource_closers.append(stream.close)  # type: ignore[attr-defined]
     return response
 
 

@@ -4,7 +4,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import redis
@@ -20,6 +20,9 @@ from config.database.roles import WrongRole
 from config.http.error_bodies import Problem, body_of
 from config.masking import cut, scrub
 from config.values.foreign_json import write_json
+
+if TYPE_CHECKING:
+    from config.http.api_request import ApiHttpRequest
 
 log = logging.getLogger("regente.errors")
 
@@ -258,9 +261,15 @@ def handle(exc: Exception, context: dict[str, Any]) -> HttpResponse:
     return respond(request, problem, exc, inputs=[vars(request).get("_full_data"), dict(request.query_params)])
 
 
-def keep_afterwards(request: HttpRequest, keep: Callable[[], None]) -> None:
+def keep_afterwards(request: "ApiHttpRequest", keep: Callable[[], None]) -> None:
     """Have this written once the request's transaction is undone."""
-    request.afterwards = [*getattr(request, "afterwards", []), keep]
+    request.afterwards.append(keep)
+
+
+class LoggedResponse(HttpResponse):
+    """An error that is logged already, or needs no line; Django would write one for each."""
+
+    _has_been_logged = True
 
 
 def respond(request: Any, problem: Problem, exc: BaseException | None = None, inputs: Any = None) -> HttpResponse:
@@ -275,10 +284,9 @@ def respond(request: Any, problem: Problem, exc: BaseException | None = None, in
     problem.message = scrub(problem.message, inputs)
     problem.errors = _scrub_errors(problem.errors, inputs)
     status, body = body_of(problem, request)
-    response = HttpResponse(write_json(body, default=str), status=status, content_type="application/json")
+    response = LoggedResponse(write_json(body, default=str), status=status, content_type="application/json")
     if problem.retry_after is not None:
         response["Retry-After"] = str(problem.retry_after)
-    response._has_been_logged = True  # here, or it needs no line: Django would write one for each
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="regente"'
     return response

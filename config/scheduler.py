@@ -18,7 +18,7 @@ class Scheduler(PersistentScheduler):
 
     def setup_schedule(self) -> None:
         """Open the clock's file, in a folder that is made where it is missing."""
-        folder = Path(self.schedule_filename).parent
+        folder = Path(self.schedule_filename).parent  # type: ignore[attr-defined]  # its stub leaves it out
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as fault:

@@ -189,6 +189,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_BODY_LIMIT
 WEB_THREADS = env_int("WEB_THREADS", 8, least=1, most=256)
 SPECTACULAR_SETTINGS = {
     "TITLE": "Regente",
+    "GET_MOCK_REQUEST": "config.http.openapi.document.mock_request",
     "PREPROCESSING_HOOKS": ["config.http.openapi.document.contract_paths"],
     "DESCRIPTION": (
         "Durable agent runs behind five API contracts. Query parameters that an operation does not list are ignored, "

@@ -9,15 +9,16 @@ from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import SAFE_METHODS
-from rest_framework.request import Request
 
 from accounts.login.tokens import claims_of, digest
 from accounts.models import KeyPermission, Tenant, User
 from accounts.tenancy.tenant_choice import choose_tenant
-from accounts.tenancy.tenant_model import SETTING, open_scope
-from config.database import prepared
+from accounts.tenancy.tenant_model import open_scope
+from config.database import prepared_statements
+from config.database.queries import load_queries
 from config.errors import Forbidden, TenantSuspended, Unauthorized
 from config.http import origin
+from config.http.api_request import ApiHttpRequest, ApiRequest
 from config.rate_limits import limiter
 
 COOKIE = "access_token"
@@ -46,16 +47,10 @@ def _columns(model: type[User] | type[Tenant], names: str) -> list[str]:
     return [field.attname for field in model._meta.concrete_fields if field.attname in names.split()]
 
 
+# The columns of members.sql.
 USER = _columns(User, "id email name avatar_url is_staff is_superuser is_active stamp created_at")
 TENANT = _columns(Tenant, "id name open_registration suspended suspension_reason weight max_running")
-# By hand, since this runs with every request: the ORM needs three times as long to say the same.
-# Finding a member binds the transaction to their tenant; who finds nobody stays without one.
-MEMBER = f"""
-    SELECT m.role, {", ".join(f"u.{name}" for name in USER)}, {", ".join(f"t.{name}" for name in TENANT)}%s,
-        set_config('{SETTING}', m.tenant_id, true)
-    FROM %s m JOIN accounts_user u ON u.id = m.user_id JOIN accounts_tenant t ON t.id = m.tenant_id"""
-BY_TOKEN = MEMBER % ("", "accounts_member_of_token(%s, %s)")
-BY_KEY = MEMBER % (", m.permissions, m.key_id", "accounts_member_of_key(%s)")
+SQL = load_queries(__package__, "members.sql")
 
 
 def _identity(row: tuple[Any, ...]) -> Identity:
@@ -76,20 +71,20 @@ def refuse_suspended(user: User, tenant: Tenant) -> None:
 def authenticate_token(token: str) -> Identity:
     """Who an access token or an API key stands for; Unauthorized when for nobody, TenantSuspended while theirs is."""
     if token.startswith(KEY_PREFIX):
-        row = prepared.execute(BY_KEY, [digest(token)])
+        row = prepared_statements.execute(SQL["member_of_key"], {"digest": digest(token)})
         if row is None:
             raise Unauthorized("The API key is unknown, revoked or expired; make one at POST /api/v1/auth/api-keys.")
         identity = _identity(row)
         identity.permissions, identity.key_id = frozenset(row[-3]), row[-2]
         return identity
     claims = claims_of(token)
-    row = prepared.execute(BY_TOKEN, [claims["sub"], claims["stamp"]])
+    row = prepared_statements.execute(SQL["member_of_token"], {"user_id": claims["sub"], "stamp": claims["stamp"]})
     if row is None:
         raise Unauthorized("The session has ended: the password changed or the account is closed; log in again.")
     return _identity(row)
 
 
-def establish(request: HttpRequest, identity: Identity) -> None:
+def establish(request: ApiHttpRequest, identity: Identity) -> None:
     """Note who is asking on Django's request, where views and middleware see it; TenantSuspended while theirs is."""
     refuse_suspended(identity.user, identity.tenant)
     request.identity = identity
@@ -102,7 +97,7 @@ def establish(request: HttpRequest, identity: Identity) -> None:
 class Anybody(BaseAuthentication):
     """For what needs no credentials and heeds none: the way in."""
 
-    def authenticate(self, request: Request) -> None:
+    def authenticate(self, request: ApiRequest) -> None:
         """Nobody; the request counts for its address."""
         limiter.pass_address(request._request)
 
@@ -113,7 +108,7 @@ class Authenticator(BaseAuthentication):
     pass_address = staticmethod(limiter.pass_address)
     pass_caller = staticmethod(limiter.pass_caller)
 
-    def authenticate(self, request: Request) -> tuple[User, Identity] | None:
+    def authenticate(self, request: ApiRequest) -> tuple[User, Identity] | None:
         """The user and their identity; None without credentials. Who names another tenant is refused."""
         http = request._request
         found = self._identify(http)
@@ -121,7 +116,7 @@ class Authenticator(BaseAuthentication):
             choose_tenant(http)
         return found
 
-    def _identify(self, http: HttpRequest) -> tuple[User, Identity] | None:
+    def _identify(self, http: ApiHttpRequest) -> tuple[User, Identity] | None:
         token = credential(http)
         if token is None:
             self.pass_address(http)
@@ -136,11 +131,11 @@ class Authenticator(BaseAuthentication):
         establish(http, identity)
         return identity.user, identity
 
-    def without_credentials(self, http: HttpRequest) -> tuple[User, Identity] | None:
+    def without_credentials(self, http: ApiHttpRequest) -> tuple[User, Identity] | None:
         """Nobody."""
         return None
 
-    def authenticate_header(self, request: Request) -> str:
+    def authenticate_header(self, request: ApiRequest) -> str:
         """The WWW-Authenticate of a 401; without one DRF would answer 403."""
         return 'Bearer realm="regente"'
 

@@ -13,6 +13,7 @@ from accounts.login.authentication import Authenticator, Identity, establish, re
 from accounts.members import LOCAL, NOBODYS
 from accounts.models import Membership, Role, Tenant, User
 from accounts.tenancy.tenant_model import bind, everywhere, open_scope
+from config.http.api_request import ApiHttpRequest
 from config.rate_limits import limiter
 
 USER_ID = UUID("00000000-0000-4000-8000-00000000100c")  # not found by an address, which somebody may have taken
@@ -27,7 +28,7 @@ class LocalAuthenticator(Authenticator):
     pass_address = staticmethod(limiter.pass_task_address)
     pass_caller = staticmethod(limiter.pass_task_caller)
 
-    def without_credentials(self, http: HttpRequest) -> tuple[User, Identity] | None:
+    def without_credentials(self, http: ApiHttpRequest) -> tuple[User, Identity] | None:
         """The local user; nobody where that is off, or the call may come from elsewhere."""
         if not settings.TASKS_ANONYMOUS or not is_local(http):
             return None

@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import HttpRequest
-
 from accounts.models import Tenant
 from accounts.tenancy.tenant_model import bind
 from config.errors import Forbidden, Invalid, NotFound
+from config.http.api_request import ApiHttpRequest
 
 MAX_END_USER_CHARS = 128
 HEADER, FIELD = "HTTP_X_TENANT_ID", "tenant_id"
 
 
-def choose_tenant(request: HttpRequest, body: Mapping[str, Any] | None = None) -> None:
+def choose_tenant(request: ApiHttpRequest, body: Mapping[str, Any] | None = None) -> None:
     """Refuse a request of an established caller that names another tenant, and take an operator there; note on whose
     behalf the call is made (request.on_behalf_of).
     """

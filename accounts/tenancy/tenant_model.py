@@ -3,12 +3,11 @@ PostgreSQL shows a request no other tenant's rows (isolation.py).
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar, cast
 
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.http import HttpRequest
 
 from config.database.roles import APP, OWNER, WORKER
 from config.database.roles import TENANT_SETTING as SETTING
@@ -16,6 +15,7 @@ from config.database.roles import TENANT_SETTING as SETTING
 if TYPE_CHECKING:
     from accounts.models import Tenant
     from config.database.base import DatabaseWrapper
+    from config.http.api_request import ApiHttpRequest
 
 M = TypeVar("M", bound="TenantModel")
 database = cast("DatabaseWrapper", connection)  # this thread's
@@ -69,7 +69,7 @@ def connect_as(role: str) -> None:
 
 def bind(tenant_id: str) -> None:
     """Bind the transaction at hand to the tenant."""
-    database.later(f"SELECT set_config('{SETTING}', %s, true)", [tenant_id])
+    database.execute_later(f"SELECT set_config('{SETTING}', %s, true)", [tenant_id])
 
 
 @contextmanager
@@ -83,12 +83,12 @@ def request_scope(role: str = APP) -> Iterator[None]:
             bind("")
 
 
-def open_scope(request: HttpRequest, role: str = APP) -> None:
+def open_scope(request: "ApiHttpRequest", role: str = APP) -> None:
     """Begin the request's transaction, unless it has begun; the middleware ends it (no middleware, no transaction)."""
-    scope: ExitStack | None = getattr(request, "transaction_scope", None)
+    scope = request.transaction_scope
     if scope is not None:
         scope.enter_context(request_scope(role))
-        request.transaction_scope = None  # type: ignore[attr-defined]
+        request.transaction_scope = None
 
 
 @contextmanager
@@ -112,11 +112,11 @@ def as_owner() -> Iterator[None]:
 def owner_session() -> Iterator[None]:
     """The same outside of any transaction: for what PostgreSQL does in several of its own."""
     before = database.role
-    database.act_as(OWNER)
+    database.assume_role(OWNER)
     try:
         yield
     finally:
-        database.act_as(before)
+        database.assume_role(before)
 
 
 @contextmanager
@@ -129,8 +129,8 @@ def _acting_as(role: str) -> Iterator[None]:
         with transaction.atomic(), _acting_as(role):
             yield
         return
-    database.act_as(role)
+    database.assume_role(role)
     try:
         yield
     finally:
-        database.act_as(before)
+        database.assume_role(before)

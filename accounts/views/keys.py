@@ -5,7 +5,6 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.decorators import action
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import members
@@ -13,6 +12,7 @@ from accounts.models import ApiKey, Role
 from accounts.permissions import has_role
 from accounts.serializers import ApiKeySerializer, MessageSerializer, NewApiKeySerializer
 from accounts.tenancy.tenant_model import bind
+from config.http.api_request import ApiRequest
 from config.http.viewsets import ArrayPagination, TenantViewSet
 
 
@@ -31,7 +31,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, TenantViewSet):
         return rows.filter(user=self.request.user)
 
     @extend_schema(request=ApiKeySerializer, responses={201: NewApiKeySerializer})
-    def create(self, request: Request) -> Response:
+    def create(self, request: ApiRequest) -> Response:
         """Make a key; this answer alone shows it."""
         given = self.valid().validated_data
         bind(request.identity.tenant_id)  # an operator who names another tenant makes a key of their own all the same
@@ -43,7 +43,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, TenantViewSet):
 
     @extend_schema(request=None, responses=MessageSerializer)
     @action(detail=True, methods=["post"])
-    def revoke(self, request: Request, pk: str) -> Response:
+    def revoke(self, request: ApiRequest, pk: str) -> Response:
         """End a key; doing it again changes nothing."""
         row = self.get_object()
         self.model.objects.for_tenant(request.tenant).filter(pk=row.pk, revoked_at=None).update(

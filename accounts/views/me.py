@@ -3,9 +3,7 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts import members
 from accounts.login import tokens
@@ -14,21 +12,22 @@ from accounts.serializers import PasswordSerializer, ProfileSerializer, SessionS
 from accounts.tenancy.tenant_model import bind
 from accounts.views.sessions import session_response
 from config.errors import Invalid
-from config.http.viewsets import valid
+from config.http.api_request import ApiRequest
+from config.http.viewsets import ApiView, valid
 
 
-class MeView(APIView):
+class MeView(ApiView):
     """Who the credentials belong to."""
 
     audit_action = "update"
 
     @extend_schema(responses=UserSerializer)
-    def get(self, request: Request) -> Response:
+    def get(self, request: ApiRequest) -> Response:
         """The caller."""
         return Response(UserSerializer(request.identity).data)
 
     @extend_schema(request=ProfileSerializer, responses=UserSerializer)
-    def patch(self, request: Request) -> Response:
+    def patch(self, request: ApiRequest) -> Response:
         """Change name or avatar_url."""
         changes: dict[str, Any] = valid(ProfileSerializer, request, partial=True).validated_data
         user = request.user
@@ -39,18 +38,18 @@ class MeView(APIView):
         return Response(UserSerializer(request.identity).data)
 
     @extend_schema(request=ProfileSerializer, responses=UserSerializer)
-    def put(self, request: Request) -> Response:
+    def put(self, request: ApiRequest) -> Response:
         """Change name or avatar_url."""
         return self.patch(request)
 
 
-class PasswordView(APIView):
+class PasswordView(ApiView):
     """The caller's password."""
 
     audit_action = "change_password"
 
     @extend_schema(request=PasswordSerializer, responses=SessionSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         """Change the password; all sessions end, and the answer opens a new one."""
         given = valid(PasswordSerializer, request).validated_data
         user = User.objects.get(pk=request.user.pk)

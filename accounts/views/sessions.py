@@ -1,11 +1,8 @@
 """Register, log in, refresh, log out."""
 
 from django.conf import settings
-from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 from rest_framework_simplejwt.settings import api_settings
 
 from accounts import members
@@ -31,10 +28,11 @@ from accounts.serializers import (
 from accounts.tenancy.tenant_model import bind, open_scope
 from config.errors import RegistrationClosed
 from config.http import origin
-from config.http.viewsets import valid
+from config.http.api_request import ApiHttpRequest, ApiRequest
+from config.http.viewsets import ApiView, valid
 
 
-def session_response(request: Request, session: tokens.Session, status: int = 200) -> Response:
+def session_response(request: ApiRequest, session: tokens.Session, status: int = 200) -> Response:
     """The user and both tokens; the access token also as a cookie that scripts cannot read."""
     member = session.member
     bind(member.tenant_id)
@@ -55,13 +53,13 @@ def set_cookie(response: Response, token: str) -> Response:
     return response
 
 
-def _is_operator(request: HttpRequest) -> bool:
+def _is_operator(request: ApiHttpRequest) -> bool:
     """Whether the credentials that come along are those of an operator, who may make accounts for others."""
     shown = credential(request)
     return shown is not None and authenticate_token(shown).user.is_staff
 
 
-class RegisterView(APIView):
+class RegisterView(ApiView):
     """A new user, in a new tenant or in one that lets them in."""
 
     audit_action = "register"
@@ -69,7 +67,7 @@ class RegisterView(APIView):
     permission_classes = ()
 
     @extend_schema(request=RegisterSerializer, responses={201: SessionSerializer})
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         """Create a user, and the tenant when it is new."""
         given = valid(RegisterSerializer, request).validated_data
         open_scope(request._request)
@@ -85,7 +83,7 @@ class RegisterView(APIView):
         return session_response(request, tokens.open_session(member), 201)
 
 
-class LoginView(APIView):
+class LoginView(ApiView):
     """A session for an e-mail address and its password."""
 
     audit_action = "login"
@@ -93,7 +91,7 @@ class LoginView(APIView):
     permission_classes = ()
 
     @extend_schema(request=LoginSerializer, responses=SessionSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         """Log in."""
         given = valid(LoginSerializer, request).validated_data
         open_scope(request._request)
@@ -102,7 +100,7 @@ class LoginView(APIView):
         return session_response(request, tokens.open_session(member))
 
 
-class SingleSignOnView(APIView):
+class SingleSignOnView(ApiView):
     """A session for the code that /sso/login has led to; there only when single sign-on is on."""
 
     audit_action = "login"
@@ -110,7 +108,7 @@ class SingleSignOnView(APIView):
     permission_classes = ()
 
     @extend_schema(request=CodeSerializer, responses=SessionSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         """Exchange the code, which works once."""
         from accounts.login.sso import redeem
 
@@ -119,7 +117,7 @@ class SingleSignOnView(APIView):
         return session_response(request, tokens.open_session(redeem(given["code"], given["verifier"])))
 
 
-class RefreshView(APIView):
+class RefreshView(ApiView):
     """The next pair of tokens."""
 
     audit_action = "refresh"
@@ -127,7 +125,7 @@ class RefreshView(APIView):
     permission_classes = ()
 
     @extend_schema(request=RefreshSerializer, responses=TokensSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         """Exchange a refresh token for new tokens; each works once."""
         given = valid(RefreshSerializer, request).validated_data["refresh_token"]
         open_scope(request._request)
@@ -136,13 +134,13 @@ class RefreshView(APIView):
         return set_cookie(Response(TokensSerializer(session).data), session.access_token)
 
 
-class LogoutView(APIView):
+class LogoutView(ApiView):
     """The end of a session."""
 
     audit_action = "logout"
 
     @extend_schema(request=RefreshSerializer, responses=MessageSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         """Revoke the refresh token and its family, and take the cookie back."""
         tokens.close_session(request.identity.user, valid(RefreshSerializer, request).validated_data["refresh_token"])
         response = Response({"message": "Logged out"})

@@ -5,7 +5,6 @@ from datetime import timedelta
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import members
@@ -18,6 +17,7 @@ from accounts.serializers import (
     TenantSerializer,
     UserSerializer,
 )
+from config.http.api_request import ApiRequest
 from config.http.viewsets import TenantViewSet
 
 ADMINS = {"read": Role.ADMIN, "write": Role.ADMIN}
@@ -37,25 +37,25 @@ class UserViewSet(mixins.ListModelMixin, TenantViewSet):
         return super().get_queryset().select_related("user").order_by("user__created_at", "pk")
 
     @extend_schema(request=NewUserSerializer, responses={201: UserSerializer})
-    def create(self, request: Request) -> Response:
+    def create(self, request: ApiRequest) -> Response:
         """Add a user with a role."""
         given = self.valid(NewUserSerializer).validated_data
         return Response(UserSerializer(members.add_member(request.tenant, **given)).data, status=201)
 
     @extend_schema(responses=UserSerializer)
-    def retrieve(self, request: Request, id: str) -> Response:
+    def retrieve(self, request: ApiRequest, id: str) -> Response:
         """One user."""
         return Response(UserSerializer(members.find_member(request.tenant, id)).data)
 
     @extend_schema(request=MemberSerializer, responses=UserSerializer)
-    def partial_update(self, request: Request, id: str) -> Response:
+    def partial_update(self, request: ApiRequest, id: str) -> Response:
         """Change role, name or is_active; a deactivated user's sessions and keys end at once."""
         changes = self.valid(MemberSerializer, partial=True).validated_data
         self.note_before(members.find_member(request.tenant, id))
         return Response(UserSerializer(members.change_member(request.tenant, id, **changes)).data)
 
     @extend_schema(request=MemberSerializer, responses=UserSerializer)
-    def update(self, request: Request, id: str) -> Response:
+    def update(self, request: ApiRequest, id: str) -> Response:
         """Change role, name or is_active."""
         return self.partial_update(request, id)
 
@@ -69,7 +69,7 @@ class InvitationViewSet(mixins.ListModelMixin, TenantViewSet):
     audit_hidden = frozenset({"code"})
 
     @extend_schema(request=InvitationSerializer, responses={201: NewInvitationSerializer})
-    def create(self, request: Request) -> Response:
+    def create(self, request: ApiRequest) -> Response:
         """Invite somebody; this answer alone shows the code, which register takes as `invitation`."""
         given = self.valid().validated_data
         for_s = timedelta(seconds=given["expires_in_s"])
@@ -86,18 +86,18 @@ class TenantView(TenantViewSet):
     audit_type = "tenant"
     roles = ADMINS
 
-    def retrieve(self, request: Request) -> Response:
+    def retrieve(self, request: ApiRequest) -> Response:
         """The tenant's settings."""
         return Response(TenantSerializer(request.tenant).data)
 
-    def partial_update(self, request: Request) -> Response:
+    def partial_update(self, request: ApiRequest) -> Response:
         """Change name or open_registration."""
         self.note_before(request.tenant)
         changed = self.valid(instance=request.tenant, partial=True)
         changed.save()
         return Response(changed.data)
 
-    def update(self, request: Request) -> Response:
+    def update(self, request: ApiRequest) -> Response:
         """Change name or open_registration."""
         return self.partial_update(request)
 

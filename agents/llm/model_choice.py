@@ -14,8 +14,8 @@ from config.outbound import client
 from governance import vault
 
 if TYPE_CHECKING:
-    from orchestration.engine.claims import RunInfo
     from orchestration.program.context import RunContext
+    from orchestration.program.run_info import RunInfo
 
 NO_KEY = "-"  # a gateway without a key still gets one, so that nothing is looked up in the environment
 

@@ -17,8 +17,8 @@ from memory.models import MemoryEntry, MemoryType, Owner
 from orchestration.program.retry import StepFailed
 
 if TYPE_CHECKING:
-    from orchestration.engine.claims import RunInfo
     from orchestration.program.context import RunContext
+    from orchestration.program.run_info import RunInfo
 
 OF_EACH = {Owner.RUN: 5, Owner.AGENT: 5, Owner.USER: 5, Owner.TENANT: 3}
 BEST = 10

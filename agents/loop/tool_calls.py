@@ -23,7 +23,6 @@ from agents.tools.staging.calls import stage_call
 from config.errors import DomainError
 from config.values.foreign_json import NotJson, clean_value
 from governance.policies.evaluation import PolicyDenied
-from orchestration.engine.journal import statements
 from orchestration.program.policy_checks import Act, Permit, permit
 from orchestration.program.registry import checks_arguments
 from orchestration.program.retry import Transient, describe
@@ -138,7 +137,7 @@ class CallRecord:
         """Tell the output; an approval that the call was bound to is used up."""
         self._emit({"output": excerpt(output)})
         if self.permit and self.permit.approval and self.call.ctx:
-            self.call.ctx.pen.entry().add(statements.EXECUTED, step=self.permit.approval)
+            self.call.ctx.pen.entry().add("approved_calls", step=self.permit.approval)
 
     def _emit(self, outcome: dict[str, Any]) -> None:
         tool, approval_id = self.call.tool, self.permit.approval_id if self.permit else None

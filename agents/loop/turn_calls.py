@@ -111,7 +111,7 @@ def told(ctx: "RunContext", tools: dict[str, ToolSpec], call: FunctionCall, name
 
 def _edited(ctx: "RunContext", name: str) -> dict[str, Any] | None:
     """The arguments that a person has approved in place of the model's."""
-    answers = [step.output for key, step in ctx.run.recorded.items() if key.startswith(f"{name}#approval-")]
+    answers = [step.output for key, step in ctx.run.steps.items() if key.startswith(f"{name}#approval-")]
     edited = [answer["arguments"] for answer in answers if isinstance(answer, dict) and "arguments" in answer]
     return edited[-1] if edited else None
 

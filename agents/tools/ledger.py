@@ -40,9 +40,9 @@ async def once(call: ToolCall, work: Callable[[], Awaitable[Any]]) -> Any:
     assert ctx
     digest = call_digest(ctx.run.id, call.tool.id, call.input)
     for number in itertools.count(1):
-        if f"{call.step}#intent-{number}" not in ctx.run.recorded:
+        if f"{call.step}#intent-{number}" not in ctx.run.steps:
             return await _act(ctx, call, work, number, digest)
-        if f"{call.step}#outcome-{number}" not in ctx.run.recorded:
+        if f"{call.step}#outcome-{number}" not in ctx.run.steps:
             if call.tool.contained:
                 raise ToolExecutionError(BROKEN_OFF)
             await ctx.approval(f"{call.step}#in-doubt-{number}", _doubt(call, digest))

@@ -10,9 +10,9 @@ from config.values.json_schema import checked
 from orchestration.program.draft_effects import Staged, effect_id
 
 if TYPE_CHECKING:
-    from orchestration.engine.claims import RunInfo
     from orchestration.models import Change
     from orchestration.program.context import RunContext
+    from orchestration.program.run_info import RunInfo
 
 Handler = Callable[["ToolCall"], Any]  # sync functions run in a thread, async ones on the loop
 Canonical = Callable[[dict[str, Any]], dict[str, Any]]

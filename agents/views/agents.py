@@ -9,7 +9,6 @@ from django.http import HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
-from rest_framework.request import Request
 
 from accounts.models import Role
 from accounts.tenancy.tenant_choice import choose_tenant
@@ -22,6 +21,7 @@ from agents.serializers.agents import AgentSerializer
 from agents.serializers.conversations import TurnRequest
 from agents.views.catalog import KeyedViewSet
 from config.errors import AgentNotFound, Invalid
+from config.http.api_request import ApiRequest
 from orchestration.models import Mode, Run
 from orchestration.runs.idempotency import asked_by, idempotency
 from orchestration.serializers.workflows import start_fields
@@ -54,7 +54,7 @@ class AgentViewSet(KeyedViewSet):
         responses={(200, "text/event-stream"): _stream},
     )  # fmt: skip
     @action(detail=True, methods=["get", "post"])
-    def conversation(self, request: Request, id: str) -> HttpResponseBase:
+    def conversation(self, request: ApiRequest, id: str) -> HttpResponseBase:
         """POST: say something to the agent; its answer is streamed while it gives it. The turn goes on when the client
         leaves; GET with its run_id (or the same POST with its Idempotency-Key) comes back to it, and POST
         /runs/{id}/cancel ends it.

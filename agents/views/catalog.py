@@ -5,11 +5,11 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
 from agents.errors import BuiltInReadOnly
+from config.http.api_request import ApiRequest
 from config.http.viewsets import ArrayPagination, ResourceViewSet
 
 
@@ -32,7 +32,7 @@ class KeyedViewSet(ResourceViewSet):
         """By id."""
         return rows.order_by("key")
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """A bare array: the built-in ones, then the tenant's own."""
         rows = [*self.built_in(), *self.filter_queryset(self.get_queryset())]
         page = self.paginate_queryset(rows)
@@ -47,7 +47,7 @@ class KeyedViewSet(ResourceViewSet):
             raise BuiltInReadOnly(id=shared.key)
         return shared
 
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def create(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """201 and the row, new or replaced."""
         checked = self.checked = self.valid()
         fields = dict(checked.validated_data)

@@ -4,7 +4,6 @@ import functools
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
@@ -13,7 +12,8 @@ from agents.drafts.settlement import discard_changes, start_apply
 from agents.errors import ToolExecutionError
 from agents.serializers.changes import ChangeShape, ChangesRequest, SettledShape, change_json
 from config.errors import Conflict
-from config.http.deferred import answer_later
+from config.http.api_request import ApiRequest
+from config.http.deferred import DeferrableResponse
 from config.http.viewsets import ArrayPagination
 from governance.policies.evaluation import PolicyDenied
 from orchestration.live.change_listener import ended
@@ -30,13 +30,13 @@ class ChangeViewSet(RunViewSet):
     roles = {"apply": Role.DEVELOPER, "discard": Role.DEVELOPER}
 
     @extend_schema(operation_id="runs_changes", responses=ChangeShape(many=True))
-    def changes(self, request: Request, pk: str) -> Response:
+    def changes(self, request: ApiRequest, pk: str) -> Response:
         """What the run has staged, applied and discarded, in the order of its calls."""
         page = self.paginate_queryset(changes_of(self.get_object()))
         return self.get_paginated_response([change_json(change) for change in page or ()])
 
     @extend_schema(operation_id="runs_apply", request=ChangesRequest, responses=SettledShape)
-    def apply(self, request: Request, pk: str) -> Response:
+    def apply(self, request: ApiRequest, pk: str) -> Response:
         """Apply all staged changes, or those named; 409 and nothing is applied when what one rests on has moved."""
         run = self.get_object()
         made = start_apply(self._selection(run))
@@ -45,10 +45,11 @@ class ChangeViewSet(RunViewSet):
         response = self._settled(run, made, "applying")
         until = functools.partial(ended, made.pk, WAIT_S, or_paused=True)
         again = Run.objects.for_tenant(run.tenant_id)
-        return answer_later(self, response, until, lambda: self._applied(run, again.get(pk=made.pk)))
+        response.defer(self, until, lambda: self._applied(run, again.get(pk=made.pk)))
+        return response
 
     @extend_schema(operation_id="runs_discard", request=ChangesRequest, responses=SettledShape)
-    def discard(self, request: Request, pk: str) -> Response:
+    def discard(self, request: ApiRequest, pk: str) -> Response:
         """Drop all staged changes, or those named, for good."""
         run = self.get_object()
         discard_changes(self._selection(run))
@@ -56,8 +57,7 @@ class ChangeViewSet(RunViewSet):
 
     def _selection(self, run: Run) -> ChangeSelection:
         named = self.valid(ChangesRequest).validated_data.get("change_ids")
-        trace = getattr(self.request, "trace_id", "")
-        return ChangeSelection(run.pk, run.tenant_id, actor_of(self.request), named, trace)
+        return ChangeSelection(run.pk, run.tenant_id, actor_of(self.request), named, self.request.trace_id)
 
     def _applied(self, run: Run, apply: Run) -> Response:
         """The answer once the apply has ended, or waits for a person (`applying`); or its error."""
@@ -72,7 +72,7 @@ class ChangeViewSet(RunViewSet):
         kinds: dict[str, type[Any]] = {PolicyDenied.code: PolicyDenied, ToolExecutionError.code: ToolExecutionError}
         raise kinds.get(str(told.get("error_type")), Conflict)(message, apply_run_id=str(apply.pk), applied=landed)
 
-    def _settled(self, run: Run, apply: Run | None, status: str) -> Response:
+    def _settled(self, run: Run, apply: Run | None, status: str) -> DeferrableResponse:
         changes = [change_json(change) for change in changes_of(run)]
         made = str(apply.pk) if apply else None
-        return Response({"run_id": str(run.pk), "apply_run_id": made, "status": status, "changes": changes})
+        return DeferrableResponse({"run_id": str(run.pk), "apply_run_id": made, "status": status, "changes": changes})

@@ -7,9 +7,7 @@ from django.db.models import QuerySet
 from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.login.local_user import LocalAuthenticator
 from accounts.members import LOCAL
@@ -32,9 +30,11 @@ from agents.code_tasks.task_input import input_json
 from agents.sandbox import sandboxed_command
 from agents.serializers.code_tasks import CountsShape, TaskHealthShape, TaskListShape, TaskQuery, TaskRequest, TaskShape
 from config.errors import Conflict, DomainError, Forbidden, NotFound
-from config.http.deferred import answer_later
+from config.http.api_request import ApiRequest
+from config.http.deferred import DeferrableResponse
 from config.http.paging import page_of
 from config.http.query_parameters import query_of
+from config.http.viewsets import ApiView
 from orchestration.live.change_listener import ended
 from orchestration.models import FINAL, Mode, Run
 from orchestration.runs.commands import cancel_run, start_run
@@ -70,10 +70,10 @@ class TaskViewSet(OneRun):
 
     def get_queryset(self) -> QuerySet[Any]:
         """The tenant's, newest first."""
-        return tasks_of(getattr(getattr(self.request, "tenant", None), "pk", ""))
+        return tasks_of(self.request.tenant_id)
 
     @extend_schema(request=TaskRequest, responses={201: TaskShape})
-    def create(self, request: Request) -> Response:
+    def create(self, request: ApiRequest) -> Response:
         """201 and the new task; it is worked on in the background."""
         given = self.valid(TaskRequest).validated_data
         run, created = start_run(
@@ -87,7 +87,7 @@ class TaskViewSet(OneRun):
         return answer(new_task_json(run), created)
 
     @extend_schema(responses=forced_singular_serializer(TaskListShape), parameters=[TaskQuery])
-    def list(self, request: Request) -> Response:
+    def list(self, request: ApiRequest) -> Response:
         """The tasks, newest first, and how many there are of that state."""
         query = query_of(TaskQuery, request)
         rows, wanted = self.get_queryset(), query.get("state")
@@ -99,32 +99,32 @@ class TaskViewSet(OneRun):
 
     @extend_schema(responses=CountsShape)
     @action(detail=False, methods=["get"])
-    def stats(self, request: Request) -> Response:
+    def stats(self, request: ApiRequest) -> Response:
         """How many tasks there are in each state."""
         return Response(count_states(self.get_queryset()))
 
     @extend_schema(responses=TaskShape)
-    def retrieve(self, request: Request, pk: str) -> Response:
+    def retrieve(self, request: ApiRequest, pk: str) -> Response:
         """One task; `Prefer: wait=N` answers when its state changes, or after N ≤ 30 s."""
         return answer_or_wait(self, task_json)
 
     @extend_schema(request=None, responses=TaskShape)
     @action(detail=True, methods=["post"])
-    def cancel(self, request: Request, pk: str) -> Response:
+    def cancel(self, request: ApiRequest, pk: str) -> Response:
         """The task, cancelled, with all that it has started gone; 400 when it is over."""
         run = self.get_object()
         self._allowed(run, "cancel")
         if (word := state(run)) in FINAL:
             raise TaskOver(f"Task {run.id} não pode ser cancelada (estado atual: {word})")
         run = cancel_run(run.id, run.tenant_id, actor_of(request))
-        response = Response(task_json(run))
+        response = DeferrableResponse(task_json(run))
         if run.status not in FINAL:
             until = functools.partial(ended, run.id, CANCEL_S)
-            answer_later(self, response, until, lambda: Response(task_json(self.get_object())))
+            response.defer(self, until, lambda: Response(task_json(self.get_object())))
         return response
 
     @extend_schema(responses={204: None})
-    def destroy(self, request: Request, pk: str) -> Response:
+    def destroy(self, request: ApiRequest, pk: str) -> Response:
         """Delete a finished task: its record, its workspace, and the files that it left; 409 while it is not over."""
         run = self.get_object()
         self._allowed(run, "delete")
@@ -139,20 +139,19 @@ class TaskViewSet(OneRun):
 
 
 @extend_schema(auth=AUTH)  # type: ignore[arg-type]
-class TaskHealthView(APIView):
+class TaskHealthView(ApiView):
     """`/health`."""
 
     authentication_classes = [LocalAuthenticator]
     permission_classes = ()
 
     @extend_schema(responses=TaskHealthShape)
-    def get(self, request: Request) -> Response:
+    def get(self, request: ApiRequest) -> Response:
         """healthy, the number of the caller's tenant's tasks in each state (without credentials those of this
         machine's own users), and whether commands can be run.
         """
-        tenant = getattr(request._request, "tenant", None)
         with everywhere():
-            tasks = count_states(tasks_of(tenant.pk if tenant else LOCAL))
+            tasks = count_states(tasks_of(request.tenant_id or LOCAL))
         reason = sandboxed_command.unavailable_reason()
         return Response(
             {"status": "healthy", "tasks": tasks, "sandbox": {"available": not reason, "reason": reason or None}}

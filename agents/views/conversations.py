@@ -5,12 +5,12 @@ from typing import Any
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.models import Conversation, ConversationTurn
 from agents.serializers.conversations import ConversationSerializer, ConversationShape, turn_json
 from config.errors import NotFound
+from config.http.api_request import ApiRequest
 from config.http.viewsets import PagePagination, TenantViewSet
 from orchestration.models import Run
 
@@ -38,7 +38,7 @@ class ConversationViewSet(mixins.ListModelMixin, TenantViewSet):
         return rows.order_by("-updated_at")
 
     @extend_schema(responses=ConversationShape)
-    def retrieve(self, request: Request, id: str) -> Response:
+    def retrieve(self, request: ApiRequest, id: str) -> Response:
         """The conversation with its turns, the oldest first."""
         conversation = self.get_object()
         turns = ConversationTurn.objects.for_tenant(request.tenant).filter(conversation=conversation).order_by("number")
@@ -46,7 +46,7 @@ class ConversationViewSet(mixins.ListModelMixin, TenantViewSet):
         told = [turn_json(turn.number, runs[turn.run_id]) for turn in turns if turn.run_id in runs]
         return Response(self.get_serializer(conversation).data | {"turns": told})
 
-    def destroy(self, request: Request, id: str) -> Response:
+    def destroy(self, request: ApiRequest, id: str) -> Response:
         """Forget the conversation: it is not continued any more; its runs stay on record."""
         self.get_object().delete()
         return Response({"message": "Conversation deleted"})

@@ -7,7 +7,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
@@ -33,6 +32,7 @@ from agents.serializers.jobs import (
     UsageQuery,
 )
 from config.errors import Forbidden, NotFound
+from config.http.api_request import ApiRequest
 from config.http.fields import iso
 from config.http.query_parameters import query_of
 from config.http.viewsets import ArrayPagination, TenantViewSet
@@ -65,14 +65,14 @@ class JobAgentViewSet(TenantViewSet):
     lookup_url_kwarg = "agent_key"
 
     @extend_schema(responses=JobAgentShape(many=True))
-    def list(self, request: Request) -> Response:
+    def list(self, request: ApiRequest) -> Response:
         """The agents."""
         page = self.paginate_queryset(job_agents(request.tenant.pk))
         return self.get_paginated_response([agent.as_json() for agent in page or ()])
 
     @extend_schema(request=JobRequest, responses={202: StartedShape, 200: StartedShape})
     @action(detail=True, methods=["post"])
-    def run(self, request: Request, agent_key: str) -> Response:
+    def run(self, request: ApiRequest, agent_key: str) -> Response:
         """202 and a new job; 200 and the old one when its idempotency_key is known in the tenant."""
         agent = find_job_agent(request.tenant.pk, agent_key)
         given = self.valid(JobRequest).validated_data
@@ -106,7 +106,7 @@ def _check_input(agent: JobAgent, given: dict[str, Any]) -> None:
         raise serializers.ValidationError({"input": fault.detail}) from None
 
 
-def _by_header(request: Request) -> dict[str, Any]:
+def _by_header(request: ApiRequest) -> dict[str, Any]:
     """start_run's key and request_hash of an Idempotency-Key header."""
     given = idempotency(request)
     return given | {"key": header_key(given["key"])} if given else {}
@@ -130,7 +130,7 @@ class JobViewSet(mixins.ListModelMixin, OneRun):
         return super().get_queryset().filter(kind=KIND).order_by(*NEWEST_FIRST)
 
     @extend_schema(responses=JobListShape(many=True), parameters=[JobQuery])
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The jobs, newest first."""
         given, rows = query_of(JobQuery, request), self.get_queryset()
         if "agent" in given:
@@ -146,7 +146,7 @@ class JobViewSet(mixins.ListModelMixin, OneRun):
         return self.get_paginated_response([list_json(run) for run in page or ()])
 
     @extend_schema(responses=JobShape)
-    def retrieve(self, request: Request, job_id: str) -> Response:
+    def retrieve(self, request: ApiRequest, job_id: str) -> Response:
         """One job; `Prefer: wait=N` answers when its status changes, or after N ≤ 30 s."""
         return answer_or_wait(self, self._detail)
 
@@ -156,7 +156,7 @@ class JobViewSet(mixins.ListModelMixin, OneRun):
 
     @extend_schema(request=None, responses=JobShape)
     @action(detail=True, methods=["post"])
-    def cancel(self, request: Request, job_id: str) -> Response:
+    def cancel(self, request: ApiRequest, job_id: str) -> Response:
         """The job, cancelled or about to be; a finished one stays as it ended."""
         run = self.get_object()
         if run.created_by != request.user.pk and not has_role(request, Role.DEVELOPER):
@@ -185,7 +185,7 @@ class JobHealthViewSet(TenantViewSet):
     model, pagination_class = AgentJob, ArrayPagination
 
     @extend_schema(operation_id="ai_health", responses=HealthShape)
-    def health(self, request: Request) -> Response:
+    def health(self, request: ApiRequest) -> Response:
         """healthy, or degraded while the model cannot be asked: agents without one work all the same."""
         llm = model_health()
         agents = [agent.as_json() for agent in job_agents(request.tenant.pk)]
@@ -201,7 +201,7 @@ class JobHealthViewSet(TenantViewSet):
             OpenApiParameter("user_id", OpenApiTypes.UUID),
         ],
     )
-    def usage(self, request: Request) -> Response:
+    def usage(self, request: ApiRequest) -> Response:
         """What the jobs have used, month by month, the latest first."""
         query = query_of(UsageQuery, request)
         return self.get_paginated_response(self.paginate_queryset(monthly(request.tenant.pk, **query)))
@@ -214,6 +214,6 @@ class CallbackSecretViewSet(TenantViewSet):
     roles = {"read": Role.ADMIN}
 
     @extend_schema(operation_id="callback_secret", responses=SecretShape)
-    def secret(self, request: Request) -> Response:
+    def secret(self, request: ApiRequest) -> Response:
         """The secret, for whoever checks the signatures; made when it is first asked for."""
         return Response({"secret": tenant_secret(request.tenant.pk)})

@@ -5,7 +5,6 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.models import Tool
@@ -15,7 +14,7 @@ from agents.tools.program import CALL, KIND
 from agents.tools.registry import BUILT_IN
 from agents.views.catalog import KeyedViewSet
 from config.errors import ScopeDenied, ToolNotFound
-from config.http.deferred import answer_later
+from config.http.api_request import ApiRequest
 from config.http.viewsets import body_object
 from orchestration.live.change_listener import ended
 from orchestration.models import FINAL, Approval, Mode, Run, Status, Step
@@ -48,7 +47,7 @@ class ToolViewSet(KeyedViewSet):
             for tool in BUILT_IN.values()
         ]
 
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def create(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """201 and the tool, new or replaced; a signing key of ours is in this answer only."""
         response = super().create(request, *args, **kwargs)
         if self.checked.new_secret:
@@ -57,7 +56,7 @@ class ToolViewSet(KeyedViewSet):
 
     @extend_schema(request={"application/json": {"type": "object"}}, responses=ToolExecutionSerializer)
     @action(detail=True, methods=["post"])
-    def execute(self, request: Request, id: str) -> Response:
+    def execute(self, request: ApiRequest, id: str) -> Response:
         """The execution: completed with the output, failed with the reason, or running when it takes too long to wait
         for, or waits for a person's approval (`approval_id`); its id is that of a run.
         """
@@ -74,7 +73,7 @@ class ToolViewSet(KeyedViewSet):
         if run.status not in FINAL:
             until = functools.partial(ended, run.id, WAIT_S, or_paused=True)
             again = Run.objects.for_tenant(run.tenant_id)
-            answer_later(self, response, until, lambda: Response(_row(again.get(pk=run.id))))
+            response.defer(self, until, lambda: Response(_row(again.get(pk=run.id))))
         return response
 
     def _checked_input(self, id: str) -> dict[str, Any]:

@@ -19,18 +19,18 @@ class RoleCursor(Cursor):  # type: ignore[misc]
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         """The cursor, with the statement's result."""
-        before = self.wrapper.opening_of_statement()
-        if not before:
+        prologue = self.wrapper.statement_prologue()
+        if not prologue:
             super().execute(query, params, **options)
             return self
-        text = "; ".join(before) + "; "
+        text = "; ".join(prologue) + "; "
         if isinstance(query, bytes):
             query = text.encode() + query
         else:
             query = sql.SQL(text) + query if isinstance(query, sql.Composable) else text + query
         super().execute(query, params, **options)
-        for _ in before:
-            self.nextset()
+        for _ in prologue:
+            self.nextset()  # type: ignore[attr-defined]  # of the cursor that this is mixed into
         return self
 
     def executemany(self, *args: Any, **kwargs: Any) -> None:
@@ -49,5 +49,5 @@ class RoleCursor(Cursor):  # type: ignore[misc]
         return super().stream(*args, **kwargs)
 
     def _require_transaction(self, name: str) -> None:
-        if self.wrapper.opening_of_statement():
+        if self.wrapper.statement_prologue():
             raise NotSupportedError(f"{name}() needs a transaction: its role would not go along.")

@@ -1,124 +1,162 @@
 """Several statements in one round trip: libpq's pipeline mode (PostgreSQL's documentation, "Pipeline Mode").
 
-All of them go out together with the Sync that ends them. A session whose client falls silent between two statements of
-a pipeline counts as active, and idle_in_transaction_session_timeout does not take its locks away.
-
-Waiting is left to poll() or the event loop, which let others work: psycopg calls PQgetResult with the interpreter
-locked.
+Requests and engines both use it (docs/decisions/022). All statements go out together with the Sync that ends them: a
+session whose client falls silent between two statements of a pipeline counts as active, and
+idle_in_transaction_session_timeout does not take its locks away.
 """
 
-import asyncio
 import select
-from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
-from psycopg import pq
+from psycopg import AsyncConnection, Connection, pq
+from psycopg.abc import Buffer
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
 
-Send = Callable[[pq.abc.PGconn], None]
-Waits = Generator[int, None, list[pq.abc.PGresult]]  # what to wait for on the socket (poll's bits), then the results
+from config.database.socket_wait import Waiting, wait, wait_async
+from config.database.statements import Values, parse
 
-
-def begin(wire: pq.abc.PGconn) -> None:
-    """Send BEGIN."""
-    wire.send_query_params(b"BEGIN", None)
-
-
-def commit(wire: pq.abc.PGconn) -> None:
-    """Send COMMIT."""
-    wire.send_query_params(b"COMMIT", None)
+T = TypeVar("T")
+Result = pq.abc.PGresult
+SUCCESS = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
+UNKNOWN_STATEMENT = b"26000"  # SQLSTATE: the session does not know what was prepared on it
 
 
-def rollback(wire: pq.abc.PGconn) -> None:
-    """Send ROLLBACK."""
-    wire.send_query_params(b"ROLLBACK", None)
+class Message(NamedTuple):
+    """A statement and its values as they are sent; without a name PostgreSQL plans it for this once."""
+
+    text: bytes
+    values: Sequence[Buffer | None] | None = None
+    name: bytes = b""
 
 
-def statement(text: bytes, values: Sequence[Any] | None, wire: pq.abc.PGconn) -> None:
-    """Send a statement that has no name, with a value for each of $1, $2 …"""
-    wire.send_query_params(text, values)
+BEGIN, COMMIT, ROLLBACK = Message(b"BEGIN"), Message(b"COMMIT"), Message(b"ROLLBACK")
 
 
-def exchange(wire: pq.abc.PGconn, sends: Sequence[Send]) -> list[pq.abc.PGresult]:
-    """The results of what is sent, in its order. After a failed one the others are skipped (PIPELINE_ABORTED)."""
-    work = _exchange(wire, sends)
-    try:
-        while True:
-            poll = select.poll()
-            poll.register(wire.socket, next(work))
-            poll.poll()
-            wire.consume_input()
-    except StopIteration as ended:
-        results: list[pq.abc.PGresult] = ended.value
+class Pipeline:
+    """The statements of one connection, which is in autocommit mode. A statement is prepared where it is first sent."""
+
+    def __init__(self, connection: Connection[Any] | AsyncConnection[Any], keeps_names: bool = True) -> None:
+        """`keeps_names`: the session is this connection's own, so what is prepared on it is there the next time."""
+        self.pgconn = connection.pgconn
+        self.transformer: Any = Transformer.from_context(connection)
+        self.keeps_names = keeps_names
+        self.names: set[bytes] = set()  # of what is prepared on the session
+
+    def message(self, statement: str, values: Values) -> Message:
+        """The statement, which has `%s` or `%(name)s` for each value; psycopg.Error when a value cannot be sent."""
+        parsed = parse(statement)
+        arguments = parsed.arguments(values)
+        dumps = self.transformer.dump_sequence(arguments, [PyFormat.TEXT] * len(arguments))
+        return Message(parsed.text, dumps, parsed.name if self.keeps_names else b"")
+
+    def send(self, messages: Sequence[Message]) -> list[Result]:
+        """The result of each, in their order; psycopg.Error of the first that fails, what follows it is skipped."""
+        return self._checked(messages, *wait(self.pgconn, self._exchange(messages)))
+
+    async def send_async(self, messages: Sequence[Message]) -> list[Result]:
+        """The same on an event loop."""
+        return self._checked(messages, *await wait_async(self.pgconn, self._exchange(messages)))
+
+    def transaction(self, messages: Sequence[Message]) -> list[Result]:
+        """The results of a transaction whose BEGIN and COMMIT go out with them: when one fails none has an effect."""
+        try:
+            return self.send([BEGIN, *messages, COMMIT])[1:-1]
+        except psycopg.Error:
+            if self._is_open():
+                self.send([ROLLBACK])
+            raise
+
+    async def transaction_async(self, messages: Sequence[Message]) -> list[Result]:
+        """The same on an event loop."""
+        try:
+            return (await self.send_async([BEGIN, *messages, COMMIT]))[1:-1]
+        except psycopg.Error:
+            if self._is_open():
+                await self.send_async([ROLLBACK])
+            raise
+
+    def first_row(self, result: Result) -> tuple[Any, ...] | None:
+        """The result's first row, None without any."""
+        return self._load(result, 1, tuple)[0] if result.ntuples else None
+
+    def rows(self, result: Result) -> list[dict[str, Any]]:
+        """The result's rows, by column."""
+        names = [(result.fname(column) or b"").decode() for column in range(result.nfields)]
+        return self._load(result, result.ntuples, lambda row: dict(zip(names, row, strict=True)))
+
+    def _load(self, result: Result, count: int, make_row: Callable[[Sequence[Any]], T]) -> list[T]:
+        self.transformer.set_pgresult(result)
+        rows: list[T] = self.transformer.load_rows(0, count, make_row)
+        self.transformer.set_pgresult(None)  # a large one is not kept until the next
+        return rows
+
+    def _is_open(self) -> bool:
+        return self.pgconn.transaction_status in (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
+
+    def _exchange(self, messages: Sequence[Message]) -> Waiting[tuple[list[Result], Result | None]]:
+        """The results of the messages, and the first failure: of one of them or of its preparation."""
+        new = {message.name for message in messages} - self.names - {b""}
+        together = len(messages) + len(new) > 1
+        if together:
+            self.pgconn.enter_pipeline_mode()
+        preparations = self._send(messages, new)
+        if together:
+            self.pgconn.pipeline_sync()
+        while self.pgconn.flush():
+            yield select.POLLIN | select.POLLOUT
+        results: list[Result] = []
+        failure: Result | None = None
+        for name in preparations:
+            result = yield from self._result()
+            while (yield from self._next()) is not None:  # None ends what belongs to one statement
+                continue
+            if failure is None and result.status not in SUCCESS:
+                failure = result
+            if name is None:
+                results.append(result)
+            elif result.status in SUCCESS:  # it stays prepared, whatever becomes of the transaction
+                self.names.add(name)
+        if together:
+            yield from self._result()  # of the Sync
+            self.pgconn.exit_pipeline_mode()
+        return results, failure
+
+    def _send(self, messages: Sequence[Message], new: set[bytes]) -> list[bytes | None]:
+        """For each result that will come: the name of the statement that it is the preparation of, None for others."""
+        preparations: list[bytes | None] = []
+        for text, values, name in messages:
+            if name in new:
+                new.discard(name)
+                self.pgconn.send_prepare(name, text)
+                preparations.append(name)
+            if name:
+                self.pgconn.send_query_prepared(name, values)
+            else:
+                self.pgconn.send_query_params(text, values)
+            preparations.append(None)
+        return preparations
+
+    def _result(self) -> Waiting[Result]:
+        result = yield from self._next()
+        if result is None or self.pgconn.status == pq.ConnStatus.BAD:
+            raise psycopg.OperationalError("the connection is lost")
+        return result
+
+    def _next(self) -> Waiting[Result | None]:
+        while self.pgconn.is_busy():
+            yield select.POLLIN
+        return self.pgconn.get_result()
+
+    def _checked(self, messages: Sequence[Message], results: list[Result], failure: Result | None) -> list[Result]:
+        if failure is not None:
+            state = failure.error_field(pq.DiagnosticField.SQLSTATE)
+            if state and state != UNKNOWN_STATEMENT:
+                raise error_from_result(failure)
+            self.pgconn.finish()  # libpq lost the connection, or the session what was prepared on it
+            raise psycopg.OperationalError(failure.get_error_message() or "the connection is lost")
+        if messages[-1] is COMMIT and results[-1].command_status == b"ROLLBACK":
+            raise psycopg.errors.InFailedSqlTransaction("the transaction had failed; it was rolled back")
         return results
-    except BaseException:  # answers may still come: nobody may take them for those of the next statement
-        wire.finish()
-        raise
-
-
-async def exchange_async(wire: pq.abc.PGconn, sends: Sequence[Send]) -> list[pq.abc.PGresult]:
-    """The same on an event loop, for a connection that is in libpq's non-blocking mode."""
-    work = _exchange(wire, sends)
-    try:
-        while True:
-            await _ready(wire.socket, next(work))
-            wire.consume_input()
-    except StopIteration as ended:
-        results: list[pq.abc.PGresult] = ended.value
-        return results
-    except BaseException:
-        wire.finish()
-        raise
-
-
-def _exchange(wire: pq.abc.PGconn, sends: Sequence[Send]) -> Waits:
-    alone = len(sends) == 1
-    if not alone:
-        wire.enter_pipeline_mode()
-    for send in sends:
-        send(wire)
-    if not alone:
-        wire.pipeline_sync()
-    while wire.flush():
-        yield select.POLLIN | select.POLLOUT
-    results = []
-    for _ in sends:
-        results.append((yield from _result(wire)))
-        while (yield from _next(wire)) is not None:  # None ends what belongs to one statement
-            pass
-    if not alone:
-        yield from _result(wire)  # of the sync
-        wire.exit_pipeline_mode()
-    return results
-
-
-def _result(wire: pq.abc.PGconn) -> Generator[int, None, pq.abc.PGresult]:
-    result = yield from _next(wire)
-    if result is None or wire.status == pq.ConnStatus.BAD:
-        raise psycopg.OperationalError("the connection is lost")
-    return result
-
-
-def _next(wire: pq.abc.PGconn) -> Generator[int, None, pq.abc.PGresult | None]:
-    while wire.is_busy():
-        yield select.POLLIN
-    return wire.get_result()
-
-
-async def _ready(socket: int, events: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-
-    def tell() -> None:
-        if not ready.done():
-            ready.set_result(None)
-
-    loop.add_reader(socket, tell)
-    if events & select.POLLOUT:
-        loop.add_writer(socket, tell)
-    try:
-        await ready
-    finally:
-        loop.remove_reader(socket)
-        if events & select.POLLOUT:
-            loop.remove_writer(socket)

@@ -1,7 +1,7 @@
-"""The roles that the product works as in the database, and what each transaction says of them.
+"""The roles that the product works as in the database, and how each transaction sets them.
 
-A role and a tenant are said in the transaction itself, never to the session: a pooler may drop start-up options, and
-may give each transaction another session, with whatever somebody else has set there.
+A role and a tenant are set in the transaction itself, never on the session: a pooler may drop start-up options, and may
+give each transaction another session, with whatever somebody else has set there.
 """
 
 from functools import lru_cache
@@ -10,7 +10,7 @@ from django.db import OperationalError
 
 APP, WORKER, OWNER = "regente_app", "regente_worker", ""  # the owner is whom the database's URL names
 TENANT_SETTING = "regente.tenant"  # the tenant that a transaction is bound to
-POOLED = "SET LOCAL timezone = 'UTC'"  # what a session of one's own has been told once
+SET_TIME_ZONE = "SET LOCAL timezone = 'UTC'"  # a session of one's own has this set once
 CHECK = """
 SELECT current_user, coalesce(current_setting(%s, true), ''), pg_backend_pid(),
     (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user)
@@ -22,17 +22,17 @@ class WrongRole(OperationalError):
     """A connection on which this process cannot work as its role; the message says what to do. Nothing is served."""
 
 
-def assume(role: str) -> str:
+def set_role(role: str) -> str:
     """The statement by which the transaction at hand goes on as this role."""
     return f"SET LOCAL ROLE {role or 'NONE'}"
 
 
 @lru_cache
-def opening(role: str, pooled: bool = False) -> tuple[str, ...]:
+def prologue(role: str, pooled: bool = False) -> tuple[str, ...]:
     """The statements that a transaction of this role begins with: it is bound to no tenant. None for the owner."""
     if not role:
         return ()
-    return (assume(role), f"SET LOCAL {TENANT_SETTING} = ''", *([POOLED] if pooled else []))
+    return (set_role(role), f"SET LOCAL {TENANT_SETTING} = ''", *([SET_TIME_ZONE] if pooled else []))
 
 
 def refusal(role: str, login: str, sqlstate: str | None) -> WrongRole | None:

@@ -1,7 +1,7 @@
-"""Answers that come later: a view returns its answer as it is now, and with it what to wait for and how to look again.
+"""Deferred responses: a view answers with the state of now, what to wait for, and how to answer once that has come.
 
-The event loop waits (config/asgi.py), holding neither a thread nor a database connection. The second look is a
-transaction of its own that sees the caller's tenant; who asks, and how often, was settled by the first.
+The event loop waits (config/asgi.py), without a thread or a database connection. The second response is made in
+a transaction of its own that sees the caller's tenant; the caller was authenticated and counted for the first one.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,46 +11,48 @@ from typing import Any
 from django.db import transaction
 from django.http import HttpResponseBase
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.tenancy import tenant_model
 from config.database.threads import drop_dead_connections
+from config.http.viewsets import ApiView
 
-ANEW = frozenset({"content-length"})  # headers of the first answer that say nothing about the second
+NOT_COPIED = frozenset({"content-length"})  # headers of the first response that do not hold for the second
 
 
 @dataclass(frozen=True)
-class Later:
-    """What comes after the answer at hand: `until` returns when it is time, `look` gives the answer then."""
+class Deferred:
+    """The second response: `until` returns when it is time, `respond` makes it."""
 
-    view: APIView
+    view: ApiView
     until: Callable[[], Awaitable[Any]]
-    look: Callable[[], Response]
+    respond: Callable[[], Response]
 
-    def answer(self, first: HttpResponseBase) -> HttpResponseBase:
-        """In a thread: the answer as it is now, with the headers of the first; a DomainError in the façade's format."""
+    def response(self, first: HttpResponseBase) -> HttpResponseBase:
+        """In a thread: the response of now, with the headers of the first; a DomainError in the façade's format."""
         drop_dead_connections()
         view = self.view
         with tenant_model.request_scope():
             tenant_model.bind(view.request.tenant.pk)
             try:
-                answer: Response = self.look()
+                response: Response = self.respond()
             except Exception as fault:
-                answer = view.handle_exception(fault)  # rendered already
+                response = view.handle_exception(fault)  # rendered already
                 transaction.set_rollback(True)
-        answer = view.finalize_response(view.request, answer, *view.args, **view.kwargs)
+        final = view.finalize_response(view.request, response, *view.args, **view.kwargs)
         for name, value in first.items():
-            if name.lower() not in ANEW and name not in answer:
-                answer[name] = value
-        if isinstance(answer, Response):
-            answer.render()
-        answer["Content-Length"] = str(len(answer.content))
-        return answer
+            if name.lower() not in NOT_COPIED and name not in final:
+                final[name] = value
+        if isinstance(final, Response):
+            final.render()
+        final["Content-Length"] = str(len(final.content))
+        return final
 
 
-def answer_later(
-    view: APIView, first: Response, until: Callable[[], Awaitable[Any]], look: Callable[[], Response]
-) -> Response:
-    """The first answer, to be given only if nobody can wait; else look() is, once until() has returned."""
-    first.later = Later(view, until, look)
-    return first
+class DeferrableResponse(Response):
+    """A response that is sent at once, or, after `defer`, replaced by a later one where the server can wait."""
+
+    deferred: Deferred | None = None
+
+    def defer(self, view: ApiView, until: Callable[[], Awaitable[Any]], respond: Callable[[], Response]) -> None:
+        """Send respond()'s response instead, once until() has returned."""
+        self.deferred = Deferred(view, until, respond)

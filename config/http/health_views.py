@@ -10,14 +10,14 @@ from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.permissions import Operators
 from config.database.probe import CONNECTED, PROBE
 from config.errors import handler404
+from config.http.api_request import ApiRequest
 from config.http.fields import iso
+from config.http.viewsets import ApiView
 from config.processes import health as _process_health  # noqa: F401  (registers its readiness check)
 from config.processes import metrics, reports, scheduler_heartbeat
 from config.processes.readiness import DATABASE, DEGRADED, DOWN, READY, PartState, readiness, readiness_check
@@ -35,7 +35,7 @@ def text(*names: str) -> dict[str, serializers.Field]:
     return {name: serializers.CharField() for name in names}
 
 
-class PublicView(APIView):
+class PublicView(ApiView):
     """A view that needs no credentials."""
 
     authentication_classes = ()
@@ -46,7 +46,7 @@ class RootView(PublicView):
     """`/`: the keys of both contracts that have one."""
 
     @extend_schema(responses=inline_serializer("Root", text("status", "service", "version", "docs", "message", "api")))
-    def get(self, request: Request) -> Response:
+    def get(self, request: ApiRequest) -> Response:
         """What this is, and where to go on."""
         return Response({"status": "online", "service": "Regente", "docs": "/docs", **ABOUT})
 
@@ -55,7 +55,7 @@ class ApiRootView(PublicView):
     """`/api/v1`."""
 
     @extend_schema(responses=inline_serializer("ApiRoot", text("message", "version", "api")))
-    def get(self, request: Request) -> Response:
+    def get(self, request: ApiRequest) -> Response:
         """Name and version of the API."""
         return Response(ABOUT)
 
@@ -68,7 +68,7 @@ class LiveView(PublicView):
             "Healthz", {**text("status", "timestamp", "database"), "uptime": serializers.FloatField()}
         )
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: ApiRequest) -> Response:
         """status ok or degraded, database connected, disconnected or error, uptime in seconds."""
         state = PROBE.state().state
         return Response(
@@ -113,7 +113,7 @@ class ReadyView(PublicView):
     """`/readyz`: all that work needs is there."""
 
     @extend_schema(responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT})
-    def get(self, request: Request) -> Response:
+    def get(self, request: ApiRequest) -> Response:
         """200 when each part that work needs answers (`ready`, or `degraded`), else 503; `problems` says what to do."""
         now = readiness()
         body = {"status": now.state, "timestamp": iso(datetime.now(UTC)), **now.values, "problems": now.problems}
@@ -124,7 +124,7 @@ class SystemHealthView(PublicView):
     """`/api/v1/system/health` and `/api/v1/observability/health` (seed 004): how the parts are."""
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
-    def get(self, request: Request) -> Response:
+    def get(self, request: ApiRequest) -> Response:
         """status healthy, degraded (no work is done just now) or unhealthy (nothing can be kept); each part."""
         now = readiness()
         status = "healthy" if now.state == READY else "degraded"
@@ -134,13 +134,13 @@ class SystemHealthView(PublicView):
         return Response(body)
 
 
-class MetricsView(APIView):
+class MetricsView(ApiView):
     """`/metrics`: the processes' figures for Prometheus, over all tenants and so for operators alone."""
 
     permission_classes = (Operators,)
 
     @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: ApiRequest) -> HttpResponse:
         """Prometheus text: what all processes have counted together, and what there is at this moment."""
         reports.report_now()
         return HttpResponse(metrics.exposition(reports.totals()), content_type=metrics.CONTENT_TYPE)

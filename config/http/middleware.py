@@ -1,4 +1,4 @@
-"""What every request gets: a trace id (the caller's X-Trace-ID when it is safe), and how it stands with its limits."""
+"""What every request gets: a trace id (the caller's X-Trace-ID when it is safe), a transaction, rate limit headers."""
 
 import re
 import time
@@ -17,15 +17,16 @@ from django.http import HttpRequest, HttpResponseBase
 
 from accounts.tenancy import tenant_model
 from config.http import origin
+from config.http.api_request import ApiHttpRequest, trace_request
 from config.processes.metrics import counter, histogram
 
-PAGES = ("/admin", "/sso/")  # what browsers are led through, with a session of Django's
+PAGES = ("/admin", "/sso/")  # for browsers, with a session of Django's
 SAFE = re.compile(r"[A-Za-z0-9._:-]{1,128}").fullmatch
 
 
 LATENCY = histogram(
     "django_http_requests_latency_seconds_by_view_method",
-    "Time that the views took to answer, by route; what a stream or a wait takes after that is not in it.",
+    "Time that the views took to answer, by route; without what a stream or a wait takes after that.",
     ["view", "method"],
 )
 RESPONSES = counter(
@@ -47,12 +48,12 @@ class MetricsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         response = self.get_response(request)
         route = request.resolver_match.route if request.resolver_match else ""
         view = "/" if request.path_info == "/" else _path_of(route)
         method = request.method if request.method in METHODS else "<other>"
-        LATENCY.labels(view, method).observe(time.perf_counter() - began)
+        LATENCY.labels(view, method).observe(time.perf_counter() - started_at)
         RESPONSES.labels(str(response.status_code), view, method).inc()
         return response
 
@@ -64,10 +65,11 @@ class TraceIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        given = request.META.get("HTTP_X_TRACE_ID", "")
-        request.trace_id = trace_id = given if SAFE(given) else uuid4().hex
+        header = request.META.get("HTTP_X_TRACE_ID", "")
+        trace_id = header if SAFE(header) else uuid4().hex
+        trace_request(request, trace_id)
         if request.method in ("POST", "PUT", "PATCH") and not request.META.get("CONTENT_LENGTH"):
-            _measure(request)
+            _set_content_length(request)
         origin.enter(origin.of(request))
         try:
             response = self.get_response(request)
@@ -80,14 +82,14 @@ class TraceIdMiddleware:
 class TransactionMiddleware:
     """One transaction per request, from authentication on, that sees the caller's tenant alone.
 
-    What is refused leaves nothing half done; what an error wants kept nevertheless (DomainError.afterwards) is written
-    in a transaction of its own.
+    A refusal leaves nothing half done; what an error writes nevertheless (DomainError.afterwards) gets a transaction of
+    its own.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: ApiHttpRequest) -> HttpResponseBase:
         with ExitStack() as scope:
             request.transaction_scope = scope
             if request.path.startswith("/admin"):  # the operators, who see all tenants
@@ -97,28 +99,27 @@ class TransactionMiddleware:
             response = self.get_response(request)
             if request.transaction_scope is None and response.status_code >= 400:
                 transaction.set_rollback(True)
-        for keep in getattr(request, "afterwards", ()):
+        for write in request.afterwards:
             with tenant_model.request_scope(tenant_model.WORKER):
-                keep()
+                write()
         return response
 
 
 class RateLimitMiddleware:
-    """Tells how the caller stands with the rate limits; the authenticator counts."""
+    """The headers about the caller's rate limits; the authenticator counts."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: ApiHttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        standing = getattr(request, "rate_limit", None)
-        if standing is not None:
-            for name, value in standing.headers(in_seconds=request.path.startswith("/tasks")).items():
+        if request.rate_limit is not None:
+            for name, value in request.rate_limit.headers(in_seconds=request.path.startswith("/tasks")).items():
                 response[name] = value
         return response
 
 
-def _measure(request: HttpRequest) -> None:
+def _set_content_length(request: HttpRequest) -> None:
     # The web server read the whole body already (asgi.py); without a length the parsers would take it for empty.
     stream = getattr(request, "_stream", None)
     if stream is not None and stream.seekable():
@@ -126,7 +127,7 @@ def _measure(request: HttpRequest) -> None:
         stream.seek(0)
 
 
-class _PagesAlone:
+class _PagesOnly:
     """Works for the admin and single sign-on, and costs the API nothing: it has no sessions, and knows its users by
     itself.
     """
@@ -139,13 +140,13 @@ class _PagesAlone:
         return self.get_response(request)
 
 
-class PageSessions(_PagesAlone, SessionMiddleware):
+class PageSessions(_PagesOnly, SessionMiddleware):
     """Django's sessions."""
 
 
-class PageUsers(_PagesAlone, AuthenticationMiddleware):
+class PageUsers(_PagesOnly, AuthenticationMiddleware):
     """Django's request.user."""
 
 
-class PageMessages(_PagesAlone, MessageMiddleware):
+class PageMessages(_PagesOnly, MessageMiddleware):
     """Django's messages."""

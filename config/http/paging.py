@@ -10,10 +10,10 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 from django.db.models import QuerySet
 from rest_framework.pagination import BasePagination
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.errors import Invalid
+from config.http.api_request import ApiRequest
 from config.values.numbers import whole_number
 
 MAX_LIMIT = 1000
@@ -23,7 +23,7 @@ RECOUNT_S, MAX_KEYS = 10.0, 1_000
 _beyond: dict[str, float] = {}  # queries with more than MAX_COUNT rows, and until when that need not be counted again
 
 
-def number(request: Request, name: str, default: int, least: int, most: int) -> int:
+def number(request: ApiRequest, name: str, default: int, least: int, most: int) -> int:
     """A whole number of the query, clamped; a 400 when it is none."""
     text = request.query_params.get(name, "").strip()
     if not text:
@@ -90,7 +90,7 @@ class PagePagination(BasePagination):
 
     default_limit, most = 20, MAX_LIMIT
 
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: ApiRequest, view: Any = None) -> list[Any]:
         """The rows of the page asked for."""
         self.limit = number(request, "limit", getattr(view, "default_limit", self.default_limit), 1, self.most)
         self.page = number(request, "page", 1, 1, MAX_PLACE)
@@ -131,7 +131,7 @@ class ArrayPagination(BasePagination):
 
     default_limit, most = 100, MAX_LIMIT
 
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: ApiRequest, view: Any = None) -> list[Any]:
         """The rows asked for."""
         limit = number(request, "limit", getattr(view, "default_limit", self.default_limit), 1, self.most)
         page, self.total = page_of(queryset, number(request, "offset", 0, 0, MAX_PLACE), limit)

@@ -8,7 +8,8 @@ from typing import Any
 from django import forms
 from django_filters import rest_framework as filters
 from rest_framework import serializers
-from rest_framework.request import Request
+
+from config.http.api_request import ApiRequest
 
 
 class FlagField(serializers.BooleanField):
@@ -37,7 +38,7 @@ class FlagFilter(filters.Filter):
     field_class = _FlagInput
 
 
-def query_of(serializer: type[serializers.Serializer], request: Request) -> dict[str, Any]:
+def query_of(serializer: type[serializers.Serializer], request: ApiRequest) -> dict[str, Any]:
     """The query's parameters that the serializer knows; Invalid names each that has a value it cannot have."""
     checked = serializer(data=request.query_params.dict())
     checked.is_valid(raise_exception=True)

@@ -12,21 +12,24 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
+from django.http import HttpRequest
 from django.urls import URLPattern, re_path
 from rest_framework import mixins, serializers
 from rest_framework.pagination import BasePagination
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
+from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.permissions import Authenticated, HasRole, OwnTenant
 from accounts.tenancy.tenant_model import TenantModel
 from config.errors import Invalid, NotFound
+from config.http.api_request import ApiRequest
 from config.http.fields import DateTimeField, StatusField, StrictModelSerializer, iso
 from config.http.paging import ArrayPagination, PagePagination, TenPerPage
 
 __all__ = [
+    "ApiView",
     "ArrayPagination",
     "DateTimeField",
     "PagePagination",
@@ -58,7 +61,7 @@ class Router(SimpleRouter):
         self.trailing_slash = "/?"  # only here: as an argument any true value becomes "/"
 
 
-def body_object(request: Request) -> dict[str, Any]:
+def body_object(request: ApiRequest) -> dict[str, Any]:
     """The request's body, which must be a JSON object; {} when there is none."""
     data = request.data
     if isinstance(data, Mapping):
@@ -71,7 +74,7 @@ def body_object(request: Request) -> dict[str, Any]:
 
 
 def valid(
-    serializer: type[serializers.BaseSerializer], request: Request, instance: Any = None, **options: Any
+    serializer: type[serializers.BaseSerializer], request: ApiRequest, instance: Any = None, **options: Any
 ) -> serializers.BaseSerializer:
     """The serializer with the request's body checked; a VALIDATION_ERROR naming each field otherwise."""
     context = {"request": request, **options.pop("context", {})}
@@ -80,7 +83,23 @@ def valid(
     return checked
 
 
-class TenantViewSet(GenericViewSet):
+class ApiView(APIView):
+    """A view whose request is typed."""
+
+    request: ApiRequest
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ApiRequest:
+        """DRF's request around Django's."""
+        return ApiRequest(
+            request,
+            parsers=self.get_parsers(),
+            authenticators=self.get_authenticators(),
+            negotiator=self.get_content_negotiator(),
+            parser_context=self.get_parser_context(request),
+        )
+
+
+class TenantViewSet(GenericViewSet, ApiView):
     """Base of every viewset: its rows are those of request.tenant, and an unknown, foreign or malformed id is a 404."""
 
     model: ClassVar[type[TenantModel]]
@@ -93,7 +112,7 @@ class TenantViewSet(GenericViewSet):
 
     def get_queryset(self) -> QuerySet[Any]:
         """The tenant's rows."""
-        return self.ordered(self.model.objects.for_tenant(getattr(self.request, "tenant", None) or ""))
+        return self.ordered(self.model.objects.for_tenant(self.request.tenant_id))
 
     def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """The rows in the order of the pages: the model's own, else newest first when they know their time."""
@@ -112,8 +131,8 @@ class TenantViewSet(GenericViewSet):
 
     def note_before(self, row: Any, action: str = "") -> None:
         """Keep the row as it is now for the audit entry of what is about to be done to it."""
-        noted = {"before": self.get_serializer(row).data} | ({"action": action} if action else {})
-        self.request._request.audit = noted
+        before = self.get_serializer(row).data
+        self.request._request.audit = {"before": before} | ({"action": action} if action else {})
 
     def find(self, rows: QuerySet[Any], **key: Any) -> Any:
         """The one row with this key; the resource's own 404 when there is none, or the key is malformed."""
@@ -139,7 +158,7 @@ class ResourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVi
 
     deleted_status: ClassVar[int] = 200  # 204 where the contract says so
 
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def create(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """201 and the new row."""
         checked = self.valid()
         self.perform_create(checked)
@@ -149,13 +168,13 @@ class ResourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVi
         """Save the new row for the caller's tenant."""
         serializer.save(tenant=self.request.tenant)
 
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def update(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The row with the fields of the body changed and the others left."""
         checked = self.valid(instance=self.get_object(), partial=True)
         self.perform_update(checked)
         return Response(checked.data)
 
-    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def partial_update(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The same as update."""
         return self.update(request, *args, **kwargs)
 
@@ -163,7 +182,7 @@ class ResourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVi
         """Save the changes."""
         serializer.save()
 
-    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def destroy(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """204 and nothing, or 200 and a message."""
         self.perform_destroy(self.get_object())
         if self.deleted_status == 204:

@@ -15,10 +15,10 @@ from typing import Any
 import redis
 import redis.asyncio
 from django.conf import settings
-from django.http import HttpRequest
 
 from config.errors import BROKER_DOWN, RateLimited, Unavailable
 from config.http import origin
+from config.http.api_request import ApiHttpRequest
 from config.processes.metrics import counter
 from config.rate_limits import request_counts
 
@@ -159,8 +159,8 @@ def standing(limits: list[Limit], answer: list[int]) -> Standing:
     return Standing(found.kind, found.per_minute, left, ends, bool(refused))
 
 
-def _pass(request: HttpRequest, limits: list[Limit], tenant_id: str = "") -> None:
-    if getattr(request, "counted", False):  # the second look of a socket at who asks for it
+def _pass(request: ApiHttpRequest, limits: list[Limit], tenant_id: str = "") -> None:
+    if request.counted:  # the second look of a socket at who asks for it
         return
     try:
         found = _shared.count(limits, tenant_id)
@@ -181,12 +181,12 @@ def _pass(request: HttpRequest, limits: list[Limit], tenant_id: str = "") -> Non
         )
 
 
-def pass_address(request: HttpRequest) -> None:
+def pass_address(request: ApiHttpRequest) -> None:
     """Count a request of nobody known; RateLimited when its address has made too many."""
     _pass(request, [Limit("ip", origin.address(request), settings.RATE_LIMIT_IP)])
 
 
-def pass_caller(request: HttpRequest, identity: Any) -> None:
+def pass_caller(request: ApiHttpRequest, identity: Any) -> None:
     """Count a request of a known caller; RateLimited when their user, API key or tenant has made too many."""
     if identity.key_id:
         own = Limit("api_key", str(identity.key_id), settings.RATE_LIMIT_API_KEY)
@@ -195,12 +195,12 @@ def pass_caller(request: HttpRequest, identity: Any) -> None:
     _pass(request, [own, Limit("tenant", identity.tenant_id, settings.RATE_LIMIT_TENANT)], identity.tenant_id)
 
 
-def pass_task_address(request: HttpRequest) -> None:
+def pass_task_address(request: ApiHttpRequest) -> None:
     """Count a request to /tasks of nobody known."""
     _pass(request, [Limit("tasks", origin.address(request), settings.RATE_LIMIT_TASKS)])
 
 
-def pass_task_caller(request: HttpRequest, identity: Any) -> None:
+def pass_task_caller(request: ApiHttpRequest, identity: Any) -> None:
     """Count a request to /tasks of a known caller, among all that their tenant makes."""
     own = Limit("tasks", str(identity.user.pk), settings.RATE_LIMIT_TASKS)
     _pass(request, [own, Limit("tenant", identity.tenant_id, settings.RATE_LIMIT_TENANT)], identity.tenant_id)

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from config.errors import keep_afterwards
 from config.http import origin
+from config.http.api_request import ApiHttpRequest
 from governance.audit.audit_log import Deed, record, record_failed_login
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -21,7 +22,7 @@ class AuditMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: ApiHttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         if request.method in SAFE or origin.current().recorded:
             return response
@@ -29,12 +30,12 @@ class AuditMiddleware:
             deed = _deed(request, response)
             if deed is not None:
                 record(deed)
-        elif response.status_code == 401 and (tried := getattr(request, "failed_login", "")):
+        elif response.status_code == 401 and (tried := request.failed_login):
             keep_afterwards(request, partial(record_failed_login, tried))
         return response
 
 
-def _deed(request: HttpRequest, response: HttpResponseBase) -> Deed | None:
+def _deed(request: ApiHttpRequest, response: HttpResponseBase) -> Deed | None:
     """What was done; None for what changed nothing."""
     view = (getattr(response, "renderer_context", None) or {}).get("view")
     if view is None:
@@ -46,15 +47,15 @@ def _deed(request: HttpRequest, response: HttpResponseBase) -> Deed | None:
     told = getattr(response, "data", None)
     hidden = getattr(view, "audit_hidden", ())
     told = _without(told, hidden)
-    noted: dict[str, Any] = getattr(request, "audit", {})
+    noted = request.audit
     action = noted.get("action") or VERBS.get(name, name)
     return Deed(
-        request.tenant.pk,  # type: ignore[attr-defined]
+        request.tenant.pk,
         action,
         _type(view),
         _id(view, told),
         identity.user.pk,
-        getattr(request, "on_behalf_of", ""),
+        request.on_behalf_of,
         before=_without(noted.get("before"), hidden) if action in ("update", "delete") else None,
         after=told if action in ("create", "update") else None,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from config.database import prepared
+from config.database import prepared_statements
 from config.errors import DomainError
 from config.masking import mask
 from config.values.foreign_json import write_json
@@ -228,7 +228,7 @@ def rules_of(tenant_id: str, stamp: str | None = None) -> Ruleset:
     `stamp`: their STAMP, when the caller has asked for it just now.
     """
     if stamp is None:
-        row = prepared.execute(STAMP, [tenant_id])
+        row = prepared_statements.execute(STAMP, [tenant_id])
         stamp = str(row[0]) if row else ""
     known = _known.get(tenant_id)
     if known is not None and known.stamp == stamp:

@@ -8,10 +8,10 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
+from config.http.api_request import ApiRequest
 from config.http.paging import MAX_LIMIT, number, page_of
 from config.http.query_parameters import query_of
 from config.http.viewsets import TenantViewSet
@@ -39,7 +39,7 @@ class AuditViewSet(TenantViewSet):
 
     @extend_schema(operation_id="audit_logs", parameters=[AuditQuery, *PAGE], responses=AuditLogShape)
     @action(detail=False)
-    def logs(self, request: Request) -> Response:
+    def logs(self, request: ApiRequest) -> Response:
         """A page of the log."""
         rows, limit = self._rows(), number(request, "limit", 100, 1, MAX_LIMIT)
         offset = number(request, "offset", 0, 0, 10**9)
@@ -53,7 +53,7 @@ class AuditViewSet(TenantViewSet):
         responses={(200, "application/x-ndjson"): OpenApiTypes.STR},
     )
     @action(detail=False)
-    def export(self, request: Request) -> HttpResponse:
+    def export(self, request: ApiRequest) -> HttpResponse:
         """The log as JSON lines, the oldest first: at most the 100,000 newest of what the filters leave."""
 
         def lines() -> Iterator[bytes]:

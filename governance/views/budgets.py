@@ -4,11 +4,11 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
 from config.errors import Conflict, NotFound
+from config.http.api_request import ApiRequest
 from config.http.query_parameters import query_of
 from config.http.viewsets import ArrayPagination, ResourceViewSet
 from governance.budgets import budget_limits
@@ -29,7 +29,7 @@ class BudgetViewSet(ResourceViewSet):
     roles = {"read": Role.DEVELOPER, "write": Role.ADMIN}
 
     @extend_schema(parameters=[BudgetQuery], responses=BudgetShape(many=True))
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """A bare array, the newest first."""
         asked = {name: value for name, value in query_of(BudgetQuery, request).items() if value}
         if asked.get("scope") == "run":
@@ -39,7 +39,7 @@ class BudgetViewSet(ResourceViewSet):
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     @extend_schema(request=BudgetSerializer, responses={201: BudgetShape})
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def create(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """201 and the budget; it holds from the next model call on, and counts from then on."""
         try:
             with transaction.atomic():
@@ -49,12 +49,12 @@ class BudgetViewSet(ResourceViewSet):
         return Response(self.get_serializer(made).data, status=201)
 
     @extend_schema(responses=BudgetShape)
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def retrieve(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The budget."""
         return super().retrieve(request, *args, **kwargs)
 
     @extend_schema(request=BudgetSerializer, responses=BudgetShape)
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def update(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The budget with new amounts, which hold at once; what it is about stays."""
         found = self.get_object()
         changes = dict(self.valid(instance=found, partial=True).validated_data)
@@ -64,6 +64,6 @@ class BudgetViewSet(ResourceViewSet):
         return Response(self.get_serializer(found).data)
 
     @extend_schema(request=BudgetSerializer, responses=BudgetShape)
-    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def partial_update(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The same as update."""
         return self.update(request, *args, **kwargs)

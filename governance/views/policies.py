@@ -8,12 +8,12 @@ from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
 from accounts.tenancy.tenant_model import everywhere
 from config.errors import Forbidden, NotFound
+from config.http.api_request import ApiRequest
 from config.http.query_parameters import FlagFilter, query_of
 from config.http.viewsets import ArrayPagination, ResourceViewSet, body_object
 from governance.models import Policy, PolicyDecision, Scope
@@ -61,12 +61,12 @@ class PolicyViewSet(ResourceViewSet):
         return rows.order_by("priority", "-created_at", "id")
 
     @extend_schema(responses=PolicySerializer(many=True))
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The policies in the order in which they are judged."""
         return super().list(request, *args, **kwargs)
 
     @extend_schema(responses={201: PolicySerializer})
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def create(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """201 and the new policy; it holds from the next action on."""
         made = self._made(self.valid().validated_data)
         with self._reach(made):
@@ -89,7 +89,7 @@ class PolicyViewSet(ResourceViewSet):
         if is_global and not self.request.user.is_staff:
             raise Forbidden("Global policies are written by the platform's operators only; use the scope tenant.")
 
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def update(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The policy with the body's fields changed, as its next version."""
         with self._reach(self.get_object()):
             # Locked, so that no two changes make the same version of it.
@@ -116,7 +116,7 @@ class PolicyViewSet(ResourceViewSet):
 
     @extend_schema(parameters=[DecisionQuery], responses=DecisionSerializer(many=True))
     @action(detail=False, filterset_class=None)
-    def decisions(self, request: Request) -> Response:
+    def decisions(self, request: ApiRequest) -> Response:
         """What the policies decided for this tenant, and why; the newest first."""
         query = query_of(DecisionQuery, request)
         rows = PolicyDecision.objects.for_tenant(request.tenant).filter(**query).order_by("-id")
@@ -125,14 +125,14 @@ class PolicyViewSet(ResourceViewSet):
 
     @extend_schema(operation_id="policies_backtest", request=BacktestRequest, responses=BacktestShape)
     @action(detail=True, methods=["post"], url_path="backtest")
-    def backtest_saved(self, request: Request, pk: str) -> Response:
+    def backtest_saved(self, request: ApiRequest, pk: str) -> Response:
         """What this policy, with the fields of the body changed, would have flipped; nothing is saved."""
         found = self.get_object()
         return self._backtest(self._changed(found) if set(body_object(request)) - {"decisions"} else found)
 
     @extend_schema(operation_id="policies_backtest_unsaved", request=PolicySerializer, responses=BacktestShape)
     @action(detail=False, methods=["post"], url_path="backtest")
-    def backtest_unsaved(self, request: Request) -> Response:
+    def backtest_unsaved(self, request: ApiRequest) -> Response:
         """What a policy with this body would have flipped; nothing is saved."""
         return self._backtest(self._made(self.valid().validated_data))
 

@@ -5,10 +5,10 @@ from typing import Any
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.errors import NotFound
+from config.http.api_request import ApiRequest
 from config.http.fields import CharField, DateTimeField, RegexField
 from config.http.viewsets import ArrayPagination, TenantViewSet
 from governance import vault
@@ -62,13 +62,13 @@ class ProviderKeyViewSet(TenantViewSet):
         return rows.filter(user_id=self.request.user.pk) if self.request.user is not None else rows.none()
 
     @extend_schema(responses=ProviderKeySerializer(many=True))
-    def list(self, request: Request) -> Response:
+    def list(self, request: ApiRequest) -> Response:
         """The caller's keys, without the keys."""
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     @extend_schema(request=NewProviderKey, responses={200: ProviderKeySerializer})
-    def create(self, request: Request) -> Response:
+    def create(self, request: ApiRequest) -> Response:
         """The stored key; one that the service had before is replaced."""
         given = self.valid(NewProviderKey).validated_data
         rows = ProviderKey.objects.for_tenant(request.tenant)
@@ -81,7 +81,7 @@ class ProviderKeyViewSet(TenantViewSet):
         return Response(self.get_serializer(key).data)
 
     @extend_schema(responses=DeletedShape)
-    def destroy(self, request: Request, service_name: str) -> Response:
+    def destroy(self, request: ApiRequest, service_name: str) -> Response:
         """The key of this service is gone."""
         self.kwargs["service_name"] = vault.service(service_name)
         self.get_object().delete()

@@ -9,12 +9,12 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins
 from rest_framework.decorators import action
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
 from accounts.permissions import has_role
 from config.errors import Forbidden, Invalid, NotFound
+from config.http.api_request import ApiRequest
 from config.http.viewsets import ArrayPagination, TenantViewSet
 from config.values.numbers import whole_number
 from memory.files import file_store
@@ -35,7 +35,7 @@ CHUNK, MAX_CHUNK = 65_536, 1024 * 1024
 _version = OpenApiParameter("version", int, description="A version's number; the latest without one.")
 
 
-def number_from(request: Request, name: str, default: int, least: int) -> int:
+def number_from(request: ApiRequest, name: str, default: int, least: int) -> int:
     """The number of the query; a 400 when it is none, or too small."""
     text = request.query_params.get(name)
     if text is None:
@@ -59,13 +59,13 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
         return rows.order_by("path", "created_at")
 
     @extend_schema(parameters=[OpenApiParameter("path", str, description="Only paths that begin so.")])
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The tenant's files by path, without content."""
         begins = request.query_params.get("path", "")
         return self._listed(path__startswith=begins) if begins else self._listed()
 
     @extend_schema(parameters=[_version], responses=FileContentSerializer)
-    def retrieve(self, request: Request, pk: str) -> Response:
+    def retrieve(self, request: ApiRequest, pk: str) -> Response:
         """The file with its content."""
         file = self.get_object()
         version = file_store.version_of(file, self._number())
@@ -77,7 +77,7 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
         return number_from(self.request, "version", 0, 1) or None
 
     @extend_schema(request=NewFile, responses={201: FileSerializer})
-    def create(self, request: Request) -> Response:
+    def create(self, request: ApiRequest) -> Response:
         """201 and the new file."""
         given = self.valid(NewFile).validated_data
         writer = self._writer(given["run_id"], given["app_id"] or "")
@@ -96,7 +96,7 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
         return Writer(tenant_id, self.request.user.pk, run_id, app_id)
 
     @extend_schema(request=NewContent, responses=FileSerializer)
-    def update(self, request: Request, pk: str) -> Response:
+    def update(self, request: ApiRequest, pk: str) -> Response:
         """The file with its new content, one version on."""
         file = self._own()
         given = self.valid(NewContent).validated_data
@@ -104,11 +104,11 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
         return Response(self.get_serializer(file).data)
 
     @extend_schema(request=NewContent, responses=FileSerializer)
-    def partial_update(self, request: Request, pk: str) -> Response:
+    def partial_update(self, request: ApiRequest, pk: str) -> Response:
         """The same as update."""
         return self.update(request, pk)
 
-    def destroy(self, request: Request, pk: str) -> Response:
+    def destroy(self, request: ApiRequest, pk: str) -> Response:
         """204; the file, its versions and their bytes are gone."""
         file_store.delete_file(self._own())
         return Response(status=204)
@@ -122,7 +122,7 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
 
     @extend_schema(responses=FileVersionSerializer(many=True))
     @action(detail=True)
-    def versions(self, request: Request, pk: str) -> Response:
+    def versions(self, request: ApiRequest, pk: str) -> Response:
         """The file's versions, the newest first."""
         rows = FileVersion.objects.for_tenant(request.tenant).filter(file=self.get_object()).order_by("-number")
         return self.get_paginated_response(FileVersionSerializer(self.paginate_queryset(rows), many=True).data)
@@ -136,7 +136,7 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
         responses=ChunkShape,
     )
     @action(detail=True)
-    def chunks(self, request: Request, pk: str) -> Response:
+    def chunks(self, request: ApiRequest, pk: str) -> Response:
         """One chunk; an empty file has one, which is empty."""
         version = file_store.version_of(self.get_object(), self._number())
         index, size = number_from(request, "chunk", 0, 0), number_from(request, "size", CHUNK, 1)
@@ -156,7 +156,7 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
 
     @extend_schema(operation_id="files_of_run", responses=FileSerializer(many=True))
     @action(detail=False, url_path="runs/(?P<run_id>[^/]+)")
-    def of_run(self, request: Request, run_id: str) -> Response:
+    def of_run(self, request: ApiRequest, run_id: str) -> Response:
         """The files of a run, by path."""
         rows = Run.objects.for_tenant(request.tenant)
         try:
@@ -169,7 +169,7 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
 
     @extend_schema(operation_id="files_of_app", responses=FileSerializer(many=True))
     @action(detail=False, url_path="apps/(?P<app_id>[^/]+)")
-    def of_app(self, request: Request, app_id: str) -> Response:
+    def of_app(self, request: ApiRequest, app_id: str) -> Response:
         """The files of an app, by path."""
         return self._listed(app_id=find_app(request.tenant.pk, app_id).key)
 

@@ -5,11 +5,11 @@ from typing import Any
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
 from config.errors import Invalid
+from config.http.api_request import ApiRequest
 from config.http.parsers import LimitedMultiPartParser, StrictJSONParser
 from config.http.viewsets import ArrayPagination, TenantViewSet, body_object
 from memory.datastore import tables
@@ -29,13 +29,13 @@ class TableViewSet(TenantViewSet):
     roles = {"read": Role.USER, "write": Role.DEVELOPER}
 
     @extend_schema(responses=TableShape(many=True))
-    def list(self, request: Request) -> Response:
+    def list(self, request: ApiRequest) -> Response:
         """The tables by name, each with its columns and the number of its rows."""
         page = self.paginate_queryset(tables.list_tables(request.tenant.pk))
         return self.get_paginated_response([table.json() for table in page or ()])
 
     @extend_schema(request=NewTable, responses={201: LoadedTable})
-    def create(self, request: Request) -> Response:
+    def create(self, request: ApiRequest) -> Response:
         """201 and the table: the type of each column, and why it has it; notes on names and on the file."""
         given = self.valid(NewTable).validated_data
         upload = body_object(request).get("file")
@@ -46,7 +46,7 @@ class TableViewSet(TenantViewSet):
         return Response(table.report(), status=201)
 
     @extend_schema(responses={200: {"type": "object", "properties": {"message": {"type": "string"}}}})
-    def destroy(self, request: Request, pk: str) -> Response:
+    def destroy(self, request: ApiRequest, pk: str) -> Response:
         """Drop the table."""
         tables.drop_table(request.tenant.pk, pk)
         return Response({"message": f"Table {pk} deleted"})

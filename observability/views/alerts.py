@@ -5,11 +5,11 @@ from typing import Any
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
 from config.errors import Conflict, NotFound
+from config.http.api_request import ApiRequest
 from config.http.query_parameters import query_of
 from config.http.viewsets import ArrayPagination, PagePagination, ResourceViewSet, TenantViewSet
 from observability.alerts import channels, rule_evaluation
@@ -61,7 +61,7 @@ class CheckViewSet(TenantViewSet):
     audit_type = "alert"
 
     @extend_schema(operation_id="alerts_check", request=None, responses=CheckShape)
-    def check(self, request: Request) -> Response:
+    def check(self, request: ApiRequest) -> Response:
         """Compare every rule of the tenant with what was measured; it is done every five minutes anyhow."""
         fired = rule_evaluation.check(request.tenant.pk)
         return Response({"message": "Alert check completed", "fired": [alert_json(alert) for alert in fired]})
@@ -79,7 +79,7 @@ class AlertViewSet(TenantViewSet):
         return rows.order_by("-number")
 
     @extend_schema(operation_id="alerts_history", parameters=[AlertQuery], responses=AlertShape(many=True))
-    def list(self, request: Request) -> Response:
+    def list(self, request: ApiRequest) -> Response:
         """The alerts, the latest first; kept for 90 days."""
         asked = query_of(AlertQuery, request)
         resolved, rows = asked.pop("resolved"), self.get_queryset().filter(**asked)
@@ -88,14 +88,14 @@ class AlertViewSet(TenantViewSet):
         return self.get_paginated_response([alert_json(alert) for alert in self.paginate_queryset(rows) or ()])
 
     @extend_schema(operation_id="alerts_history_get", responses=AlertDetailShape)
-    def retrieve(self, request: Request, pk: str) -> Response:
+    def retrieve(self, request: ApiRequest, pk: str) -> Response:
         """One alert, and what became of telling its channels."""
         alert = self.get_object()
         return Response(alert_json(alert) | {"notifications": notifications(alert)})
 
     @extend_schema(operation_id="alerts_resolve", request=None, responses=MessageShape)
     @action(detail=True, methods=["post"])
-    def resolve(self, request: Request, pk: str) -> Response:
+    def resolve(self, request: ApiRequest, pk: str) -> Response:
         """It is over; one that was resolved stays as it is."""
         rule_evaluation.resolve(self.get_object(), request.user.pk)
         return Response({"message": "Alert resolved"})

@@ -8,10 +8,10 @@ from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.tenancy.tenant_model import everywhere
+from config.http.api_request import ApiRequest
 from config.http.query_parameters import query_of
 from config.http.viewsets import TenantViewSet
 from config.rate_limits.request_counts import TrafficUnknown
@@ -43,7 +43,7 @@ class MetricsViewSet(TenantViewSet):
         parameters=[MetricsQuery],
         responses={(200, "application/json"): shape("Metrics", nothing()), (200, "text/plain"): OpenApiTypes.STR},
     )
-    def list(self, request: Request) -> HttpResponseBase:
+    def list(self, request: ApiRequest) -> HttpResponseBase:
         """Runs, model calls, tools, policies, memory, errors, durations, budgets and requests, up to this moment."""
         asked = query_of(MetricsQuery, request)
         with everywhere():  # what is counted is whosoever's is next

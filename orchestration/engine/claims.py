@@ -6,9 +6,7 @@ expired, or whose session advisory lock is gone from the same PostgreSQL, is dea
 """
 
 import json
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -16,14 +14,10 @@ from psycopg.rows import dict_row
 
 from orchestration.engine.journal.connection import EngineConnection
 from orchestration.engine.journal.connections import replan
+from orchestration.program.run_info import ALONE_DEATHS, SUSPECT_DEATHS, Inbox, RunInfo, StepRecord
 
 LOCK_CLASS = 0x52454745  # "REGE": the first half of every lock key of ours
 CLAIM_LOCK = 1
-# A run that has seen so many engines die beside others that lived on is a suspect: it is claimed only by an engine of a
-# process apart (solitary.py), with the other suspects: most of them are innocent, and wait for nobody there.
-SUSPECT_DEATHS = 2
-# If that process dies too, those that were in it run alone, where a death is their own doing.
-ALONE_DEATHS = 3
 ROOM_S = 2  # a suspect that waits for longer is not waited for by the solitary engines that are there
 # When all engines die at once it tells nothing about a run: a machine was switched off, a worker killed. Only one that
 # was there so often without finishing a step is taken for a suspect all the same.
@@ -38,7 +32,7 @@ BY_USER = "task"  # the kind of which each user may have only so many under way;
 _RANK = "(r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds'"
 _COLUMNS = f"r.id, r.tenant_id, r.kind, {_RANK} AS rank"
 # Of a run that was cancelled, or is given up, only the end is left to write.
-_HELD_AGAINST = f"r.held_against + (r.suspect_deaths >= {ALONE_DEATHS})::int"  # see answers_for
+_HELD_AGAINST = f"r.held_against + (r.suspect_deaths >= {ALONE_DEATHS})::int"  # see own_deaths
 _SUSPECT = f"r.suspect_deaths >= {SUSPECT_DEATHS} AND {_HELD_AGAINST} < %(max_deaths)s AND NOT r.cancel_requested"
 _WAITING_TASK = f"r.owner IS NULL AND r.due_at IS NOT NULL AND r.tenant_id = t.id AND r.kind = '{BY_USER}'"
 _CLAIMABLE = f"r.owner IS NULL AND r.due_at <= now() AND r.tenant_id = t.id AND NOT ({_SUSPECT})"
@@ -156,7 +150,8 @@ SELECT run_id, name, position, status, output, error, tries, retry_at
 FROM orchestration_step WHERE run_id = ANY(%s)
 """
 LAST_SEQ = """
-SELECT run_id, max(seq) AS seq, coalesce(array_agg(DISTINCT step) FILTER (WHERE kind = 'step_started'), '{}') AS told
+SELECT run_id, max(seq) AS seq,
+    coalesce(array_agg(DISTINCT step) FILTER (WHERE kind = 'step_started'), '{}') AS started_steps
 FROM orchestration_runevent WHERE run_id = ANY(%s) GROUP BY run_id
 """
 SIGNALS = (
@@ -254,73 +249,6 @@ WHERE owner = %s AND id = ANY(%s)
 UNREGISTER = "DELETE FROM orchestration_engine WHERE owner = %s"
 
 
-@dataclass(slots=True)
-class Recorded:
-    """A step's row as a replay finds it."""
-
-    status: str
-    output: Any = None
-    error: dict[str, str] | None = None
-    tries: int = 0
-    retry_at: datetime | None = None
-    position: int = 0
-
-
-@dataclass(slots=True)
-class Inbox:
-    """What waits for a run: events sent to it, decided approvals by step, finished children by step."""
-
-    signals: list[dict[str, Any]] = field(default_factory=list)
-    approvals: dict[str, dict[str, Any]] = field(default_factory=dict)
-    children: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class RunInfo:
-    """A claimed run, as programs see it."""
-
-    id: UUID
-    tenant_id: str
-    kind: str
-    subject_id: str
-    subject_version: int | None
-    mode: str
-    input: Any
-    created_by: UUID | None
-    on_behalf_of: str
-    app_id: str
-    app_action_id: str
-    trigger: dict[str, Any] | None
-    origin: dict[str, Any] | None
-    policy: dict[str, Any] | None
-    trace_id: str
-    parent_id: UUID | None
-    depth: int
-    attempt: int
-    deaths: int
-    held_against: int
-    suspect_deaths: int
-    cancel_requested: bool
-    deadline_at: datetime | None
-    budget_ids: list[int]
-    created_at: datetime
-    limited: bool = False  # something was reserved for it
-    last_seq: int = 0
-    recorded: dict[str, Recorded] = field(default_factory=dict)
-    told: set[str] = field(default_factory=set)  # steps whose start is in the events
-    inbox: Inbox = field(default_factory=Inbox)
-
-    @property
-    def runs_alone(self) -> bool:
-        """Whether it is a suspect with which no other may run."""
-        return self.suspect_deaths >= ALONE_DEATHS
-
-    @property
-    def answers_for(self) -> int:
-        """The deaths that count against it: those alone, and one that it had with other suspects before."""
-        return self.held_against + self.runs_alone
-
-
 @dataclass(frozen=True)
 class ClaimLimits:
     """How much to claim, and the caps."""
@@ -346,12 +274,12 @@ async def claim(connection: EngineConnection, owner: str, limits: ClaimLimits) -
         "alone": limits.alone,
     }
     statement = CLAIM_SUSPECTS if limits.solitary else CLAIM
-    chosen = (await connection.at_once([*replan(connection), (SERIALISE, []), (statement, values)]))[-1]
+    chosen = (await connection.execute_transaction([*replan(connection), (SERIALISE, []), (statement, values)]))[-1]
     taken = {row["id"]: row["known"] for row in chosen}
     if not taken:
         return []
     # After the commit: nobody else writes to what is ours, and who sends something to it pokes it.
-    rows = (await connection.at_once([(CLAIMED, [list(taken), owner])]))[0]
+    rows = (await connection.execute_transaction([(CLAIMED, [list(taken), owner])]))[0]
     runs = [RunInfo(**row) for row in rows]
     known = {run.id: run for run in runs if taken[run.id]}
     if known:
@@ -365,9 +293,9 @@ async def _load_history(connection: AsyncConnection, runs: dict[UUID, RunInfo]) 
     async with connection.cursor(row_factory=dict_row) as cursor:
         for row in await (await cursor.execute(STEPS, ids)).fetchall():
             run, name = runs[row.pop("run_id")], row.pop("name")
-            run.recorded[name] = Recorded(**row)
+            run.steps[name] = StepRecord(**row)
         for row in await (await cursor.execute(LAST_SEQ, ids)).fetchall():
-            runs[row["run_id"]].last_seq, runs[row["run_id"]].told = row["seq"], set(row["told"])
+            runs[row["run_id"]].last_seq, runs[row["run_id"]].started_steps = row["seq"], set(row["started_steps"])
     for run_id, inbox in (await load_inboxes(connection, list(runs))).items():
         runs[run_id].inbox = inbox
 

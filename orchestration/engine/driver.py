@@ -10,12 +10,13 @@ from django.conf import settings
 from config.errors import DomainError
 from governance.budgets.reservations import BudgetExceeded
 from governance.policies.evaluation import PolicyDenied
-from orchestration.engine.claims import RunInfo
 from orchestration.program.approvals import Rejected
 from orchestration.program.context import RunContext
+from orchestration.program.journal_entry import LeaseLost
 from orchestration.program.policy_checks import note_start, start_approved
 from orchestration.program.registry import PROGRAMS
-from orchestration.program.retry import LeaseLost, StepFailed, describe
+from orchestration.program.retry import StepFailed, describe
+from orchestration.program.run_info import RunInfo
 from orchestration.program.run_writer import shortened
 from orchestration.program.waits import now
 
@@ -53,7 +54,7 @@ async def _refused(held: "Held") -> bool:
     ctx, run = held.ctx, held.run
     if run.cancel_requested:
         await _end(ctx, "cancelled", {"cancelled": True})
-    elif run.answers_for >= settings.ENGINE_MAX_DEATHS:
+    elif run.own_deaths >= settings.ENGINE_MAX_DEATHS:
         error = f"The worker died {run.deaths} times while it held this run, {run.held_against} times with no other."
         await _end(ctx, "failed", {"error": error, "error_type": "WorkerLost"}, "worker_lost")
     elif run.kind not in PROGRAMS:

@@ -27,21 +27,22 @@ from config.rate_limits.limiter import Pace
 from governance.budgets import reservations
 from governance.budgets.reservations import Bill, Wanted
 from orchestration.engine import claims, notifier
-from orchestration.engine.claims import ClaimLimits, Inbox, RunInfo
+from orchestration.engine.claims import ClaimLimits
 from orchestration.engine.driver import drive
 from orchestration.engine.held_run import Held
 from orchestration.engine.journal.connection import EngineConnection
 from orchestration.engine.journal.connections import DatabaseLost, close_connections, connect, in_loader
 from orchestration.engine.journal.journal import RECONNECT_S, Journal
 from orchestration.engine.journal.shared_reads import SharedReads
-from orchestration.engine.journal.statements import Entry
 from orchestration.engine.metrics import CLAIM_SECONDS, CLAIMED_RUNS
 from orchestration.engine.pacer import Pacer, is_busy
 from orchestration.engine.solitary_process import IDLE_S, MAX_SUSPECTS, Isolation
 from orchestration.engine.suspects import claim_suspects
 from orchestration.program import children
 from orchestration.program.context import RunContext
+from orchestration.program.journal_entry import Entry
 from orchestration.program.registry import CLOSE
+from orchestration.program.run_info import Inbox, RunInfo
 
 log = logging.getLogger(__name__)
 STEP_THREADS = 8
@@ -80,7 +81,7 @@ class Engine:
         self.loader_pool = ThreadPoolExecutor(LOADER_THREADS, "loader")
         self.reads = SharedReads(self._load)
         self.bell = notifier.Listener(self.ring)
-        self.pace = Pace(self.bell.client)
+        self.model_pace = Pace(self.bell.client)
         self.journal = Journal(connect, self.name, self._publish, lambda: is_busy(len(self.held)))
 
     # ---- the loop
@@ -259,7 +260,7 @@ class Engine:
             self._has_beaten(sent_at)
             await self._reconcile(connection)
 
-    async def known_alive(self) -> None:
+    async def confirm_lease(self) -> None:
         """Return once our last heartbeat is younger than a lease: what was frozen for longer must not act before it
         knows whether its runs are still its own.
         """
@@ -278,6 +279,22 @@ class Engine:
                 held.ctx.deliver(inbox)
 
     # ---- what contexts ask for
+
+    def write(self, entry: Entry) -> "asyncio.Future[None]":
+        """Queue the entry for the journal."""
+        return self.journal.write(entry)
+
+    async def pace(self, user: str) -> None:
+        """Return when this user may make one more model call."""
+        await self.model_pace.wait(user)
+
+    async def shared(self, key: tuple[Any, ...], loader: Callable[[], Any]) -> Any:
+        """The loader's value, shared by all who ask at the time."""
+        return await self.reads.get(key, loader)
+
+    def text_writer(self, run_id: uuid.UUID, step: str) -> Callable[[str], None]:
+        """What publishes the pieces of a step's text."""
+        return self.bell.speaker(run_id, step)
 
     async def in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         """The result of a sync step function."""
@@ -302,7 +319,7 @@ class Engine:
         """A bill held on the run's budgets and on the standing limits, once what others hold leaves room for it."""
         if not (wanted.budget_ids or wanted.limit_ids):
             return Bill(None, [], 0, 0)
-        run.limited = True
+        run.has_limits = True
         while True:
             hold, tries = uuid.uuid4(), itertools.count()
 

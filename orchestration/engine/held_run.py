@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestration.engine.claims import RunInfo
 from orchestration.program.context import RunContext
+from orchestration.program.run_info import RunInfo
 
 
 @dataclass(slots=True)

@@ -14,8 +14,8 @@ import redis.asyncio as redis
 from django.conf import settings
 
 from config.processes.task_supervisor import start_task
-from orchestration.engine.journal.statements import Entry
 from orchestration.live.text_stream import Piece, Speaker, spoken
+from orchestration.program.journal_entry import Entry
 from orchestration.runs.wake import DOORBELL, RUNS
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Listener:
     def tell(self, entries: list[Entry], poke: bool) -> None:
         """Say soon that these runs have changed; nothing waits for it."""
         for entry in entries:
-            self.changed[str(entry.run_id)] = max(entry.tells, self.changed.get(str(entry.run_id), 0))
+            self.changed[str(entry.run_id)] = max(entry.last_seq, self.changed.get(str(entry.run_id), 0))
         self.poke = self.poke or poke
         self.something.set()
 

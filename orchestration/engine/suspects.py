@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from orchestration.engine.claims import ClaimLimits, RunInfo, claim
+from orchestration.engine.claims import ClaimLimits, claim
 from orchestration.engine.journal.connection import EngineConnection
+from orchestration.program.run_info import RunInfo
 
 
 async def claim_suspects(

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.http import HttpRequest, QueryDict
 
 from config.errors import DomainError, RateLimited
+from config.http.api_request import ApiHttpRequest, trace_request
 from config.http.renderers import dumps
 from config.values.numbers import whole_number
 from orchestration.live.feeds import Feed, Story, feeds, frame
@@ -211,11 +212,11 @@ def _refuse_broken(feed: Feed) -> None:
         raise Refused(TRY_LATER, "The database is away; connect again with ?after= the last seq you have seen.")
 
 
-def _request(scope: dict[str, Any]) -> HttpRequest:
+def _request(scope: dict[str, Any]) -> ApiHttpRequest:
     """The handshake as a request, so that it is judged like one. As one that writes: a page elsewhere may not use the
     cookie (a browser sends it along, and asks nobody).
     """
-    request = HttpRequest()
+    request = trace_request(HttpRequest(), "")
     request.method = "POST"
     request.GET = QueryDict(scope["query_string"])
     for name, value in scope["headers"]:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from config.values.foreign_json import write_json
-from orchestration.engine.claims import Recorded
-from orchestration.engine.journal import statements
 from orchestration.program.json_fragments import fragment, recordable
+from orchestration.program.run_info import StepRecord
 from orchestration.program.waits import Wait, clocks_stopped, now
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ async def answer_to(ctx: "RunContext", name: str, question: Question) -> dict[st
 
     Raises Rejected after a no, and when nobody answers in time.
     """
-    before = ctx.run.recorded.get(name)
+    before = ctx.run.steps.get(name)
     if before and before.status == "completed":
         return dict(before.output)
     row = ctx.row(name, before, question.node_id, "approval", None)
@@ -82,11 +81,11 @@ async def answer_to(ctx: "RunContext", name: str, question: Question) -> dict[st
     } | ({"arguments": asked["edited"]} if asked["edited"] is not None else {})
     if not asked["told"]:  # decided while we held the run, so that nobody else could append to its events
         ctx.emit("approval_decided", told | {"step_id": name}, name)
-        ctx.pen.entry().add(statements.TOLD, step=name)
+        ctx.pen.entry().add("approval_events", step=name)
     if not asked["approved"]:
         raise Rejected("A person said no.", told)
     await ctx.record(row, None, time.perf_counter(), recordable(told), wait=True)
-    ctx.run.recorded[name] = Recorded("completed", told)
+    ctx.run.steps[name] = StepRecord("completed", told)
     return told
 
 
@@ -94,7 +93,7 @@ async def _ask(ctx: "RunContext", name: str, question: Question, row: dict[str, 
     """Put the question on record, with its event; when it expires."""
     until = now() + timedelta(seconds=question.expires_s) if question.expires_s else None
     ctx.pen.entry().add(
-        statements.APPROVALS,
+        "approvals",
         step=name,
         node_id=question.node_id,
         message=question.message,

@@ -6,9 +6,10 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from uuid_utils.compat import uuid7
 
-from orchestration.engine.claims import RunInfo
+from orchestration.program.journal_entry import LeaseLost
 from orchestration.program.json_fragments import recordable
-from orchestration.program.retry import LeaseLost, StepFailed
+from orchestration.program.retry import StepFailed
+from orchestration.program.run_info import RunInfo
 
 DEEPEST = 10
 # A child draws from its parent's budgets, and acts for whom its parent acts.

@@ -10,25 +10,21 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from governance.budgets.budget_limits import concerning, limits_of
 from governance.budgets.reservations import Bill, BudgetExceeded, Wanted
-from orchestration.engine.claims import Inbox, Recorded, RunInfo
-from orchestration.engine.journal import statements
 from orchestration.program.approvals import Question, answer_to
 from orchestration.program.children import child_error
 from orchestration.program.json_fragments import fragment, recordable, recorded
 from orchestration.program.policy_checks import child_start
 from orchestration.program.retry import ONCE, Retry, StepFailed, describe, failure, is_final
+from orchestration.program.run_info import Inbox, RunInfo, StepRecord
 from orchestration.program.run_writer import MAX_EVENT_OUTPUT_LENGTH, Pen, shortened
+from orchestration.program.services import EngineServices
 from orchestration.program.waits import CHILD_NET_S, Branches, Wait, clocked, now
-
-if TYPE_CHECKING:
-    from orchestration.engine.engine import Engine
-
 
 TEAM_KINDS = frozenset({"team", "agent"})  # whose input tells the team that they work for
 
@@ -40,15 +36,15 @@ trying_again: ContextVar[bool] = ContextVar("trying_again", default=False)
 class RunContext:
     """One claimed run's way to the engine; made by the engine for each claim."""
 
-    def __init__(self, engine: "Engine", run: RunInfo, put_down: Callable[[], None]) -> None:
+    def __init__(self, engine: EngineServices, run: RunInfo, put_down: Callable[[], None]) -> None:
         self.engine, self.run = engine, run
         self.branches = Branches(put_down)
-        self._position = max((step.position for step in run.recorded.values()), default=0)
+        self._position = max((step.position for step in run.steps.values()), default=0)
         self.pen = Pen(engine, run)
         self.taken: set[int] = set()  # signals that our waits have
         self.rows: dict[str, dict[str, Any]] = {}  # those of steps under way
         self.database = engine.database  # await it with a sync function that uses the ORM
-        self.speaker = partial(engine.bell.speaker, run.id)  # (step) → what tells followers the pieces of an answer
+        self.speaker = partial(engine.text_writer, run.id)  # (step) → what tells followers the pieces of an answer
 
     # ---- steps
 
@@ -71,7 +67,7 @@ class RunContext:
         `pure`: the function only computes, so the caller need not wait for the record. `silent`: no step events.
         `notes`: what else its start says. Raises StepFailed when it fails for good; BudgetExceeded passes through.
         """
-        before = self.run.recorded.get(name)
+        before = self.run.steps.get(name)
         if before and before.status in ("completed", "skipped"):
             return before.output
         if before and before.status == "failed":
@@ -82,7 +78,7 @@ class RunContext:
             await self.branches.hand_over(name)
         row = self.rows[name] = self.row(name, before, node_id, type, input)
         told = None if silent else {"node_id": row["node_id"], "node_type": type}
-        if told and name not in self.run.told:
+        if told and name not in self.run.started_steps:
             self.emit("step_started", told | (notes or {}), name)
         policy = retry or ONCE
         if before and before.retry_at:
@@ -92,7 +88,7 @@ class RunContext:
             began = time.perf_counter()
             inside = trying_again.set(trying_again.get() or row["tries"] > 1)
             try:
-                await self.engine.known_alive()
+                await self.engine.confirm_lease()
                 async with clocked(timeout_s):
                     answer = await self._call(fn, args, pure)
                 written, output = recorded(answer)
@@ -101,7 +97,7 @@ class RunContext:
                 continue
             finally:
                 trying_again.reset(inside)
-            self.run.recorded[name] = Recorded("completed", output)
+            self.run.steps[name] = StepRecord("completed", output)
             self.rows.pop(name, None)
             await self.record(row, told, began, written, wait=not pure)
             return output
@@ -111,7 +107,7 @@ class RunContext:
         if row := self.rows.get(name):
             row["input"] = fragment(input)
 
-    def row(self, name: str, before: Recorded | None, node_id: str | None, type: str, input: Any) -> dict[str, Any]:
+    def row(self, name: str, before: StepRecord | None, node_id: str | None, type: str, input: Any) -> dict[str, Any]:
         """A step's row as it begins."""
         if before:
             position = before.position
@@ -144,9 +140,9 @@ class RunContext:
         if told is not None:
             self.emit("step_completed", told | {"output": shortened(output), "duration_ms": took}, row["name"])
         entry = self.pen.entry()
-        entry.add(statements.STEPS, **row, status="completed", output=orjson.Fragment(output), finished_at=time.time())
+        entry.add("steps", **row, status="completed", output=orjson.Fragment(output), finished_at=time.time())
         if self.run.deaths:
-            entry.add(statements.PROGRESS)
+            entry.add("progress")
             self.run.deaths = 0
         if wait:
             await self.pen.flush()
@@ -183,11 +179,9 @@ class RunContext:
         told = {"error": error, "error_type": error_type}
         at = retry_at.timestamp() if retry_at else None
         ended = None if retry_at else time.time()
-        self.pen.entry().add(
-            statements.STEPS, **row, status=status, error=fragment(told), retry_at=at, finished_at=ended
-        )
+        self.pen.entry().add("steps", **row, status=status, error=fragment(told), retry_at=at, finished_at=ended)
         row["new"] = False
-        self.run.recorded[row["name"]] = Recorded(status, None, told, row["tries"], retry_at, row["position"])
+        self.run.steps[row["name"]] = StepRecord(status, None, told, row["tries"], retry_at, row["position"])
         await self.pen.flush()
 
     # ---- events and writes
@@ -229,7 +223,7 @@ class RunContext:
 
     async def sleep(self, name: str, seconds: float) -> None:
         """Return after this long, counted from the first time, whatever crashes in between."""
-        before = self.run.recorded.get(name)
+        before = self.run.steps.get(name)
         if before and before.status == "completed":
             return
         until = before.retry_at if before and before.retry_at else now() + timedelta(seconds=seconds)
@@ -242,7 +236,7 @@ class RunContext:
     async def write_wait(self, row: dict[str, Any], until: datetime | None) -> None:
         """A wait's row stands while it waits, so that a replay knows when it began."""
         at = until.timestamp() if until else None
-        self.pen.entry().add(statements.STEPS, **row, status="running", retry_at=at)
+        self.pen.entry().add("steps", **row, status="running", retry_at=at)
         row["new"] = False
         await self.pen.flush()
 
@@ -250,7 +244,7 @@ class RunContext:
         """The payload of the first event of this name that no other wait took; StepFailed when it does not come in
         time.
         """
-        before = self.run.recorded.get(name)
+        before = self.run.steps.get(name)
         if before and before.status == "completed":
             return before.output
         if before and before.status == "failed":
@@ -268,7 +262,7 @@ class RunContext:
                 error, kind = f"No event {event!r} came within {timeout_s or 0:g} s.", "EventTimeout"
                 await self._write_try(row | {"tries": 1}, "failed", error, kind, None)
                 raise StepFailed(name, error, kind) from None
-        self.pen.entry().add(statements.TAKEN, signal=signal["id"], step=name)
+        self.pen.entry().add("signals", signal=signal["id"], step=name)
         await self.record(row, None, time.perf_counter(), recordable(signal["payload"]), wait=True)
         return signal["payload"]
 
@@ -282,7 +276,7 @@ class RunContext:
 
     async def pace(self) -> None:
         """Return when the user whose run this is may make one more model call."""
-        await self.engine.pace.wait(str(self.run.created_by or self.run.tenant_id))
+        await self.engine.pace(str(self.run.created_by or self.run.tenant_id))
 
     async def approval(self, name: str, question: Question) -> dict[str, Any]:
         """The decision {approved: True, comment, decided_by, …}. The run is paused meanwhile; a no ends it."""
@@ -304,7 +298,7 @@ class RunContext:
         `tell`: (started | completed | failed, {id, result, …} of the child) → (kind, payload) of an event that is
         written with the record of just that.
         """
-        before = self.run.recorded.get(name)
+        before = self.run.steps.get(name)
         if before and before.status == "completed":
             return before.output
         if before and before.status == "failed":
@@ -312,8 +306,8 @@ class RunContext:
         row = self.row(name, before, None, "child", input)
         if before is None:
             own, policy = await child_start(self, name, kind, subject_id, input, mode or self.run.mode)
-            what = (kind, subject_id, subject_version, input, own, policy)
-            id = await self.engine.start_child(self.run, name, *what)
+            child = (kind, subject_id, subject_version, input, own, policy)
+            id = await self.engine.start_child(self.run, name, *child)
             if tell:
                 self.emit(*tell("started", {"id": id}), name)
             await self.write_wait(row, None)
@@ -384,14 +378,14 @@ class RunContext:
             entry = self.pen.entry()
             if bill.hold_id:
                 used = {"micro": bill.cost_micro, "calls": bill.calls}
-                entry.settled.append({"hold_id": bill.hold_id, "budget_ids": bill.budget_ids, **used})
+                entry.bills.append({"hold_id": bill.hold_id, "budget_ids": bill.budget_ids, **used})
             if bill.calls or bill.cost_micro:
                 usage = {"prompt": bill.prompt_tokens, "completion": bill.completion_tokens}
-                entry.add(statements.USAGE, micro=bill.cost_micro, calls=bill.calls, **usage)
+                entry.add("usage", micro=bill.cost_micro, calls=bill.calls, **usage)
 
     async def within_budget(self, agent_id: str = "") -> None:
         """Return when no limit that the run comes under is overspent; else BudgetExceeded, told as an event."""
-        if self.run.budget_ids or self.run.limited:
+        if self.run.budget_ids or self.run.has_limits:
             async with self.spend(calls=0, agent_id=agent_id):
                 return
 
@@ -399,4 +393,4 @@ class RunContext:
         """The value of the sync `loader`, run in a thread (the ORM is fine there), shared by all who ask at the
         time.
         """
-        return await self.engine.reads.get(key, loader)
+        return await self.engine.shared(key, loader)

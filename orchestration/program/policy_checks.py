@@ -13,17 +13,16 @@ from uuid import UUID
 from django.conf import settings
 
 from accounts.models import Membership
-from config.database import prepared
+from config.database import prepared_statements
 from governance.budgets.reservations import MICRO_PER_CENT
 from governance.policies.evaluation import Decision, Ruleset, decide, kept, rules_of
-from orchestration.engine.journal import statements
 from orchestration.program.approvals import Question, call_digest
 from orchestration.program.json_fragments import fragment, recordable
 
 if TYPE_CHECKING:
-    from orchestration.engine.claims import RunInfo
     from orchestration.models import Run
     from orchestration.program.context import RunContext
+    from orchestration.program.run_info import RunInfo
 
 COLUMNS = (
     *("tenant_id", "action", "run_id", "step", "result", "policy_id", "explanation", "matched", "shadowed"),
@@ -103,12 +102,12 @@ def note_start(ctx: "RunContext") -> None:
     if run.policy is None and run.parent_id is None:  # else the request, or the parent, has kept what was decided
         role = (run.origin or {}).get("role", "")
         context = fragment(kept(context_of(run, role, input=run.input, action="run_start")))
-    ctx.pen.entry().add(statements.BEGUN, context=context)
+    ctx.pen.entry().add("starts", context=context)
 
 
 def keep_refusal(tenant_id: str, decision: Decision) -> None:
     """Put a start that was denied on record; there is no run to tell of it."""
-    prepared.execute(DECIDED, decision_values(tenant_id, None, decision))
+    prepared_statements.execute(DECIDED, decision_values(tenant_id, None, decision))
 
 
 # ---- in a run: its approval, its agents, its tools, its children
@@ -157,7 +156,7 @@ async def permit(ctx: "RunContext", act: Act) -> Permit:
             return _permit(act, decision, step, approval_id)
         digest = call_digest(ctx.run.id, act.tool_id or act.node_id, act.input, rule)
         step = f"{act.step}#approval-{digest[:16]}"
-        if step not in ctx.run.recorded:  # a replay has told of it before
+        if step not in ctx.run.steps:  # a replay has told of it before
             _keep(ctx, act.step, decision)
         question = _question(act.action, act.node_id, decision.event(), decision.approval, digest, act)
         answer = await ctx.approval(step, question)
@@ -220,7 +219,7 @@ def _keep(ctx: "RunContext", step: str, decision: Decision) -> None:
         ctx.emit("policy_eval", decision.event(), step)
     row = decision.row()
     packed = {name: fragment(value) if name in JSON_COLUMNS else value for name, value in row.items()}
-    ctx.pen.entry().add(statements.DECISIONS, step=step, **packed)
+    ctx.pen.entry().add("decisions", step=step, **packed)
 
 
 async def start_approved(ctx: "RunContext") -> None:

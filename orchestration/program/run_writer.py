@@ -2,18 +2,14 @@
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
-from orchestration.engine.claims import RunInfo
-from orchestration.engine.journal import statements
-from orchestration.engine.journal.statements import Entry
+from orchestration.program.journal_entry import Entry, LeaseLost
 from orchestration.program.json_fragments import fragment, recordable
-from orchestration.program.retry import LeaseLost
-
-if TYPE_CHECKING:
-    from orchestration.engine.engine import Engine
+from orchestration.program.run_info import RunInfo
+from orchestration.program.services import EngineServices
 
 MAX_EVENT_OUTPUT_LENGTH = 2_000  # bytes of an output that its event repeats; the step has it whole
 
@@ -21,23 +17,23 @@ MAX_EVENT_OUTPUT_LENGTH = 2_000  # bytes of an output that its event repeats; th
 class Pen:
     """Writes for one claimed run."""
 
-    def __init__(self, engine: "Engine", run: RunInfo) -> None:
+    def __init__(self, engine: EngineServices, run: RunInfo) -> None:
         self.engine, self.run = engine, run
         self.seq = run.last_seq
         self.open: Entry | None = None  # what waits for the next write
         self.closed = False  # the write that ends this lease is on its way: nothing may follow it
 
     @property
-    def limited(self) -> bool:
+    def has_limits(self) -> bool:
         """Whether something may be reserved for the run."""
-        return self.run.limited or bool(self.run.budget_ids) or self.run.deaths > 0
+        return self.run.has_limits or bool(self.run.budget_ids) or self.run.deaths > 0
 
     def emit(self, kind: str, payload: dict[str, Any], step: str) -> None:
         """Append an event."""
         self.seq += 1
         entry = self.entry()
-        entry.add(statements.EVENTS, seq=self.seq, kind=kind, step=step, payload=fragment(payload), ts=time.time())
-        entry.tells = self.seq
+        entry.add("events", seq=self.seq, kind=kind, step=step, payload=fragment(payload), ts=time.time())
+        entry.last_seq = self.seq
 
     def entry(self) -> Entry:
         """The entry that waits for the next write. If no record takes it along, it goes out by itself in a moment."""
@@ -55,8 +51,8 @@ class Pen:
     def flush(self) -> "asyncio.Future[None]":
         """Hand the entry to the journal; the future ends with its commit."""
         entry, self.open = self.entry(), None
-        entry.done.add_done_callback(self._noted)
-        return self.engine.journal.write(entry)
+        entry.commit.add_done_callback(self._noted)
+        return self.engine.write(entry)
 
     def _noted(self, done: "asyncio.Future[None]") -> None:
         fault = done.exception() if not done.cancelled() else None
@@ -67,7 +63,7 @@ class Pen:
         """Write the run's end, or that it is put down."""
         entry = self.entry()
         self.closed = True
-        entry.close = {"run_id": self.run.id, "attempt": self.run.attempt, "limited": self.limited} | row
+        entry.close = {"run_id": self.run.id, "attempt": self.run.attempt, "has_limits": self.has_limits} | row
         entry.close["result"] = fragment(row["result"])
         await self.flush()
 

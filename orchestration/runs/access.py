@@ -18,6 +18,7 @@ from accounts.tenancy.tenant_choice import HEADER, choose_tenant
 from config.database.threads import drop_dead_connections
 from config.errors import NotFound, TenantSuspended, Unauthorized
 from config.http import origin
+from config.http.api_request import ApiHttpRequest, trace_request
 from config.rate_limits import limiter
 from orchestration.models import Run
 from orchestration.runs.lookup import find_run
@@ -29,7 +30,7 @@ threads = ThreadPoolExecutor(THREADS, "access")
 
 
 @contextmanager
-def admitted(request: HttpRequest, token: str = "") -> Iterator[None]:
+def admitted(request: ApiHttpRequest, token: str = "") -> Iterator[None]:
     """In a thread: a transaction of whoever the token (else the request's credential) stands for, in the tenant that
     the request names; a DomainError when that is nobody, or the tenant is not theirs. It counts against the rate
     limits unless request.counted.
@@ -53,7 +54,7 @@ def readable_run(request: Any, id: str, kind: str = "") -> Run:
     return run
 
 
-def check_access(request: HttpRequest, run_id: str, token: str = "") -> None:
+def check_access(request: ApiHttpRequest, run_id: str, token: str = "") -> None:
     """In a thread: a DomainError when the caller may not read the run."""
     with admitted(request, token):
         readable_run(request, run_id)
@@ -62,7 +63,7 @@ def check_access(request: HttpRequest, run_id: str, token: str = "") -> None:
 class Access:
     """A caller's right to follow a run, given a moment ago."""
 
-    def __init__(self, request: HttpRequest, run_id: str, token: str = "") -> None:
+    def __init__(self, request: ApiHttpRequest, run_id: str, token: str = "") -> None:
         self.check: Callable[[], None] = partial(check_access, request, run_id, token)
         self.next_at = asyncio.get_running_loop().time() + CHECK_INTERVAL_S
 
@@ -74,16 +75,16 @@ class Access:
             self.next_at = loop.time() + CHECK_INTERVAL_S
 
 
-def caller_of(request: HttpRequest, tenant_id: str) -> HttpRequest:
+def caller_of(request: ApiHttpRequest, tenant_id: str) -> ApiHttpRequest:
     """What of an answered request says who asks, as a request in this tenant that counts against no limit."""
-    caller = HttpRequest()
+    caller = trace_request(HttpRequest(), request.trace_id)
     caller.method = "GET"  # whether another site's page sends the cookie was settled by the first look
     caller.META, caller.COOKIES = request.META | {HEADER: tenant_id}, request.COOKIES
-    caller.trace_id, caller.counted = getattr(request, "trace_id", ""), True  # type: ignore[attr-defined]
+    caller.counted = True
     return caller
 
 
-def _identity(request: HttpRequest, token: str) -> Identity:
+def _identity(request: ApiHttpRequest, token: str) -> Identity:
     """Who asks; counted against the rate limits."""
     try:
         secret = token or credential(request)

@@ -19,7 +19,7 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from accounts.tenancy.tenant_model import everywhere
-from config.database import prepared
+from config.database import prepared_statements
 from config.errors import Conflict, IdempotencyConflict
 from config.http import origin
 from governance.audit import audit_log
@@ -133,11 +133,11 @@ def _insert(run: Run, decision: Decision) -> None:
             values[INSERTED.index(name)] = None if given is None else recordable(given).decode()
         if decision.noteworthy:
             decided = policy_checks.decision_values(run.tenant_id, run.id, decision)
-            prepared.execute(DECIDED_AND_INSERT, [*decided, *values])
+            prepared_statements.execute(DECIDED_AND_INSERT, [*decided, *values])
         elif run.idempotency_key is None:  # note_start() keeps the decision
-            prepared.later(INSERT, values)
+            prepared_statements.execute_later(INSERT, values)
         else:  # another request may have used the key: that shows at once
-            prepared.execute(INSERT, values)
+            prepared_statements.execute(INSERT, values)
 
 
 def _started_before(tenant_id: str, kind: str, key: str, request_hash: str) -> Run | None:

@@ -6,15 +6,15 @@ import hashlib
 from typing import Any
 
 import orjson
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from config.errors import Invalid
+from config.http.api_request import ApiRequest
+from config.http.deferred import DeferrableResponse
 
 MAX_KEY_LENGTH = 255
 
 
-def idempotency(request: Request) -> dict[str, Any]:
+def idempotency(request: ApiRequest) -> dict[str, Any]:
     """start_run's `key` and `request_hash`; no key when the header is missing, Invalid when it cannot be one."""
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
@@ -26,23 +26,23 @@ def idempotency(request: Request) -> dict[str, Any]:
     return {"key": key, "request_hash": request_hash(request)}
 
 
-def asked_by(request: Request) -> dict[str, Any]:
+def asked_by(request: ApiRequest) -> dict[str, Any]:
     """start_run's `created_by`, `role`, `on_behalf_of` and `trace_id`: who asks, and under which name."""
     return {
         "created_by": request.user.pk,
-        "role": request.role,  # type: ignore[attr-defined]
-        "on_behalf_of": getattr(request, "on_behalf_of", ""),
-        "trace_id": getattr(request, "trace_id", ""),
+        "role": request.role,
+        "on_behalf_of": request.on_behalf_of,
+        "trace_id": request.trace_id,
     }
 
 
-def request_hash(request: Request) -> str:
+def request_hash(request: ApiRequest) -> str:
     """The SHA-256 of method, path and body; the order of a body's keys does not count."""
     body = orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)
     head = f"{request.method} {request.path.rstrip('/')}\n".encode()
     return hashlib.sha256(head + body).hexdigest()
 
 
-def answer(data: Any, created: bool, status: int = 201) -> Response:
+def answer(data: Any, created: bool, status: int = 201) -> DeferrableResponse:
     """The answer; a replay of an earlier one says so in Idempotency-Replayed."""
-    return Response(data, status=status, headers=None if created else {"Idempotency-Replayed": "true"})
+    return DeferrableResponse(data, status=status, headers=None if created else {"Idempotency-Replayed": "true"})

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from config.database import prepared
+from config.database import prepared_statements
 from config.http.viewsets import TenantViewSet
 from orchestration.models import Run
 
@@ -27,7 +27,7 @@ def find_run(model: type[Run], tenant_id: str, id: str, viewer: UUID | None, kin
         known = UUID(id)
     except ValueError:
         return None
-    row = prepared.execute(FIND, [known, tenant_id, viewer, kind])
+    row = prepared_statements.execute(FIND, [known, tenant_id, viewer, kind])
     if row is None:
         return None
     values: list[Any] = list(row)
@@ -45,8 +45,7 @@ class OneRun(TenantViewSet):
     def get_object(self) -> Run:
         """The run of the URL."""
         named = self.kwargs[self.lookup_url_kwarg or self.lookup_field]
-        tenant, user = getattr(self.request, "tenant", None), getattr(self.request.user, "pk", None)
-        run = find_run(self.model, tenant.pk if tenant else "", named, user, self.kind)
+        run = find_run(self.model, self.request.tenant_id, named, self.request.caller_id, self.kind)
         if run is None:
             raise self.not_found(**{self.lookup_field: named})
         self.check_object_permissions(self.request, run)

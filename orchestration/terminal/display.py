@@ -41,7 +41,9 @@ def progress(view: RunView) -> Group:
     table = Table(box=None, pad_edge=False, show_header=False)
     for node in list(view.nodes.values())[-MAX_NODES:]:
         mark = (
-            Spinner("dots", style="cyan") if node.status == "running" and not view.ended else Text(MARKS[node.status])
+            Spinner("dots", style="cyan")
+            if node.status == "running" and not view.is_final
+            else Text(MARKS[node.status])
         )
         took = "" if node.seconds is None else f"{node.seconds:.1f} s"
         table.add_row(
@@ -61,8 +63,8 @@ def status_line(view: RunView) -> Text:
         (run.status, STYLES.get(run.status, "")), f" · {run.llm_calls} model calls · {cost(run.cost_micro)}"
     )
     if view.waits_for_a_person:
-        line.append_text(Text.assemble(" · waits for a decision: ", (plain(view.asks, 120).plain, "yellow")))
-    if not view.engine_alive and not view.ended:
+        line.append_text(Text.assemble(" · waits for a decision: ", (plain(view.question, 120).plain, "yellow")))
+    if not view.engine_alive and not view.is_final:
         line.append(" · no engine is alive; start one with: make run", "yellow")
     return line
 
@@ -72,7 +74,7 @@ def cost(micro: int) -> str:
     return f"${micro / MICRO_PER_CENT / 100:.4f}"
 
 
-def tell(console: Console, node: NodeView) -> None:
+def print_node(console: Console, node: NodeView) -> None:
     """One line about a node, where there is no terminal to draw in."""
     took = "" if node.seconds is None else f" after {node.seconds:.1f} s"
     line = f"{MARKS[node.status]} {plain(node.name, 60).plain} {node.status}{took} {plain(node.note, 200).plain}"
@@ -81,40 +83,40 @@ def tell(console: Console, node: NodeView) -> None:
 
 def result(console: Console, view: RunView) -> None:
     """The summary and the table of the result, or why there is none."""
-    run, told = view.run, view.run.result
+    run, output = view.run, view.run.result
     if run.status != Status.COMPLETED:
-        reason = told.get("error") or told.get("comment") or "" if isinstance(told, dict) else ""
+        reason = output.get("error") or output.get("comment") or "" if isinstance(output, dict) else ""
         console.print(
             Text.assemble(
                 (f"The run {run.status}", STYLES[run.status]), f": {plain(reason, 2000).plain}" if reason else "."
             )
         )
         return
-    rows = _rows(told)
-    if isinstance(told, dict) and isinstance(told.get("summary"), str):
-        console.print(plain(told["summary"], 2000), style="bold")
+    rows = _rows(output)
+    if isinstance(output, dict) and isinstance(output.get("summary"), str):
+        console.print(plain(output["summary"], 2000), style="bold")
     elif not rows:
-        console.print(plain(told, 20_000))
+        console.print(plain(output, 20_000))
     if rows:
         console.print(_table(rows))
 
 
-def _rows(told: Any) -> list[dict[str, Any]]:
+def _rows(output: Any) -> list[dict[str, Any]]:
     """The result's tickets, else its first list of objects."""
-    lists = [told.get("tickets"), *told.values()] if isinstance(told, dict) else [told]
+    lists = [output.get("tickets"), *output.values()] if isinstance(output, dict) else [output]
     return next(
-        (found for found in lists if isinstance(found, list) and found and all(isinstance(row, dict) for row in found)),
+        (rows for rows in lists if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)),
         [],
     )
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    there = dict.fromkeys(
+    names = dict.fromkeys(
         key for row in rows for key in row
     )  # the database does not keep the order of an object's keys
     columns = [
-        *(name for name in FIRST_COLUMNS if name in there),
-        *(name for name in there if name not in FIRST_COLUMNS),
+        *(name for name in FIRST_COLUMNS if name in names),
+        *(name for name in names if name not in FIRST_COLUMNS),
     ]
     table = Table()
     for column in columns[:MAX_COLUMNS]:

@@ -65,8 +65,10 @@ def _from_csv(raw: bytes, path: Path) -> list[dict[str, str]]:
         if len(file.header) > MAX_COLUMNS:
             raise UnusableFile(f"{path} has {len(file.header)} columns; at most {MAX_COLUMNS} are taken.")
         names = own_names(file.header)
-        filled = (record.cells for record in file.records() if any(cell and cell.strip() for cell in record.cells))
-        rows = [{name: cell or "" for name, cell in zip(names, cells, strict=True)} for cells in filled]
+        rows_with_cells = (
+            record.cells for record in file.records() if any(cell and cell.strip() for cell in record.cells)
+        )
+        rows = [{name: cell or "" for name, cell in zip(names, cells, strict=True)} for cells in rows_with_cells]
     except UnreadableCSV as fault:
         raise UnusableFile(f"{path}: {fault}") from None
     _check_rows(len(rows), path)

@@ -20,14 +20,14 @@ class NodeView:
     name: str
     type: str
     status: str
-    started: datetime
-    ended: datetime | None = None
+    started_at: datetime
+    ended_at: datetime | None = None
     note: str = ""
 
     @property
     def seconds(self) -> float | None:
         """How long it took."""
-        return (self.ended - self.started).total_seconds() if self.ended else None
+        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
 
 
 @dataclass
@@ -37,12 +37,12 @@ class RunView:
     run: Run
     nodes: dict[str, NodeView] = field(default_factory=dict)
     fresh: list[RunEvent] = field(default_factory=list)
-    asks: str = ""  # what a person is asked
+    question: str = ""  # what a person is asked
     engine_alive: bool = True
     seq: int = 0
 
     @property
-    def ended(self) -> bool:
+    def is_final(self) -> bool:
         """The run is in a final state."""
         return self.run.status in FINAL
 
@@ -53,21 +53,23 @@ class RunView:
 
     def take(self, event: RunEvent) -> None:
         """Note what the event says."""
-        self.seq, told = event.seq, event.payload
+        self.seq, payload = event.seq, event.payload
         if event.kind == "approval_requested":
-            self.asks = str(told.get("message") or f"the node {told.get('node_id')}")
+            self.question = str(payload.get("message") or f"the node {payload.get('node_id')}")
         status = WORDS.get(event.kind)
         if status is None or not event.step:
             return
-        node = self.nodes.setdefault(event.step, NodeView(event.step, str(told.get("node_type", "")), status, event.ts))
-        node.status, node.note = status, str(told.get("error", ""))
-        node.ended = event.ts if status in ("completed", "failed") else None
+        node = self.nodes.setdefault(
+            event.step, NodeView(event.step, str(payload.get("node_type", "")), status, event.ts)
+        )
+        node.status, node.note = status, str(payload.get("error", ""))
+        node.ended_at = event.ts if status in ("completed", "failed") else None
 
 
 def watch(run: Run) -> Iterator[RunView]:
     """The run's view, again and again until it has ended."""
     view = RunView(run)
-    looked = 0.0
+    checked_at = 0.0
     while True:
         # The row first: when it says that the run has ended, the events read after it are all there are.
         view.run = Run.objects.for_tenant(run.tenant_id).get(pk=run.pk)
@@ -75,10 +77,10 @@ def watch(run: Run) -> Iterator[RunView]:
         view.fresh = list(rows.order_by("seq")[:1000])
         for event in view.fresh:
             view.take(event)
-        if time.monotonic() - looked > HEALTH_S:
-            looked = time.monotonic()
+        if time.monotonic() - checked_at > HEALTH_S:
+            checked_at = time.monotonic()
             view.engine_alive = engine_health()["engines"] > 0
         yield view
-        if view.ended and len(view.fresh) < 1000:
+        if view.is_final and len(view.fresh) < 1000:
             return
         time.sleep(POLL_S)

@@ -6,9 +6,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config.http.api_request import ApiRequest
 from config.http.query_parameters import query_of
 from config.http.viewsets import PagePagination, TenantViewSet
 from orchestration.models import FINAL, Approval
@@ -26,12 +26,11 @@ class ApprovalViewSet(TenantViewSet):
 
     def get_queryset(self) -> QuerySet[Any]:
         """The tenant's; those of a conversation are its user's own."""
-        me = getattr(self.request.user, "pk", None)
         rows = super().get_queryset().select_related("run")
-        return rows.filter(~Q(run__kind="conversation") | Q(run__created_by=me))
+        return rows.filter(~Q(run__kind="conversation") | Q(run__created_by=self.request.caller_id))
 
     @extend_schema(operation_id="approvals_list", parameters=[ApprovalQuery], responses=ApprovalShape(many=True))
-    def list(self, request: Request) -> Response:
+    def list(self, request: ApiRequest) -> Response:
         """?filter=pending (the default): what waits for a decision; mine: of runs that the caller started; all."""
         asked, rows = query_of(ApprovalQuery, request), self.get_queryset()
         if asked["filter"] == "pending":
@@ -45,13 +44,13 @@ class ApprovalViewSet(TenantViewSet):
         return self.get_paginated_response([approval_json(row) for row in page or ()])
 
     @extend_schema(operation_id="approvals_get", responses=ApprovalShape)
-    def retrieve(self, request: Request, pk: str) -> Response:
+    def retrieve(self, request: ApiRequest, pk: str) -> Response:
         """One question."""
         return Response(approval_json(self.get_object()))
 
     @extend_schema(operation_id="approvals_decide", request=ApprovalInput, responses=ApprovalShape)
     @action(detail=True, methods=["post"])
-    def decide(self, request: Request, pk: str) -> Response:
+    def decide(self, request: ApiRequest, pk: str) -> Response:
         """Say yes or no, once; with `arguments` a yes is to that call instead."""
         asked = self.get_object()
         told = self.valid(ApprovalInput).validated_data

@@ -6,11 +6,11 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.decorators import action
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
 from accounts.tenancy.tenant_choice import choose_tenant
+from config.http.api_request import ApiRequest
 from config.http.viewsets import ArrayPagination, TenantViewSet, body_object
 from orchestration.manifests.apps import AppNotFound, action_call, import_app
 from orchestration.models import App, Status
@@ -43,32 +43,32 @@ class AppViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet
 
     @extend_schema(request=ManifestShape, responses={201: AppSerializer})
     @action(detail=False, methods=["post"], url_path="import")
-    def import_manifest(self, request: Request) -> Response:
+    def import_manifest(self, request: ApiRequest) -> Response:
         """The app, made or replaced with all its parts."""
         app = import_app(request.tenant.pk, body_object(request), request.user.pk)
         return Response(self.get_serializer(app).data, status=201)
 
-    def destroy(self, request: Request, id: str) -> Response:
+    def destroy(self, request: ApiRequest, id: str) -> Response:
         """Delete the app; its workflows and runs stay."""
         self.get_object().delete()
         return Response({"message": "App deleted"})
 
     @extend_schema(responses=ActionShape(many=True))
     @action(detail=True)
-    def actions(self, request: Request, id: str) -> Response:
+    def actions(self, request: ApiRequest, id: str) -> Response:
         """The app's actions."""
         return self.get_paginated_response(self.paginate_queryset(actions_of(self.get_object())))
 
     @extend_schema(responses=ScopesShape)
     @action(detail=True)
-    def scopes(self, request: Request, id: str) -> Response:
+    def scopes(self, request: ApiRequest, id: str) -> Response:
         """What the app may touch."""
         app = self.get_object()
         return Response({"app_id": app.key, "scopes": app.scopes})
 
     @extend_schema(request=ActionRequest, responses={201: ActionStartedShape})
     @action(detail=True, methods=["post"], url_path="actions/(?P<action_id>[^/]+)")
-    def run(self, request: Request, id: str, action_id: str) -> Response:
+    def run(self, request: ApiRequest, id: str, action_id: str) -> Response:
         """Start the action's workflow with the mapped input; the answer comes at once."""
         given = self.valid(ActionRequest).validated_data
         choose_tenant(request._request, given["context"])

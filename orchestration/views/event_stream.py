@@ -6,10 +6,10 @@ from contextlib import aclosing
 
 import psycopg
 from django import db
-from django.http import HttpRequest, StreamingHttpResponse
-from rest_framework.request import Request
+from django.http import StreamingHttpResponse
 
 from config.errors import DomainError, Unavailable
+from config.http.api_request import ApiHttpRequest, ApiRequest
 from orchestration.live.change_listener import frame
 from orchestration.models import Run
 from orchestration.runs.access import Access, caller_of
@@ -17,7 +17,7 @@ from orchestration.runs.access import Access, caller_of
 log = logging.getLogger(__name__)
 
 
-def event_stream(request: Request, run: Run, frames: AsyncGenerator[bytes, None]) -> StreamingHttpResponse:
+def event_stream(request: ApiRequest, run: Run, frames: AsyncGenerator[bytes, None]) -> StreamingHttpResponse:
     """The answer whose body are the frames of this run."""
     caller = caller_of(request._request, run.tenant_id)
     response = StreamingHttpResponse(_permitted(caller, run, frames), content_type="text/event-stream")
@@ -26,7 +26,7 @@ def event_stream(request: Request, run: Run, frames: AsyncGenerator[bytes, None]
     return response
 
 
-async def _permitted(caller: HttpRequest, run: Run, frames: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+async def _permitted(caller: ApiHttpRequest, run: Run, frames: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
     """The frames, as long as the caller may read them (there is one every COMMENT_S at least); else an error frame."""
     access = Access(caller, str(run.id))
     async with aclosing(frames):

@@ -9,13 +9,13 @@ from django.db.models import Q, QuerySet
 from django.http import HttpResponseBase
 from rest_framework.decorators import action
 from rest_framework.pagination import BasePagination
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
 from accounts.permissions import OPERATOR
 from config.errors import Invalid
-from config.http.deferred import answer_later
+from config.http.api_request import ApiRequest
+from config.http.deferred import DeferrableResponse
 from config.http.paging import number
 from config.http.query_parameters import query_of
 from config.http.viewsets import ArrayPagination, PagePagination, TenantViewSet
@@ -39,7 +39,7 @@ EVENT_FIELDS = ("run_id", "seq", "kind", "step", "payload", "ts")
 MAX_SEQ = 2**31 - 1
 
 
-def preferred_wait(request: Request) -> int:
+def preferred_wait(request: ApiRequest) -> int:
     """Seconds that the caller is willing to wait (RFC 7240), at most 30; 0 when it does not say."""
     found = PREFER_WAIT.search(request.headers.get("Prefer", ""))
     return min(whole_number(found[1]) or 0, MAX_WAIT_S) if found else 0
@@ -48,16 +48,16 @@ def preferred_wait(request: Request) -> int:
 def answer_or_wait(view: TenantViewSet, shape: Callable[[Run], Any]) -> Response:
     """The run of the URL in this shape: at once, or with `Prefer: wait` when an unfinished one has another status."""
     run: Run = view.get_object()
-    response = Response(shape(run))
+    response = DeferrableResponse(shape(run))
     if seconds := preferred_wait(view.request):
         response["Preference-Applied"] = f"wait={seconds}"
         if run.status not in FINAL:
             until = functools.partial(status_changes, run.id, run.status, seconds)
-            answer_later(view, response, until, lambda: Response(shape(view.get_object())))
+            response.defer(view, until, lambda: Response(shape(view.get_object())))
     return response
 
 
-def actor_of(request: Request) -> Actor:
+def actor_of(request: ApiRequest) -> Actor:
     """Who makes this call; the platform's operators stand above every role."""
     role = OPERATOR if request.user.is_staff else request.role
     return Actor(request.identity.user.pk, role)
@@ -71,8 +71,7 @@ class RunViewSet(OneRun):
 
     def get_queryset(self) -> QuerySet[Any]:
         """The tenant's; a conversation is its user's own."""
-        me = getattr(self.request.user, "pk", None)
-        return super().get_queryset().filter(~Q(kind="conversation") | Q(created_by=me))
+        return super().get_queryset().filter(~Q(kind="conversation") | Q(created_by=self.request.caller_id))
 
     def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Newest first."""
@@ -83,7 +82,7 @@ class RunViewSet(OneRun):
         return actor_of(self.request)
 
     @schemas.run_list
-    def list(self, request: Request) -> Response:
+    def list(self, request: ApiRequest) -> Response:
         """The tenant's runs, newest first, by workflow_id, status, mode, kind, app_id."""
         filters = query_of(RunQuery, request)
         if workflow := filters.pop("workflow_id", None):
@@ -92,20 +91,20 @@ class RunViewSet(OneRun):
         return self.get_paginated_response([shapes.run_json(run) for run in rows or ()])
 
     @schemas.run_detail
-    def retrieve(self, request: Request, pk: str) -> Response:
+    def retrieve(self, request: ApiRequest, pk: str) -> Response:
         """One run; `Prefer: wait=N` answers when its status changes, or after N ≤ 30 s."""
         return answer_or_wait(self, shapes.run_json)
 
     @schemas.run_steps
     @action(detail=True, methods=["get"], pagination_class=ArrayPagination)
-    def steps(self, request: Request, pk: str) -> Response:
+    def steps(self, request: ApiRequest, pk: str) -> Response:
         """The run's steps in the order of their starts, those under way included."""
         page = self.paginate_queryset(steps_of(self.get_object()))
         return self.get_paginated_response([shapes.step_json(row) for row in page or ()])
 
     @schemas.run_events
     @action(detail=True, methods=["get", "post"], pagination_class=ArrayPagination)
-    def events(self, request: Request, pk: str) -> Response:
+    def events(self, request: ApiRequest, pk: str) -> Response:
         """GET: the trace, in order; `after` leaves out what has been seen. POST: send an event that the run waits
         for.
         """
@@ -125,7 +124,7 @@ class RunViewSet(OneRun):
 
     @schemas.run_stream
     @action(detail=True, methods=["get"])
-    def stream(self, request: Request, pk: str) -> HttpResponseBase:
+    def stream(self, request: ApiRequest, pk: str) -> HttpResponseBase:
         """SSE: connected, update…, complete; `Last-Event-ID` (or `after`) resumes without gap or repeat."""
         run = self.get_object()
         places = {"Last-Event-ID": request.headers.get("Last-Event-ID"), "after": request.query_params.get("after")}
@@ -135,7 +134,7 @@ class RunViewSet(OneRun):
 
     @schemas.run_resume
     @action(detail=True, methods=["patch", "put", "post"])
-    def resume(self, request: Request, pk: str) -> Response:
+    def resume(self, request: ApiRequest, pk: str) -> Response:
         """The paused run, going on after a yes, cancelled after a no."""
         run = self.get_object()
         told = self.valid(ResumeRequest).validated_data["approval_input"]
@@ -144,7 +143,7 @@ class RunViewSet(OneRun):
 
     @schemas.run_cancel
     @action(detail=True, methods=["post"])
-    def cancel(self, request: Request, pk: str) -> Response:
+    def cancel(self, request: ApiRequest, pk: str) -> Response:
         """The run, cancelled or about to be; a finished one stays as it ended."""
         run = self.get_object()
         return Response(shapes.run_json(commands.cancel_run(run.id, run.tenant_id, self.actor())))

@@ -3,11 +3,11 @@
 from typing import Any
 
 from rest_framework.decorators import action
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
 from config.errors import WorkflowNotFound
+from config.http.api_request import ApiRequest
 from config.http.viewsets import ResourceViewSet, body_object
 from orchestration import workflow_schemas as schemas
 from orchestration.models import Mode, Run, Workflow, WorkflowVersion
@@ -32,36 +32,36 @@ class WorkflowViewSet(ResourceViewSet):
     free_body = frozenset({"execute"})
 
     @schemas.workflow_detail
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def retrieve(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The workflow, with what is doubtful about its definition in `warnings`."""
         return self._answer(self.get_object())
 
     @schemas.workflow_create
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def create(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """201 and the new workflow."""
         fields = self.valid().validated_data
         return self._answer(create_workflow(request.tenant.pk, fields, request.user.pk), 201)
 
     @schemas.workflow_update
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def update(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The workflow with the body's fields changed; runs under way keep the version that they started with."""
         found = self.get_object()
         fields = self.valid(instance=found, partial=True).validated_data
         return self._answer(update_workflow(request.tenant.pk, found.pk, fields, request.user.pk))
 
     @schemas.workflow_update
-    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def partial_update(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The same as update."""
         return self.update(request, *args, **kwargs)
 
     @schemas.workflow_delete
-    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def destroy(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """Delete the workflow; its versions stay for the runs that rest on them."""
         return super().destroy(request, *args, **kwargs)
 
     @schemas.workflow_versions
     @action(detail=True)
-    def versions(self, request: Request, pk: str) -> Response:
+    def versions(self, request: ApiRequest, pk: str) -> Response:
         """The versions of the workflow, the newest first."""
         rows = WorkflowVersion.objects.for_tenant(request.tenant).filter(workflow_id=self.get_object().pk)
         page = self.paginate_queryset(rows.order_by("-revision"))
@@ -69,14 +69,14 @@ class WorkflowViewSet(ResourceViewSet):
 
     @schemas.workflow_runs
     @action(detail=True, methods=["post"])
-    def runs(self, request: Request, pk: str) -> Response:
+    def runs(self, request: ApiRequest, pk: str) -> Response:
         """Start a run; the answer comes at once."""
         run, created = self._start(pk, start_fields(body_object(request)))
         return answer(run_json(run) if created else started_json(run), created)
 
     @schemas.workflow_execute
     @action(detail=True, methods=["post"])
-    def execute(self, request: Request, pk: str) -> Response:
+    def execute(self, request: ApiRequest, pk: str) -> Response:
         """Start a run that acts, whose input is the body."""
         run, created = self._start(pk, {"input": body_object(request), "mode": Mode.AUTO}, field="")
         first = started_json(run)

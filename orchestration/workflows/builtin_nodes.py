@@ -63,8 +63,8 @@ async def wait(ctx: RunContext, call: NodeCall) -> Any:
     if event is not None:
         return await ctx.wait_event(f"{call.name}#event", str(event), call.config.get("timeout_s"))
     seconds: Any = call.config.get("seconds")
-    known = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not known or not math.isfinite(seconds) or not 0 <= seconds <= MAX_WAIT_S:
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not is_number or not math.isfinite(seconds) or not 0 <= seconds <= MAX_WAIT_S:
         raise NodeFailed(f"The node waits for a number of seconds from 0 to a year, not {str(seconds)[:100]!r}.")
     await ctx.sleep(f"{call.name}#timer", seconds)
     return {"waited_s": seconds}
@@ -76,8 +76,8 @@ async def run_child(ctx: RunContext, call: NodeCall) -> Any:
     workflow_id, tenant_id = str(call.config["workflow_id"]), ctx.run.tenant_id
 
     def current() -> int | None:
-        found = Workflow.objects.for_tenant(tenant_id).filter(id=workflow_id)
-        return found.values_list("revision", flat=True).first()
+        rows = Workflow.objects.for_tenant(tenant_id).filter(id=workflow_id)
+        return rows.values_list("revision", flat=True).first()
 
     async def pin() -> int | None:
         return await ctx.shared((tenant_id, "workflow revision", workflow_id), current)
@@ -85,18 +85,18 @@ async def run_child(ctx: RunContext, call: NodeCall) -> Any:
     revision = await ctx.step(f"{call.name}#version", pin, node_id=call.node_id, type="subworkflow", silent=True)
     if revision is None:
         raise NodeFailed(f"The workflow {workflow_id} does not exist any more.")
-    given = call.input if isinstance(call.input, dict) else {"input": call.input}
-    if f"{call.name}#child" not in ctx.run.recorded:
+    child_input = call.input if isinstance(call.input, dict) else {"input": call.input}
+    if f"{call.name}#child" not in ctx.run.steps:
         schema = await ctx.shared(
             (tenant_id, "input schema", workflow_id), partial(input_schema_of, tenant_id, workflow_id)
         )
-        given = fitted_input(schema, given, "input.")
+        child_input = fitted_input(schema, child_input, "input.")
     return await ctx.child(
         f"{call.name}#child",
         kind="workflow",
         subject_id=workflow_id,
         subject_version=revision,
-        input=given,
+        input=child_input,
         mode=ctx.run.mode,
     )
 
@@ -167,14 +167,16 @@ async def _in_time(ctx: RunContext, node: Node, kind: NodeKind, call: NodeCall) 
 
 async def _pause(ctx: RunContext, call: NodeCall, retry: Retry, attempt: int, fault: StepFailed) -> None:
     """Wait before the next try, and tell of it once."""
-    told = {"node_id": call.node_id, "node_type": call.type, "error": fault.error, "error_type": fault.error_type}
+    payload = {"node_id": call.node_id, "node_type": call.type, "error": fault.error, "error_type": fault.error_type}
 
-    def tell() -> float:
+    def record_delay() -> float:
         delay = retry.delay(attempt, fault)
-        ctx.emit("step_retried", told | {"tries": attempt, "delay_s": round(delay, 3)}, call.name)
+        ctx.emit("step_retried", payload | {"tries": attempt, "delay_s": round(delay, 3)}, call.name)
         return delay
 
-    delay = await ctx.step(f"{call.name}#again", tell, node_id=call.node_id, type=call.type, pure=True, silent=True)
+    delay = await ctx.step(
+        f"{call.name}#again", record_delay, node_id=call.node_id, type=call.type, pure=True, silent=True
+    )
     await ctx.sleep(f"{call.name}#pause", delay)
 
 
@@ -184,8 +186,8 @@ async def run_map(ctx: RunContext, node: Node, name: str, config: dict[str, Any]
 
     async def each() -> list[Any]:
         if not isinstance(items, list) or len(items) > MAX_ITEMS:
-            what = f"a list of {len(items):,} items" if isinstance(items, list) else type(items).__name__
-            raise NodeFailed(f"The map's items must be a list of at most {MAX_ITEMS:,}, not {what}.")
+            actual = f"a list of {len(items):,} items" if isinstance(items, list) else type(items).__name__
+            raise NodeFailed(f"The map's items must be a list of at most {MAX_ITEMS:,}, not {actual}.")
         return await _for_each(ctx, node, name, items, scope)
 
     empty = notes(node.empty_references(scope))
@@ -202,9 +204,9 @@ async def _for_each(ctx: RunContext, node: Node, name: str, items: list[Any], sc
         for at, item in waiting:
             own = {**scope, "item": item}
             config = inner.resolve(own) if inner.resolve else inner.config
-            given = config.get("input", item) if inner.takes_input else None
+            item_input = config.get("input", item) if inner.takes_input else None
             place = f"{name}[{at}]"
-            call = NodeCall(place, f"{node.id}[{at}]", inner.type, config, given, own, inner.empty_references(own))
+            call = NodeCall(place, f"{node.id}[{at}]", inner.type, config, item_input, own, inner.empty_references(own))
             answers[at] = await run_node(ctx, inner, call)
 
     most = node.config.get("max_parallel") or MAP_PARALLEL

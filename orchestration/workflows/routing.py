@@ -38,13 +38,13 @@ async def first_true(ctx: RunContext, name: str, node: Node, scope: dict[str, An
     edges = node.edges
     if len(edges) == 1 and edges[0].unconditional:
         return edges[0].target
-    sure = next((edge for edge in edges if edge.condition and edge.condition.holds(scope)), None)
-    before = edges[: edges.index(sure)] if sure else edges
+    true_edge = next((edge for edge in edges if edge.condition and edge.condition.holds(scope)), None)
+    before = edges[: edges.index(true_edge)] if true_edge else edges
     questions = [edge for edge in before if edge.question]
-    chosen = await _judge(ctx, f"{name}#edges", questions, scope) if questions else None
+    judged_edge = await _judge(ctx, f"{name}#edges", questions, scope) if questions else None
     default = next((edge for edge in edges if edge.unconditional), None)
-    taken = chosen or sure or default
-    return taken.target if taken else ""
+    edge = judged_edge or true_edge or default
+    return edge.target if edge else ""
 
 
 async def choose_branches(ctx: RunContext, name: str, node: Node, scope: dict[str, Any]) -> dict[str, Any]:
@@ -62,11 +62,13 @@ async def choose_branches(ctx: RunContext, name: str, node: Node, scope: dict[st
 
 async def _judge(ctx: RunContext, name: str, edges: Sequence[Edge], scope: dict[str, Any]) -> Edge | None:
     """The edge whose question the evaluator agent says yes to first."""
-    numbered = "\n".join(f"{number}. {edge.question}" for number, edge in enumerate(edges, start=1))
-    reply = await registry.ask(ctx, name, EVALUATOR, _JUDGE.format(conditions=numbered, output=told(scope["output"])))
+    conditions = "\n".join(f"{number}. {edge.question}" for number, edge in enumerate(edges, start=1))
+    reply = await registry.ask(
+        ctx, name, EVALUATOR, _JUDGE.format(conditions=conditions, output=as_prompt_text(scope["output"]))
+    )
     number = re.search(r"\d+", reply)
-    chosen = int(number[0]) if number and len(number[0]) < 6 else 0
-    return edges[chosen - 1] if 1 <= chosen <= len(edges) else None
+    choice = int(number[0]) if number and len(number[0]) < 6 else 0
+    return edges[choice - 1] if 1 <= choice <= len(edges) else None
 
 
 async def choose_route(ctx: RunContext, name: str, node: Node, scope: dict[str, Any]) -> dict[str, Any]:
@@ -83,17 +85,17 @@ async def choose_route(ctx: RunContext, name: str, node: Node, scope: dict[str, 
         route, decided_by = await _ask_router(ctx, name, agent_id, node.routes, scope), "agent"
     if route is None:
         route, decided_by = node.routes[0], "default"
-    chosen = {"route": route.id, "target_node": route.target, "decided_by": decided_by}
-    told_as = {"type": "router_decision", "node_id": node.id, "agent_id": agent_id}
-    ctx.emit("policy_eval", told_as | chosen | {"routes": [route.id for route in node.routes]}, name)
-    return chosen
+    decision = {"route": route.id, "target_node": route.target, "decided_by": decided_by}
+    header = {"type": "router_decision", "node_id": node.id, "agent_id": agent_id}
+    ctx.emit("policy_eval", header | decision | {"routes": [route.id for route in node.routes]}, name)
+    return decision
 
 
 async def _ask_router(
     ctx: RunContext, name: str, agent_id: str, routes: Sequence[Route], scope: dict[str, Any]
 ) -> Route | None:
-    listed = "\n".join(f"- {route.id}" + (f": {route.description}" if route.description else "") for route in routes)
-    message = _CHOOSE.format(routes=listed, output=told(scope["output"]))
+    lines = "\n".join(f"- {route.id}" + (f": {route.description}" if route.description else "") for route in routes)
+    message = _CHOOSE.format(routes=lines, output=as_prompt_text(scope["output"]))
     try:
         reply = await registry.ask(ctx, f"{name}#route", agent_id, message)
     except StepFailed:  # an agent that cannot answer must not stop the run: the first route is the default
@@ -110,11 +112,11 @@ def match_route(reply: str, routes: Sequence[Route]) -> Route | None:
     for route in sorted(routes, key=lambda route: -len(route.id)):
         if re.search(rf"(?<!\w){re.escape(route.id)}(?!\w)", reply, re.IGNORECASE):
             return route
-    quoted = [text.lower() for text in re.findall(r"[\"'“”‘’`]([^\"'“”‘’`]{2,})[\"'“”‘’`]", reply)]
-    return next((route for route in routes for text in quoted if text in route.id.lower()), None)
+    quotations = [text.lower() for text in re.findall(r"[\"'“”‘’`]([^\"'“”‘’`]{2,})[\"'“”‘’`]", reply)]
+    return next((route for route in routes for text in quotations if text in route.id.lower()), None)
 
 
-def told(output: Any) -> str:
+def as_prompt_text(output: Any) -> str:
     """An output as an agent reads it: a text verbatim, anything else as JSON; cut when it is very long."""
     text = output if isinstance(output, str) else write_json(output).decode()
     return text if len(text) <= MAX_CONTEXT_LENGTH else text[:MAX_CONTEXT_LENGTH] + " …"

@@ -42,9 +42,9 @@ async def run_workflow(ctx: RunContext) -> Any:
 def _first_scope(ctx: RunContext) -> Scope:
     """The names that references, conditions and templates know. What the engine knows wins over what the input says."""
     run = ctx.run
-    given = run.trigger or (run.input if isinstance(run.input, dict) else {})
-    context, event = given.get("context"), given.get("event")
-    known = {
+    source = run.trigger or (run.input if isinstance(run.input, dict) else {})
+    context, event = source.get("context"), source.get("event")
+    own_names = {
         "run_id": str(run.id),
         "workflow_id": run.subject_id,
         "tenant_id": run.tenant_id,
@@ -55,7 +55,7 @@ def _first_scope(ctx: RunContext) -> Scope:
     return {
         "input": run.input,
         "steps": {},
-        "context": {**context, **known} if isinstance(context, dict) else known,
+        "context": {**context, **own_names} if isinstance(context, dict) else own_names,
         "event": event if isinstance(event, dict) else {},
         "output": run.input,
     }
@@ -66,12 +66,12 @@ class Walk:
 
     def __init__(self, ctx: RunContext, graph: Graph) -> None:
         self.ctx, self.graph = ctx, graph
-        self.left = graph.max_steps
+        self.remaining_steps = graph.max_steps
         self.visits: dict[str, int] = {}
 
     async def follow(self, at: str, scope: Scope, stops: frozenset[str], levels: Levels) -> list[str]:
         """Visit node after node; the stops that were come to (where forks around this way meet), none at an end."""
-        arrived: list[str] = []
+        stops_reached: list[str] = []
         while at and at not in stops:
             node = self.graph.nodes[at]
             name = self._name(node, levels)
@@ -80,18 +80,18 @@ class Walk:
             if failed and node.on_error == "goto":
                 at = node.goto
             elif node.type == "parallel" and not failed:
-                at, passed = await self._split(node, tuple(output["branches"]), scope, stops, levels)
-                arrived += passed
+                at, stops_passed = await self._split(node, tuple(output["branches"]), scope, stops, levels)
+                stops_reached += stops_passed
             elif node.type == "router" and not failed:
                 at = output["target_node"]
             else:
                 at = await routing.first_true(self.ctx, name, node, scope) if node.edges else ""
-        return [*arrived, at] if at else arrived
+        return [*stops_reached, at] if at else stops_reached
 
     def _name(self, node: Node, levels: Levels) -> str:
         """The visit's step name: the node's, with its branch where several may come here, and #2 from the second on."""
-        self.left -= 1
-        if self.left < 0:
+        self.remaining_steps -= 1
+        if self.remaining_steps < 0:
             most = self.graph.max_steps
             raise TooManySteps(
                 f"The run passed max_steps ({most}): it goes round in circles, or needs a higher max_steps."
@@ -130,9 +130,9 @@ class Walk:
             )  # fmt: skip
         if node.type == "map":
             return await run_map(self.ctx, node, name, config, scope)
-        given = config.get("input", scope["input"]) if node.takes_input else None
+        node_input = config.get("input", scope["input"]) if node.takes_input else None
         empty = node.empty_references(scope)
-        return await run_node(self.ctx, node, NodeCall(name, node.id, node.type, config, given, scope, empty))
+        return await run_node(self.ctx, node, NodeCall(name, node.id, node.type, config, node_input, scope, empty))
 
     async def _split(
         self, node: Node, targets: tuple[str, ...], scope: Scope, stops: frozenset[str], levels: Levels
@@ -157,13 +157,15 @@ class Walk:
             new = {key: output for key, output in own["steps"].items() if before.get(key, before) is not output}
             scope["steps"].update(new)
             scope["output"] = own["output"]
-        arrived = dict.fromkeys(stop for stops_of_one in arrivals for stop in stops_of_one)
-        return (fork.meeting if fork.meeting in arrived else ""), [stop for stop in arrived if stop != fork.meeting]
+        arrivals_by_stop = dict.fromkeys(stop for stops_of_one in arrivals for stop in stops_of_one)
+        return (fork.meeting if fork.meeting in arrivals_by_stop else ""), [
+            stop for stop in arrivals_by_stop if stop != fork.meeting
+        ]
 
     async def _run_branch(self, branch: Branch, scope: Scope, stops: frozenset[str], levels: Levels) -> list[str]:
         if branch.prefix:
             levels = (*levels, (branch.shared, branch.prefix))
         if branch.fork is None:
             return await self.follow(branch.start, scope, stops, levels)
-        at, passed = await self._run_fork(branch.fork, scope, stops, levels)
-        return passed + (await self.follow(at, scope, stops, levels) if at else [])
+        at, stops_passed = await self._run_fork(branch.fork, scope, stops, levels)
+        return stops_passed + (await self.follow(at, scope, stops, levels) if at else [])

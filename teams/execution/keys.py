@@ -13,7 +13,7 @@ from orchestration.models import FINAL, Run
 from teams.models import ExecutionKeys, Team
 
 if TYPE_CHECKING:
-    from orchestration.engine.claims import RunInfo
+    from orchestration.program.run_info import RunInfo
 
 
 def seal(keys: dict[str, str]) -> str:

@@ -80,7 +80,7 @@ class TeamWork:
 
     def _check_refusal(self, name: str) -> None:
         """A replay does not ask policies again: they may decide otherwise by now, and the recorded refusal stands."""
-        step = self.ctx.run.recorded.get(f"{name}{REFUSAL}")
+        step = self.ctx.run.steps.get(f"{name}{REFUSAL}")
         if step is not None:
             raise StepFailed(name, step.output["error"], step.output["error_type"])
 

@@ -4,12 +4,12 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
 from accounts.permissions import has_role
 from config.errors import ExecutionNotFound, ExecutionOver, Forbidden, Invalid
+from config.http.api_request import ApiRequest
 from config.http.query_parameters import query_of
 from config.http.viewsets import ArrayPagination
 from orchestration.models import FINAL, NEWEST_FIRST
@@ -45,7 +45,7 @@ class ExecutionViewSet(OneRun):
         return rows.order_by(*NEWEST_FIRST)
 
     @extend_schema(responses=ExecutionShape(many=True), parameters=[ExecutionQuery])
-    def list(self, request: Request) -> Response:
+    def list(self, request: ApiRequest) -> Response:
         """The executions, newest first, of all teams or of one."""
         rows = self.get_queryset()
         if team_id := query_of(ExecutionQuery, request)["team_id"]:
@@ -55,19 +55,19 @@ class ExecutionViewSet(OneRun):
 
     @extend_schema(responses=StatusShape)
     @action(detail=True, methods=["get"])
-    def status(self, request: Request, pk: str) -> Response:
+    def status(self, request: ApiRequest, pk: str) -> Response:
         """Progress, and who works."""
         return Response(state_of(self.get_object()).status_json())
 
     @extend_schema(responses=ResultShape)
     @action(detail=True, methods=["get"])
-    def result(self, request: Request, pk: str) -> Response:
+    def result(self, request: ApiRequest, pk: str) -> Response:
         """What the execution came to, or has so far; its cost and tokens by agent."""
         return Response(result_json(self.get_object()))
 
     @extend_schema(request=None, responses=DoneShape)
     @action(detail=True, methods=["post"])
-    def stop(self, request: Request, pk: str) -> Response:
+    def stop(self, request: ApiRequest, pk: str) -> Response:
         """Cancel the execution and all that its agents do; 400 when it is over."""
         run = self.get_object()
         if run.created_by != request.user.pk and not has_role(request, Role.DEVELOPER):
@@ -79,7 +79,7 @@ class ExecutionViewSet(OneRun):
 
     @extend_schema(responses=LogShape(many=True), parameters=LOG_FILTERS)
     @action(detail=True, methods=["get"], pagination_class=ArrayPagination)
-    def logs(self, request: Request, pk: str) -> Response:
+    def logs(self, request: ApiRequest, pk: str) -> Response:
         """The log of the execution, the oldest first."""
         run, query = self.get_object(), request.query_params
         levels = {part for given in query.getlist("log_types") for part in given.lower().split(",") if part}

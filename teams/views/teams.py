@@ -4,11 +4,11 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Role
 from config.errors import Conflict, Invalid, TeamNotFound
+from config.http.api_request import ApiRequest
 from config.http.query_parameters import query_of
 from config.http.viewsets import ResourceViewSet
 from orchestration.runs.commands import start_run
@@ -40,18 +40,18 @@ class TeamViewSet(ResourceViewSet):
         return rows.filter(is_active=True) if query["active_only"] else rows
 
     @extend_schema(parameters=[TeamQuery], responses=TeamSerializer(many=True))
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The teams."""
         return super().list(request, *args, **kwargs)
 
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def create(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The new team."""
         checked = self.valid()
         checked.save(tenant=request.tenant, created_by=request.user.pk)
         return Response(checked.data)
 
     @extend_schema(responses=DoneShape)
-    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def destroy(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """Delete the team; executions under way go on with what they were started with."""
         team = self.get_object()
         told = {"status": "success", "message": f"Team {team.pk} deleted"}
@@ -60,7 +60,7 @@ class TeamViewSet(ResourceViewSet):
 
     @extend_schema(request=ExecuteRequest, responses=ExecutionShape)
     @action(detail=True, methods=["post"])
-    def execute(self, request: Request, pk: str) -> Response:
+    def execute(self, request: ApiRequest, pk: str) -> Response:
         """Start an execution; the answer comes at once."""
         team, given = self.get_object(), self.valid(ExecuteRequest).validated_data
         if given.get("team_id") not in (None, str(team.pk)):

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from accounts.models import Tenant
 from accounts.tenancy.tenant_model import APP, WORKER, as_owner, bind, everywhere, request_scope
-from config.database import prepared
+from config.database import prepared_statements
 from config.database.roles import WrongRole
 from orchestration.models import Workflow
 from tests.factories import make_tenant, make_user, make_workflow, token_of
@@ -100,10 +100,10 @@ def check_roles(tenants: tuple[Tenant, Tenant]) -> None:
     """Each way in which a statement can be sent has the role that it should have."""
     assert value(WHO) == APP and value(ALL) == 0
     assert value(sql.SQL("SELECT current_user WHERE {} = 1").format(sql.Literal(1))) == APP
-    assert prepared.execute(WHO + ", %s::text", ["outside"]) == (APP, "outside")
+    assert prepared_statements.execute(WHO + ", %s::text", ["outside"]) == (APP, "outside")
     assert [row.pk for row in Workflow.all_tenants.iterator()] == []
     with request_scope():
-        assert prepared.execute(WHO + ", %s::text", ["inside"]) == (APP, "inside")
+        assert prepared_statements.execute(WHO + ", %s::text", ["inside"]) == (APP, "inside")
         assert value(ALL) == 0
         bind(tenants[0].pk)
         assert value(ALL) == 1
@@ -152,8 +152,8 @@ def test_savepoints_and_failures_leave_the_role_as_it_was(pooled: tuple[Tenant, 
     with pytest.raises(DatabaseError):
         value("SELECT 1 / 0")
     with pytest.raises(DatabaseError):
-        prepared.execute("SELECT 1 / %s::int", [0])
-    assert prepared.execute("SELECT 1 / %s::int", [1]) == (1,)
+        prepared_statements.execute("SELECT 1 / %s::int", [0])
+    assert prepared_statements.execute("SELECT 1 / %s::int", [1]) == (1,)
     assert (value(WHO), value(ALL)) == (APP, 0)
 
 
@@ -216,9 +216,9 @@ def test_requests_at_the_same_time_see_their_own_tenant_alone(
 def test_statements_with_names_are_not_mixed_up(pooled: tuple[Tenant, Tenant]) -> None:
     def ask(number: int) -> None:
         for turn in range(ROUNDS):
-            first = prepared.execute(f"SELECT %s::text || '-{number}'", [turn])
+            first = prepared_statements.execute(f"SELECT %s::text || '-{number}'", [turn])
             with transaction.atomic():
-                second = prepared.execute(f"SELECT '{number}-' || %s::text", [turn])
+                second = prepared_statements.execute(f"SELECT '{number}-' || %s::text", [turn])
             assert (first, second) == ((f"{turn}-{number}",), (f"{number}-{turn}",))
 
     in_threads(ask)

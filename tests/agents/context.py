@@ -13,7 +13,6 @@ import orjson
 
 from governance.budgets.reservations import Bill, BudgetExceeded
 from governance.policies.evaluation import Ruleset
-from orchestration.engine.journal import statements
 from orchestration.program.retry import ONCE, Retry, StepFailed, describe, is_final
 
 
@@ -48,8 +47,8 @@ class MemoryContext:
             on_behalf_of="",
             depth=0,
             budget_ids=[],
-            limited=False,
-            recorded={},
+            has_limits=False,
+            steps={},
         )
 
     async def step(self, name: str, fn: Callable[..., Any], *args: Any, retry: Retry | None = None, **_: Any) -> Any:
@@ -68,8 +67,8 @@ class MemoryContext:
                 if is_final(fault) or self.tries[name] >= policy.max_attempts:
                     raise StepFailed(name, *describe(fault)) from fault
 
-    def _written(self, statement: str, **row: Any) -> None:
-        if statement == statements.DECISIONS:
+    def _written(self, table: str, **row: Any) -> None:
+        if table == "decisions":
             self.decisions.append(json.loads(orjson.dumps(row["context"])))
 
     def emit(self, kind: str, payload: dict[str, Any], step: str = "") -> None:

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from orchestration.engine import claims
-from orchestration.engine.claims import ClaimLimits, RunInfo
+from orchestration.engine.claims import ClaimLimits
 from orchestration.engine.journal.connections import connect
 from orchestration.models import Engine, Run
+from orchestration.program.run_info import RunInfo
 from tests.orchestration.running import start
 
 
@@ -181,9 +182,9 @@ def test_a_claim_looks_up_by_key_what_it_claims_also_by_a_plan_made_for_an_empty
             rows = {"tenant": acme.pk, "due": None, "status": "completed", "count": finished}
             await connection.execute(ROWS, rows)
             await connection.execute(ROWS, rows | {"due": timezone.now(), "status": "pending", "count": queued})
-            before = (await connection.at_once([(READ, [])]))[0]
+            before = (await connection.execute_transaction([(READ, [])]))[0]
             found = await claims.claim(connection, "tester", limits)
-            after = (await connection.at_once([(READ, [])]))[0]
+            after = (await connection.execute_transaction([(READ, [])]))[0]
             return len(found), after[0]["read"] - before[0]["read"]
 
     claimed_of_many, read = asyncio.run(read_for(queued=20, finished=2_000))

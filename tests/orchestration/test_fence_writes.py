@@ -13,14 +13,12 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from orchestration.engine.claims import LOCK_CLASS
-from orchestration.engine.journal import statements
 from orchestration.engine.journal.connections import connect
 from orchestration.engine.journal.journal import Journal
-from orchestration.engine.journal.statements import Entry
 from orchestration.models import Engine, Run, RunEvent
 from orchestration.program.context import RunContext
+from orchestration.program.journal_entry import Entry, LeaseLost
 from orchestration.program.registry import program
-from orchestration.program.retry import LeaseLost
 from orchestration.runs.commands import sweep
 from tests.orchestration.running import EngineThread, ended, kinds, start, until
 from tests.orchestration.test_claim_fairly import claimed
@@ -36,7 +34,7 @@ async def written(run_id: uuid.UUID, attempt: int, owner: str, *payloads: object
     entries = []
     for seq, payload in enumerate(payloads, start=1):
         entry = Entry(run_id, attempt, asyncio.get_running_loop().create_future())
-        entry.add(statements.EVENTS, seq=seq, kind="note", step="", payload=payload, ts=0.0)
+        entry.add("events", seq=seq, kind="note", step="", payload=payload, ts=0.0)
         entries.append(writer.write(entry))
     found = await asyncio.gather(*entries, return_exceptions=True)
     await writer.close()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.workflows.expressions.edge_conditions import BrokenExpression, Expression, read_condition
+from orchestration.workflows.expressions.edge_conditions import Expression, InvalidExpression, read_condition
 
 SCOPE = {
     "output": {
@@ -117,7 +117,7 @@ def test_free_words_are_a_question(text: str) -> None:
     ],
 )
 def test_what_was_meant_as_an_expression_must_be_one(text: str, told: str) -> None:
-    with pytest.raises(BrokenExpression) as fault:
+    with pytest.raises(InvalidExpression) as fault:
         read_condition(text, IDS)
     assert told in fault.value.message
 
@@ -126,6 +126,6 @@ def test_what_was_meant_as_an_expression_must_be_one(text: str, told: str) -> No
 def test_any_text_is_one_of_the_three(text: str) -> None:
     try:
         found = read_condition(text, IDS)
-    except BrokenExpression:
+    except InvalidExpression:
         return
     assert found is None or found.holds(SCOPE) in (True, False)

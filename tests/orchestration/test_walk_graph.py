@@ -36,7 +36,7 @@ class Recorder:
         self.events: list[dict[str, Any]] = []
         self.jitter = jitter
         key = (self.run.tenant_id, self.run.subject_id, self.run.subject_version)
-        graphs.CACHE.put(key, read_graph(definition, "linear"))
+        graphs.CACHE.add(key, read_graph(definition, "linear"))
 
     async def step(self, name: str, fn: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """The function's result; every step has a name of its own."""

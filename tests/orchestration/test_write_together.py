@@ -10,7 +10,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 
 from accounts.models import Tenant
-from config.database import prepared
+from config.database import prepared_statements
 
 INSERT = (
     "INSERT INTO accounts_tenant (id, name, open_registration, weight, created_at) VALUES (%s, %s, false, 1, now())"
@@ -37,61 +37,61 @@ def ids() -> set[str]:
 @pytest.fixture(autouse=True)
 def own_connection() -> Iterator[None]:
     """The statements are prepared, so that they can go together; what a test does to its connection is over with it."""
-    prepared.execute(INSERT, ["first", "First"])
+    prepared_statements.execute(INSERT, ["first", "First"])
     for statement, value in ((NAMED, "first"), (ECHO, "")):
-        prepared.execute(statement, [value])
+        prepared_statements.execute(statement, [value])
     yield
     connection.close()
 
 
 def test_what_waits_is_there_for_the_next_statement_and_for_others_after_the_commit() -> None:
     with transaction.atomic():
-        prepared.later(INSERT, ["a", "A"])
-        assert prepared.execute(NAMED, ["a"]) == ("A",)
-        prepared.later(INSERT, ["b", "B"])
+        prepared_statements.execute_later(INSERT, ["a", "A"])
+        assert prepared_statements.execute(NAMED, ["a"]) == ("A",)
+        prepared_statements.execute_later(INSERT, ["b", "B"])
         assert Tenant.objects.filter(pk="b").exists()
-        prepared.later(INSERT, ["c", "C"])
+        prepared_statements.execute_later(INSERT, ["c", "C"])
         assert "c" not in ids()
     assert {"a", "b", "c"} <= ids()
 
 
 def test_outside_of_a_transaction_nothing_waits() -> None:
-    prepared.later(INSERT, ["d", "D"])
+    prepared_statements.execute_later(INSERT, ["d", "D"])
     assert "d" in ids()
 
 
 def test_a_fault_of_what_waited_is_raised_by_the_commit_and_nothing_stays() -> None:
     with pytest.raises(IntegrityError, match="accounts_tenant_pkey"), transaction.atomic():
-        prepared.execute(INSERT, ["e", "E"])
-        prepared.later(INSERT, ["e", "again"])
+        prepared_statements.execute(INSERT, ["e", "E"])
+        prepared_statements.execute_later(INSERT, ["e", "again"])
     assert "e" not in ids()
-    prepared.later(INSERT, ["e", "E"])
+    prepared_statements.execute_later(INSERT, ["e", "E"])
     assert "e" in ids()
 
 
 def test_a_fault_in_the_middle_leaves_a_savepoint_to_go_back_to() -> None:
     with transaction.atomic():
-        prepared.later(INSERT, ["f", "F"])
+        prepared_statements.execute_later(INSERT, ["f", "F"])
         with pytest.raises(IntegrityError), transaction.atomic():
-            prepared.later(INSERT, ["f", "again"])
-            prepared.execute(ECHO, ["never asked"])
-        prepared.later(INSERT, ["g", "G"])
+            prepared_statements.execute_later(INSERT, ["f", "again"])
+            prepared_statements.execute(ECHO, ["never asked"])
+        prepared_statements.execute_later(INSERT, ["g", "G"])
     assert {"f", "g"} <= ids()
 
 
 def test_what_waits_when_its_savepoint_is_undone_is_forgotten() -> None:
     with transaction.atomic():
         with pytest.raises(ValueError, match="changed my mind"), transaction.atomic():
-            prepared.later(INSERT, ["first", "which would be a fault"])
+            prepared_statements.execute_later(INSERT, ["first", "which would be a fault"])
             raise ValueError("changed my mind")
-        prepared.later(INSERT, ["k", "K"])
+        prepared_statements.execute_later(INSERT, ["k", "K"])
     assert "k" in ids()
 
 
 def test_a_first_statement_that_fails_takes_its_begin_with_it() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
-        prepared.execute(INSERT, ["first", "again"])
-    prepared.later(INSERT, ["l", "L"])
+        prepared_statements.execute(INSERT, ["first", "again"])
+    prepared_statements.execute_later(INSERT, ["l", "L"])
     assert "l" in ids()
 
 
@@ -99,7 +99,7 @@ def test_a_cursor_that_is_older_than_the_transaction_works_in_it() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         with transaction.atomic():
-            prepared.later(INSERT, ["m", "M"])
+            prepared_statements.execute_later(INSERT, ["m", "M"])
             cursor.execute("UPDATE accounts_tenant SET name = 'changed' WHERE id = 'm'")
             assert cursor.rowcount == 1 and "m" not in ids()
             transaction.set_rollback(True)
@@ -108,15 +108,15 @@ def test_a_cursor_that_is_older_than_the_transaction_works_in_it() -> None:
 
 def test_a_commit_of_what_has_failed_is_no_success() -> None:
     with pytest.raises(DatabaseError), transaction.atomic():
-        prepared.execute(INSERT, ["n", "N"])
+        prepared_statements.execute(INSERT, ["n", "N"])
         with contextlib.suppress(IntegrityError):
-            prepared.execute(INSERT, ["first", "again"])
+            prepared_statements.execute(INSERT, ["first", "again"])
     assert "n" not in ids()
 
 
 def test_what_is_undone_is_not_there() -> None:
     with transaction.atomic():
-        prepared.later(INSERT, ["h", "H"])
+        prepared_statements.execute_later(INSERT, ["h", "H"])
         transaction.set_rollback(True)
     with transaction.atomic():
         transaction.set_rollback(True)
@@ -127,12 +127,12 @@ def test_what_is_undone_is_not_there() -> None:
 
 def test_a_connection_that_is_lost_is_said_to_be_lost_and_made_again() -> None:
     with pytest.raises(OperationalError), transaction.atomic():
-        assert prepared.execute(INSERT, ["i", "I"]) is None
-        [pid] = prepared.execute("SELECT pg_backend_pid()", []) or ()
+        assert prepared_statements.execute(INSERT, ["i", "I"]) is None
+        [pid] = prepared_statements.execute("SELECT pg_backend_pid()", []) or ()
         cut(pid)
-        prepared.later(INSERT, ["j", "J"])
+        prepared_statements.execute_later(INSERT, ["j", "J"])
     assert not {"i", "j"} & ids()
-    prepared.later(INSERT, ["i", "I"])
+    prepared_statements.execute_later(INSERT, ["i", "I"])
     assert "i" in ids()
 
 
@@ -161,7 +161,7 @@ def test_a_long_statement_lets_other_threads_work() -> None:
 
         thread = threading.Thread(target=work)
         thread.start()
-        prepared.execute("SELECT pg_sleep(%s::float8)::text", [0.5])
+        prepared_statements.execute("SELECT pg_sleep(%s::float8)::text", [0.5])
         slept = time.monotonic()
         thread.join()
     assert ended[0] < slept
@@ -170,7 +170,7 @@ def test_a_long_statement_lets_other_threads_work() -> None:
 def test_large_values_go_both_ways() -> None:
     text = uuid.uuid4().hex * 500_000
     with transaction.atomic():
-        assert prepared.execute(ECHO, [text]) == (text,)
-        prepared.later(INSERT, ["o", "O"])
-        assert prepared.execute(ECHO, [text]) == (text,)
+        assert prepared_statements.execute(ECHO, [text]) == (text,)
+        prepared_statements.execute_later(INSERT, ["o", "O"])
+        assert prepared_statements.execute(ECHO, [text]) == (text,)
     assert "o" in ids()

@@ -129,5 +129,5 @@ async def _with_own_alert(ctx: "RunContext", input: AlertInput) -> AlertInput:
 
 def _tokens(ctx: "RunContext", prefix: str) -> int:
     """The tokens of the model calls whose steps have this prefix."""
-    replies = [step.output for name, step in ctx.run.recorded.items() if name.startswith(prefix) and step.output]
+    replies = [step.output for name, step in ctx.run.steps.items() if name.startswith(prefix) and step.output]
     return sum(reply["prompt_tokens"] + reply["completion_tokens"] for reply in replies)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.plumbing import ResolvedComponent, build_mock_request
 
 TAGS = [
     (r"/api/ai(/|$)", "Agent jobs"),
@@ -123,3 +123,10 @@ class NoCredentials(OpenApiAuthenticationExtension):
     def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[Any]]]:
         """None."""
         return []
+
+
+def mock_request(method: str, path: str, view: Any, original_request: Any, **kwargs: Any) -> Any:
+    """The request of nobody with which views are asked about themselves while the document is made."""
+    request = build_mock_request(method, path, view, original_request, **kwargs)
+    request.user = request.auth = None
+    return request

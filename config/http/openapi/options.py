@@ -3,13 +3,14 @@
 from typing import Any
 
 from rest_framework.metadata import SimpleMetadata
-from rest_framework.request import Request
+
+from config.http.api_request import ApiRequest
 
 
 class Metadata(SimpleMetadata):
     """What it is, and which methods it takes; its fields are in /openapi.json."""
 
-    def determine_metadata(self, request: Request, view: Any) -> dict[str, Any]:
+    def determine_metadata(self, request: ApiRequest, view: Any) -> dict[str, Any]:
         """{name, description, methods}."""
         told = {"name": view.get_view_name(), "description": view.get_view_description()}
         return told | {"methods": view.allowed_methods}

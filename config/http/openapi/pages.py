@@ -11,9 +11,10 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerView
-from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
+
+from config.http.api_request import ApiRequest
+from config.http.viewsets import ApiView
 
 DOCUMENT = "/openapi.json"
 # The viewers' bundles name logos and fonts on other servers; a browser that reads this leaves them alone.
@@ -36,14 +37,14 @@ def document() -> bytes:
     return OpenApiJsonRenderer().render(SchemaGenerator().get_schema(request=None, public=True), renderer_context={})
 
 
-class OpenAPIView(APIView):
+class OpenAPIView(ApiView):
     """`/openapi.json`."""
 
     authentication_classes = ()
     permission_classes = ()
 
     @extend_schema(exclude=True)
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: ApiRequest) -> HttpResponse:
         """The document."""
         return HttpResponse(document(), content_type="application/json")
 
@@ -56,21 +57,21 @@ class SwaggerView(SpectacularSwaggerView):
     url = DOCUMENT
 
     @extend_schema(exclude=True)
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def get(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The page."""
         response = super().get(request, *args, **kwargs)
         response["Content-Security-Policy"] = POLICY
         return response
 
 
-class RedocView(APIView):
+class RedocView(ApiView):
     """`/redoc`."""
 
     authentication_classes = ()
     permission_classes = ()
 
     @extend_schema(exclude=True)
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: ApiRequest) -> HttpResponse:
         """The page."""
         script = static("drf_spectacular_sidecar/redoc/bundles/redoc.standalone.js")
         page = format_html(REDOC, settings.SPECTACULAR_SETTINGS["TITLE"], DOCUMENT, script)

@@ -23,7 +23,7 @@ from orchestration.engine.journal.connection import EngineConnection
 from orchestration.engine.journal.connections import replan
 from orchestration.engine.journal.statements import POKE, Entry, statements
 from orchestration.engine.metrics import BATCH_ENTRIES, COMMIT_SECONDS
-from orchestration.program.retry import LeaseLost
+from orchestration.program.journal_entry import LeaseLost
 
 log = logging.getLogger(__name__)
 MAX_BATCH = 400
@@ -51,7 +51,7 @@ class Journal:
         """Queue the entry; the future ends with its commit."""
         self.waiting.append(entry)
         self.bell.set()
-        return entry.done
+        return entry.commit
 
     async def close(self) -> None:
         """Commit what waits, then close the connection."""
@@ -99,19 +99,19 @@ class Journal:
 
     def _fail(self, entry: Entry, fault: Exception) -> None:
         log.error("run %s could not be journalled: %s", entry.run_id, fault)
-        if not entry.done.done():
-            entry.done.set_exception(fault)
+        if not entry.commit.done():
+            entry.commit.set_exception(fault)
 
     async def _finish(self, batch: list[Entry], held: set[UUID]) -> None:
         """Tell the callers, the followers, and the parents of runs that ended."""
         kept = [entry for entry in batch if entry.run_id in held]
         for entry in batch:
-            if entry.done.done():
+            if entry.commit.done():
                 continue
             if entry.run_id in held:
-                entry.done.set_result(None)
+                entry.commit.set_result(None)
             else:
-                entry.done.set_exception(LeaseLost(entry.run_id))
+                entry.commit.set_exception(LeaseLost(entry.run_id))
         parents = [entry.parent_id for entry in kept if entry.parent_id and entry.close and entry.close["final"]]
         if parents:
             with contextlib.suppress(psycopg.Error):  # the parent also looks by itself, later
@@ -142,7 +142,7 @@ class Journal:
         anew = replan(connection)
         BATCH_ENTRIES.observe(len(batch))
         with COMMIT_SECONDS.time():
-            rows = await connection.at_once([*anew, *statements(batch, self.owner, again)])
+            rows = await connection.execute_transaction([*anew, *statements(batch, self.owner, again)])
         return {row["id"] for row in rows[len(anew)]}
 
 
@@ -151,5 +151,5 @@ def _let_go(batch: list[Entry]) -> None:
     record. Mostly nothing is left to do.
     """
     for entry in batch:
-        if not entry.done.done():
-            entry.done.set_exception(LeaseLost(entry.run_id))
+        if not entry.commit.done():
+            entry.commit.set_exception(LeaseLost(entry.run_id))

@@ -4,15 +4,13 @@ What is new is inserted plainly; only what may be there already (a row written b
 pays for ON CONFLICT, which writes more WAL.
 """
 
-import asyncio
-from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 import orjson
 
 from config.values.foreign_json import clean_text
 from governance.budgets import reservations
+from orchestration.program.journal_entry import Entry, Row, Table
 
 # IS TRUE keeps the planner from the index of owners: it would walk all that this engine holds, once for each row.
 _OURS = "r.id = x.run_id AND (r.owner = %(owner)s) IS TRUE AND r.attempt = x.attempt"
@@ -163,71 +161,60 @@ FROM (SELECT id FROM orchestration_run WHERE id = ANY(%s) AND status = 'running'
 WHERE r.id = p.id RETURNING r.id
 """
 
-Row = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Entry:
-    """What one run wants written at once. `tables` maps a statement to its rows (run_id and attempt are added)."""
-
-    run_id: UUID
-    attempt: int
-    done: "asyncio.Future[None]"
-    tables: dict[str, list[Row]] = field(default_factory=dict)
-    settled: list[Row] = field(default_factory=list)
-    close: Row | None = None
-    parent_id: UUID | None = None
-    tells: int = 0  # the last event's seq, for those who follow the run
-
-    def add(self, statement: str, **row: Any) -> None:
-        """One more row for this statement."""
-        row["run_id"], row["attempt"] = self.run_id, self.attempt
-        self.tables.setdefault(statement, []).append(row)
-
-
-ORDER = (BEGUN, STEPS, USAGE, EVENTS, PROGRESS, APPROVALS, TOLD, EXECUTED, DECISIONS, TAKEN)
-TOLD_OF_ENDS = ("run_id", "attempt", "status", "failure_reason")
-NEW = {STEPS: NEW_STEPS, EVENTS: NEW_EVENTS}
+STATEMENTS: dict[Table, str] = {  # in the order of their locks
+    "starts": BEGUN,
+    "steps": STEPS,
+    "usage": USAGE,
+    "events": EVENTS,
+    "progress": PROGRESS,
+    "approvals": APPROVALS,
+    "approval_events": TOLD,
+    "approved_calls": EXECUTED,
+    "decisions": DECISIONS,
+    "signals": TAKEN,
+}
+PLAIN_INSERTS: dict[Table, str] = {"steps": NEW_STEPS, "events": NEW_EVENTS}
+END_COLUMNS = ("run_id", "attempt", "status", "failure_reason")
 
 
 def statements(batch: list[Entry], owner: str, again: bool) -> list[tuple[str, Any]]:
     """(statement, values) of the batch, the fence first. `again`: some of it may have been written before."""
     runs = [{"run_id": run_id, "attempt": attempt} for run_id, attempt in {(e.run_id, e.attempt) for e in batch}]
-    found: list[tuple[str, Any]] = [(FENCE, {"runs": _json(runs), "owner": owner})]
-    for statement in ORDER:
-        rows = [row for entry in batch for row in entry.tables.get(statement, ())]
-        if statement is USAGE:
-            rows = [row | {"seq": entry.tells} for entry in batch for row in entry.tables.get(USAGE, ())]
-        if statement is STEPS:
+    calls: list[tuple[str, Any]] = [(FENCE, {"runs": _json(runs), "owner": owner})]
+    for table, statement in STATEMENTS.items():
+        rows = [row for entry in batch for row in entry.tables.get(table, ())]
+        if table == "usage":
+            rows = [row | {"seq": entry.last_seq} for entry in batch for row in entry.tables.get("usage", ())]
+        if table == "steps":
             rows = _last_of_each(rows)
-        if statement in NEW and not again:
-            plain = [row for row in rows if row.get("new", True)]
+        if table in PLAIN_INSERTS and not again:
+            new = [row for row in rows if row.get("new", True)]
             rows = [row for row in rows if not row.get("new", True)]
-            if plain:
-                found.append((NEW[statement], {"rows": _json(plain), "owner": owner}))
+            if new:
+                calls.append((PLAIN_INSERTS[table], {"rows": _json(new), "owner": owner}))
         if rows:
-            found.append((statement, {"rows": _json(rows), "owner": owner}))
-    return found + _endings(batch, owner)
+            calls.append((statement, {"rows": _json(rows), "owner": owner}))
+    return calls + _endings(batch, owner)
 
 
 def _endings(batch: list[Entry], owner: str) -> list[tuple[str, Any]]:
     """Settled calls, then the runs that end or are put down."""
-    found: list[tuple[str, Any]] = []
-    settled = [row for entry in batch for row in entry.settled]
-    if settled:
-        found.append((reservations.LOCK, [sorted({i for row in settled for i in row["budget_ids"]})]))
-        found.append((reservations.SETTLE, {"bills": _json(settled)}))
+    calls: list[tuple[str, Any]] = []
+    bills = [row for entry in batch for row in entry.bills]
+    if bills:
+        calls.append((reservations.LOCK, [sorted({i for row in bills for i in row["budget_ids"]})]))
+        calls.append((reservations.SETTLE, {"bills": _json(bills)}))
     closes = [entry.close for entry in batch if entry.close]
-    if ended := [close for close in closes if close["final"] and close["limited"]]:
-        found.append((RELEASE, {"rows": _json(ended), "owner": owner}))
-    if final := [{name: close[name] for name in TOLD_OF_ENDS} for close in closes if close["final"]]:
-        found.append((ENDED, {"rows": _json(final), "owner": owner}))
+    if reserved := [close for close in closes if close["final"] and close["has_limits"]]:
+        calls.append((RELEASE, {"rows": _json(reserved), "owner": owner}))
+    if final := [{name: close[name] for name in END_COLUMNS} for close in closes if close["final"]]:
+        calls.append((ENDED, {"rows": _json(final), "owner": owner}))
     if closes:
-        found.append((CLOSE, {"rows": _json(closes), "owner": owner}))
-        abandoned = [c["run_id"] for c in closes if c["status"] in ("failed", "cancelled")]
-        if abandoned:
-            found.append((ABANDON, [abandoned]))
-    return found
+        calls.append((CLOSE, {"rows": _json(closes), "owner": owner}))
+        parents = [c["run_id"] for c in closes if c["status"] in ("failed", "cancelled")]
+        if parents:
+            calls.append((ABANDON, [parents]))
+    return calls
 
 
 def _last_of_each(rows: list[Row]) -> list[Row]:

@@ -24,7 +24,7 @@ from orchestration.terminal.input_files import read_input
 from orchestration.terminal.run_view import RunView, watch
 from orchestration.workflows.definition.input_schema import fitted_input
 
-UNFINISHED = 2
+NOT_FINISHED = 2
 ENGINE_BOOT_S = 5.0
 
 
@@ -55,18 +55,19 @@ class Command(BaseCommand):
         tenant = options["tenant"]
         try:
             workflow = find_workflow(tenant, options["workflow"])
-            given = read_input(options["input"], options["rows_as"]) if options["input"] else {}
+            run_input = read_input(options["input"], options["rows_as"]) if options["input"] else {}
         except DomainError as fault:
-            raise CommandError(fault.message, returncode=UNFINISHED) from None
+            raise CommandError(fault.message, returncode=NOT_FINISHED) from None
         if not options["detach"]:
             need_engine(options["engine_wait"])
         try:
             run, _ = start_run(
                 tenant_id=tenant, kind="workflow", subject_id=str(workflow.id), subject_version=workflow.revision,
-                input=given, mode=options["mode"], fit=partial(fitted_input, workflow.input_schema, prefix="input."),
+                input=run_input, mode=options["mode"],
+                fit=partial(fitted_input, workflow.input_schema, prefix="input."),
             )  # fmt: skip
         except DomainError as fault:
-            raise CommandError(fault.message, returncode=UNFINISHED) from None
+            raise CommandError(fault.message, returncode=NOT_FINISHED) from None
         if options["detach"]:
             self.stdout.write(str(run.id))
             return
@@ -74,10 +75,10 @@ class Command(BaseCommand):
         view = follow(run, console)
         if options["json"]:
             self.stdout.write(json.dumps(run_json(view.run), ensure_ascii=False, indent=2, default=str))
-        elif view.ended:
+        elif view.is_final:
             display.result(console, view)
         if view.run.status != Status.COMPLETED:
-            sys.exit(1 if view.ended else UNFINISHED)
+            sys.exit(1 if view.is_final else NOT_FINISHED)
 
 
 def find_workflow(tenant_id: str, name: str) -> Workflow:
@@ -86,15 +87,15 @@ def find_workflow(tenant_id: str, name: str) -> Workflow:
         raise DomainError(f"There is no tenant {tenant_id!r}; make the demo's with: manage.py seed_demo")
     rows = Workflow.objects.for_tenant(tenant_id)
     try:
-        found = list(rows.filter(pk=UUID(name)))
+        matches = list(rows.filter(pk=UUID(name)))
     except ValueError:
-        found = list(rows.filter(name=name)[:2])
-    if len(found) > 1:
+        matches = list(rows.filter(name=name)[:2])
+    if len(matches) > 1:
         raise DomainError(f"Several workflows are called {name!r}; give the id of one.")
-    if not found:
-        known = ", ".join(repr(known) for known in rows.order_by("name").values_list("name", flat=True)[:10]) or "none"
-        raise DomainError(f"The tenant {tenant_id!r} has no workflow {name!r}. It has: {known}.")
-    return found[0]
+    if not matches:
+        names = ", ".join(repr(name) for name in rows.order_by("name").values_list("name", flat=True)[:10]) or "none"
+        raise DomainError(f"The tenant {tenant_id!r} has no workflow {name!r}. It has: {names}.")
+    return matches[0]
 
 
 def need_engine(seconds: float) -> None:
@@ -102,10 +103,10 @@ def need_engine(seconds: float) -> None:
     end = time.monotonic() + seconds
     while not engine_health()["engines"]:
         if time.monotonic() > end:
-            told = (
+            message = (
                 "No engine is alive, so nothing would run it. Start one with: make run (or leave it queued: --detach)."
             )
-            raise CommandError(told, returncode=UNFINISHED)
+            raise CommandError(message, returncode=NOT_FINISHED)
         time.sleep(0.2)
 
 
@@ -143,9 +144,9 @@ def draw(run: Run, console: Console) -> RunView:
         return view
     for view in watch(run):
         for name in dict.fromkeys(event.step for event in view.fresh if event.step in view.nodes):
-            display.tell(console, view.nodes[name])
+            display.print_node(console, view.nodes[name])
         if view.waits_for_a_person:
-            console.print(f"The run {run.id} waits for a decision: {display.plain(view.asks).plain}")
+            console.print(f"The run {run.id} waits for a decision: {display.plain(view.question).plain}")
             return view
     console.print(display.status_line(view))
     return view

@@ -5,8 +5,8 @@ from typing import Any
 
 from accounts.models import Role
 from orchestration.workflows.definition.graph import Route
-from orchestration.workflows.definition.problems import Place, shown
-from orchestration.workflows.expressions.edge_conditions import BrokenExpression, read_condition
+from orchestration.workflows.definition.problems import Place, value_text
+from orchestration.workflows.expressions.edge_conditions import InvalidExpression, read_condition
 from orchestration.workflows.expressions.references import UnknownStep, split_text
 
 YEAR_S = 366 * 24 * 3600.0
@@ -32,8 +32,8 @@ def _agent(config: Config, place: Place) -> None:
 
 def _tool(config: Config, place: Place) -> None:
     place.text(config, "tool_id", "config.tool_id")
-    given = config.get("input", {})
-    if not isinstance(given, dict) and not (isinstance(given, str) and given.startswith("$")):
+    node_input = config.get("input", {})
+    if not isinstance(node_input, dict) and not (isinstance(node_input, str) and node_input.startswith("$")):
         place.add("config.input", "input must be an object, or a reference such as $steps.fetch")
 
 
@@ -43,26 +43,26 @@ def _router(config: Config, place: Place) -> None:
 
 
 def read_routes(config: Config, place: Place) -> list[Route]:
-    """The routes of a router's config; those that are wrong are told and left out."""
+    """The routes of a router's config; those that are wrong are reported and left out."""
     routes = config.get("routes", [])
     if not isinstance(routes, list) or len(routes) > MAX_ROUTES:
         place.add("config.routes", f"routes must be a list of at most {MAX_ROUTES} {{id, target_node}}")
         return []
-    found: dict[str, Route] = {}
+    by_id: dict[str, Route] = {}
     for at, route in enumerate(routes):
         path = f"config.routes[{at}]"
         if not isinstance(route, dict):
-            place.add(path, f"a route must be an object {{id, target_node}}, not {shown(route)}")
+            place.add(path, f"a route must be an object {{id, target_node}}, not {value_text(route)}")
             continue
         name = place.text(route, "id", f"{path}.id")
         target = place.node_id(route.get("target_node"), f"{path}.target_node")
-        if name in found:
-            place.add(f"{path}.id", f"the route {shown(name)} is there twice")
+        if name in by_id:
+            place.add(f"{path}.id", f"the route {value_text(name)} is there twice")
         condition = _route_condition(route, place, path)
         if name and target:
             description = route.get("description") or route.get("label") or ""
-            found[name] = Route(name, target, condition, description if isinstance(description, str) else "")
-    return list(found.values())
+            by_id[name] = Route(name, target, condition, description if isinstance(description, str) else "")
+    return list(by_id.values())
 
 
 def _route_condition(route: Config, place: Place, path: str) -> Any:
@@ -74,8 +74,8 @@ def _route_condition(route: Config, place: Place, path: str) -> Any:
         return None
     try:
         return read_condition(condition, place.ids)
-    except BrokenExpression as fault:
-        place.add(f"{path}.condition", f"the condition {shown(condition)} {fault.message}")
+    except InvalidExpression as fault:
+        place.add(f"{path}.condition", f"the condition {value_text(condition)} {fault.message}")
         return None
 
 
@@ -84,7 +84,7 @@ def _human_gate(config: Config, place: Place) -> None:
         place.add("config.message", "message must be a text")
     role = config.get("role")
     if role is not None and (not isinstance(role, str) or role not in ROLES):
-        place.add("config.role", f"role must be one of {', '.join(ROLES)}, not {shown(role)}")
+        place.add("config.role", f"role must be one of {', '.join(ROLES)}, not {value_text(role)}")
     place.number(config, "expires_s", "config.expires_s", 0, YEAR_S, above=True)
 
 
@@ -105,10 +105,10 @@ def _map(config: Config, place: Place) -> None:
         place.add("config.items", "items is missing; name a list, such as $input.words")
     elif not isinstance(items, str | list):
         place.add(
-            "config.items", f"items must be a list, or a reference to one such as $input.words, not {shown(items)}"
+            "config.items", f"items must be a list, or a reference to one such as $input.words, not {value_text(items)}"
         )
     elif isinstance(items, str) and not _is_reference(items, place):
-        place.add("config.items", f"items must be a reference to a list such as $input.words, not {shown(items)}")
+        place.add("config.items", f"items must be a reference to a list such as $input.words, not {value_text(items)}")
     place.number(config, "max_parallel", "config.max_parallel", 1, MAX_PARALLEL, whole=True)
     node = config.get("node")
     kind = node_type(node.get("type")) if isinstance(node, dict) else None
@@ -116,7 +116,7 @@ def _map(config: Config, place: Place) -> None:
         place.add("config.node", "node must be an object {type, config}: what is done with each item")
     elif kind not in IN_A_MAP:
         place.add(
-            "config.node.type", f"a map's node must be one of {', '.join(IN_A_MAP)}, not {shown(node.get('type'))}"
+            "config.node.type", f"a map's node must be one of {', '.join(IN_A_MAP)}, not {value_text(node.get('type'))}"
         )
     else:
         inner = Place(place.problems, f"{place.path}.config.node", place.label, place.ids)

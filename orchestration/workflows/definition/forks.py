@@ -79,8 +79,8 @@ class Layout:
 
     def _nearest_common(self, targets: Sequence[str], stops: frozenset[str]) -> str:
         distances = [_distances(target, self.ways, stops) for target in targets]
-        common = [node for node in distances[0] if all(node in found for found in distances)]
-        reach = {node: [found[node] for found in distances] for node in common}
+        common = [node for node in distances[0] if all(node in reachable for reachable in distances)]
+        reach = {node: [reachable[node] for reachable in distances] for node in common}
         return min(common, key=lambda node: (max(reach[node]), sum(reach[node]), node), default="")
 
     def _region(self, start: str, stops: frozenset[str]) -> set[str]:
@@ -95,40 +95,40 @@ class Layout:
                 back[target].append(node)
         order = _postorder(_EXIT, back)
         rank = {node: at for at, node in enumerate(order)}
-        found = {_EXIT: _EXIT}
-        changed = True
-        while changed:
-            changed = False
+        dominators = {_EXIT: _EXIT}
+        has_change = True
+        while has_change:
+            has_change = False
             for node in reversed(order[:-1]):
-                passed = [target for target in self.ways[node] or [_EXIT] if target in found]
-                best = passed[0]
-                for other in passed[1:]:
-                    best = _where_chains_join(best, other, found, rank)
-                changed |= found.get(node) != best
-                found[node] = best
-        return found
+                candidates = [target for target in self.ways[node] or [_EXIT] if target in dominators]
+                best = candidates[0]
+                for other in candidates[1:]:
+                    best = _where_chains_join(best, other, dominators, rank)
+                has_change |= dominators.get(node) != best
+                dominators[node] = best
+        return dominators
 
 
-def _where_chains_join(left: str, right: str, found: dict[str, str], rank: dict[str, int]) -> str:
-    while left != right:
-        while rank[left] < rank[right]:
-            left = found[left]
-        while rank[right] < rank[left]:
-            right = found[right]
-    return left
+def _where_chains_join(one: str, other: str, dominators: dict[str, str], rank: dict[str, int]) -> str:
+    while one != other:
+        while rank[one] < rank[other]:
+            one = dominators[one]
+        while rank[other] < rank[one]:
+            other = dominators[other]
+    return one
 
 
 def _postorder(start: str, ways: Ways) -> list[str]:
     """The nodes reachable from `start`, each after those that it leads to; without recursion."""
-    order, seen, waiting = [], {start}, [(start, iter(ways[start]))]
+    order, reachable, waiting = [], {start}, [(start, iter(ways[start]))]
     while waiting:
         node, rest = waiting[-1]
-        following = next((target for target in rest if target not in seen), None)
+        following = next((target for target in rest if target not in reachable), None)
         if following is None:
             order.append(node)
             waiting.pop()
         else:
-            seen.add(following)
+            reachable.add(following)
             waiting.append((following, iter(ways[following])))
     return order
 
@@ -137,14 +137,14 @@ def _distances(start: str, ways: Ways, stops: frozenset[str]) -> dict[str, int]:
     """Steps from `start` to each node that it reaches without passing a stop; the stops are not among them."""
     if start in stops:
         return {}
-    found, waiting = {start: 0}, deque([start])
+    distances, waiting = {start: 0}, deque([start])
     while waiting:
         node = waiting.popleft()
         for target in ways[node]:
-            if target not in found and target not in stops:
-                found[target] = found[node] + 1
+            if target not in distances and target not in stops:
+                distances[target] = distances[node] + 1
                 waiting.append(target)
-    return found
+    return distances
 
 
 def _overlapping(regions: dict[str, set[str]]) -> list[list[str]]:
@@ -167,9 +167,9 @@ def _overlapping(regions: dict[str, set[str]]) -> list[list[str]]:
 
 
 def _in_several(regions: Iterable[set[str]]) -> frozenset[str]:
-    seen: set[str] = set()
-    twice: set[str] = set()
+    earlier: set[str] = set()
+    duplicates: set[str] = set()
     for region in regions:
-        twice |= seen & region
-        seen |= region
-    return frozenset(twice)
+        duplicates |= earlier & region
+        earlier |= region
+    return frozenset(duplicates)

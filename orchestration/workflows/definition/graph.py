@@ -56,7 +56,7 @@ class Node:
 
     def empty_references(self, scope: dict[str, Any]) -> list[str]:
         """Those of the config's references that lead nowhere, as they are written."""
-        return [found.text for found in self.references if found.is_empty(scope)]
+        return [reference.text for reference in self.references if reference.is_empty(scope)]
 
     @property
     def ways(self) -> list[str]:
@@ -87,13 +87,13 @@ class Graph:
     def fork(self, node: Node, targets: tuple[str, ...], stops: frozenset[str]) -> Fork:
         """How a parallel node's branches run, and where they meet. In a large graph this takes a while."""
         key = (node.id, targets, stops)
-        found = self._forks.get(key)
-        if found is None:
+        plan = self._forks.get(key)
+        if plan is None:
             if self._layout is None:
                 self._layout = Layout(
                     {n.id: n.ways for n in self.nodes.values()}, {n.id: n.all_ways for n in self.nodes.values()}
                 )
-            found = self._layout.fork(node.name, targets, stops)
+            plan = self._layout.fork(node.name, targets, stops)
             if len(self._forks) < MAX_FORKS:
-                self._forks[key] = found
-        return found
+                self._forks[key] = plan
+        return plan

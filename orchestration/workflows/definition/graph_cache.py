@@ -27,7 +27,7 @@ class GraphCache:
             self.graphs.move_to_end(key)
         return graph
 
-    def put(self, key: Key, graph: Graph) -> None:
+    def add(self, key: Key, graph: Graph) -> None:
         """Keep the graph, and let go of those that were not used for longest."""
         if key in self.graphs:
             return
@@ -46,7 +46,7 @@ async def load(ctx: RunContext) -> Graph:
     graph = CACHE.get(key)
     if graph is None:
         graph = await ctx.shared((ctx.run.tenant_id, "workflow", *key[1:]), lambda: _read(*key))
-        CACHE.put(key, graph)
+        CACHE.add(key, graph)
     return graph
 
 

@@ -16,9 +16,9 @@ from orchestration.workflows.definition.configs import (
     with_output,
 )
 from orchestration.workflows.definition.graph import Edge, Node
-from orchestration.workflows.definition.problems import Place, Problems, shown
+from orchestration.workflows.definition.problems import Place, Problems, value_text
 from orchestration.workflows.expressions import templates
-from orchestration.workflows.expressions.edge_conditions import BrokenExpression, read_condition
+from orchestration.workflows.expressions.edge_conditions import InvalidExpression, read_condition
 from orchestration.workflows.expressions.references import (
     Reference,
     Resolver,
@@ -30,7 +30,7 @@ from orchestration.workflows.expressions.references import (
 MAX_ATTEMPTS = 20
 MAX_NAME_LENGTH = 200
 # Step names use these for visits (a#2), branches (fan/0/a) and items (each[0]); in an id they are escaped.
-_RESERVED = re.compile(r"[#/\[\]%]")
+_SPECIAL = re.compile(r"[#/\[\]%]")
 _STRUCTURE = {"prompt", "node", "routes", "branches"}  # parts of a config that are not filled in as a whole
 _TAKE_INPUT = {"agent", "tool", "subworkflow"}
 
@@ -38,7 +38,7 @@ _TAKE_INPUT = {"agent", "tool", "subworkflow"}
 def read_edge(raw: Any, place: Place) -> tuple[str, Edge] | None:
     """(node that it leaves, edge), None when it is too wrong to judge."""
     if not isinstance(raw, dict):
-        place.add("", f"an edge must be an object {{from, to}}, not {shown(raw)}")
+        place.add("", f"an edge must be an object {{from, to}}, not {value_text(raw)}")
         return None
     source, target = (place.node_id(raw.get(end), end) for end in ("from", "to"))
     if not source or not target:
@@ -47,12 +47,14 @@ def read_edge(raw: Any, place: Place) -> tuple[str, Edge] | None:
     if condition is None or condition == "":
         return source, Edge(target)
     if not isinstance(condition, str):
-        place.add("condition", f"the condition from {source!r} to {target!r} must be a text, not {shown(condition)}")
+        place.add(
+            "condition", f"the condition from {source!r} to {target!r} must be a text, not {value_text(condition)}"
+        )
         return None
     try:
         expression = read_condition(condition, place.ids)
-    except BrokenExpression as fault:
-        place.add("condition", f"the condition {shown(condition)} from {source!r} to {target!r} {fault.message}")
+    except InvalidExpression as fault:
+        place.add("condition", f"the condition {value_text(condition)} from {source!r} to {target!r} {fault.message}")
         return None
     return source, Edge(target, expression, "" if expression else condition)
 
@@ -62,10 +64,10 @@ def read_node(raw: dict[str, Any], node_id: str, place: Place, edges: list[Edge]
     kind = node_type(raw.get("type"))
     on_error, goto = _on_error(raw, place)
     if kind not in CHECKS:
-        place.add("type", f"the type {shown(raw.get('type'))} is unknown; use one of {', '.join(CHECKS)}")
+        place.add("type", f"the type {value_text(raw.get('type'))} is unknown; use one of {', '.join(CHECKS)}")
         return Node(node_id, node_id, kind, {}, edges=tuple(edges), on_error=on_error, goto=goto)  # type: ignore[arg-type]
     if not has_config(raw):
-        place.add("config", f"config must be an object, not {shown(raw['config'])}")
+        place.add("config", f"config must be an object, not {value_text(raw['config'])}")
         return Node(node_id, node_id, kind, {}, edges=tuple(edges))
     config = with_output(raw)
     CHECKS[kind](config, place)
@@ -81,11 +83,11 @@ def read_node(raw: dict[str, Any], node_id: str, place: Place, edges: list[Edge]
         on_error=on_error,  # type: ignore[arg-type]
         goto=goto,
         inner=_inner(config, place) if kind == "map" else None,
-        **_prepared(kind, config, place),
+        **_resolution(kind, config, place),
     )
 
 
-def _prepared(kind: str, config: dict[str, Any], place: Place) -> dict[str, Any]:
+def _resolution(kind: str, config: dict[str, Any], place: Place) -> dict[str, Any]:
     """The fields of a node that say how its config is filled in."""
     resolve: Resolver | None = None
     references: tuple[Reference, ...] = ()
@@ -95,22 +97,22 @@ def _prepared(kind: str, config: dict[str, Any], place: Place) -> dict[str, Any]
         moving = {key: value for key, value in config.items() if key not in _STRUCTURE}
         resolve = compile_value(moving, place.ids)
         references = references_in(moving, place.ids) if resolve else ()
-        fixed = {key: value for key, value in config.items() if key in _STRUCTURE}
+        structure = {key: value for key, value in config.items() if key in _STRUCTURE}
         if isinstance(config.get("prompt"), str):
-            fixed["prompt"], named = templates.as_template(config["prompt"], place.ids)
-            references += named
-            if fault := templates.check(fixed["prompt"]):
+            structure["prompt"], names = templates.as_template(config["prompt"], place.ids)
+            references += names
+            if fault := templates.check(structure["prompt"]):
                 place.add("config.prompt", f"the prompt's template {fault}")
-        config = moving | fixed
-        if resolve and fixed:
-            resolve = _beside(resolve, fixed)
+        config = moving | structure
+        if resolve and structure:
+            resolve = _beside(resolve, structure)
     except UnknownStep as fault:
         place.add("config", f"it {fault.message}")
     return {"config": config, "resolve": resolve, "references": references, "takes_input": kind in _TAKE_INPUT}
 
 
-def _beside(resolve: Resolver, fixed: dict[str, Any]) -> Resolver:
-    return lambda scope: {**resolve(scope), **fixed}
+def _beside(resolve: Resolver, structure: dict[str, Any]) -> Resolver:
+    return lambda scope: {**resolve(scope), **structure}
 
 
 def _inner(config: dict[str, Any], place: Place) -> Node | None:
@@ -121,17 +123,17 @@ def _inner(config: dict[str, Any], place: Place) -> Node | None:
     kind = node_type(raw.get("type"))
     inner = Place(place.problems, f"{place.path}.config.node", place.label, place.ids)
     retry, timeout_s = _retry(raw, inner), inner.number(raw, "timeout_s", "timeout_s", 0, YEAR_S, above=True)
-    return Node("", "", kind, retry=retry, timeout_s=timeout_s, **_prepared(kind, with_output(raw), inner))
+    return Node("", "", kind, retry=retry, timeout_s=timeout_s, **_resolution(kind, with_output(raw), inner))
 
 
 def _with_branches(edges: list[Edge], config: dict[str, Any], place: Place) -> list[Edge]:
     """The outgoing edges; a branch that has none counts as one."""
     branches = config.get("branches")
-    named = (
+    names = (
         [name for name in branches if isinstance(name, str) and name in place.ids] if isinstance(branches, list) else []
     )
     there = {edge.target for edge in edges}
-    return [*edges, *(Edge(name) for name in dict.fromkeys(named) if name not in there)]
+    return [*edges, *(Edge(name) for name in dict.fromkeys(names) if name not in there)]
 
 
 def _retry(raw: dict[str, Any], place: Place) -> Retry | None:
@@ -139,7 +141,7 @@ def _retry(raw: dict[str, Any], place: Place) -> Retry | None:
     if retry is None:
         return None
     if not isinstance(retry, dict):
-        place.add("retry", f"retry must be an object {{max_attempts, backoff_s}}, not {shown(retry)}")
+        place.add("retry", f"retry must be an object {{max_attempts, backoff_s}}, not {value_text(retry)}")
         return None
     attempts = place.number(retry, "max_attempts", "retry.max_attempts", 1, MAX_ATTEMPTS, whole=True)
     backoff = place.number(retry, "backoff_s", "retry.backoff_s", 0, 3600)
@@ -153,13 +155,13 @@ def _on_error(raw: dict[str, Any], place: Place) -> tuple[str, str]:
         return value or "fail", ""
     if isinstance(value, dict) and set(value) == {"goto"}:
         return "goto", place.node_id(value["goto"], "on_error.goto")
-    place.add("on_error", f"on_error must be fail, continue or {{goto: node}}, not {shown(value)}")
+    place.add("on_error", f"on_error must be fail, continue or {{goto: node}}, not {value_text(value)}")
     return "fail", ""
 
 
 def step_name(node_id: str) -> str:
     """The node's id as it stands in step names; two ids never give the same."""
-    if not _RESERVED.search(node_id):
+    if not _SPECIAL.search(node_id):
         return node_id
-    escaped = _RESERVED.sub(lambda match: quote(match[0], safe=""), node_id)
-    return escaped if len(escaped) <= MAX_NAME_LENGTH else "%" + sha256(node_id.encode()).hexdigest()
+    quoted_id = _SPECIAL.sub(lambda match: quote(match[0], safe=""), node_id)
+    return quoted_id if len(quoted_id) <= MAX_NAME_LENGTH else "%" + sha256(node_id.encode()).hexdigest()

@@ -10,7 +10,7 @@ from orchestration.program import registry
 from orchestration.workflows.definition.graph import Edge, Graph, Node
 from orchestration.workflows.definition.input_schema import check_input_schema
 from orchestration.workflows.definition.nodes import read_edge, read_node
-from orchestration.workflows.definition.problems import Place, Problems, shown
+from orchestration.workflows.definition.problems import Place, Problems, value_text
 from orchestration.workflows.expressions.reference_checks import check_references
 from orchestration.workflows.expressions.storable_values import check_storable
 
@@ -43,27 +43,27 @@ def _check_parts(node: Node, place: Place, tenant_id: str) -> None:
         for sentence in kind.check(node.config, tenant_id):
             place.add(f"{node.type}_id" if node.type in ("agent", "tool") else "", sentence)
     agent = registry.NODES.get("agent")
-    asked = node.config.get("router_agent_id") if node.type == "router" else None
-    if asked and agent and agent.check:
-        for sentence in agent.check({"agent_id": asked}, tenant_id):
+    router_agent = node.config.get("router_agent_id") if node.type == "router" else None
+    if router_agent and agent and agent.check:
+        for sentence in agent.check({"agent_id": router_agent}, tenant_id):
             place.add("router_agent_id", sentence)
 
 
 def _check_subworkflows(graph: Graph, at: dict[str, int], problems: Problems, tenant_id: str) -> None:
-    called: dict[str, list[tuple[str, str]]] = {}
+    places_by_workflow: dict[str, list[tuple[str, str]]] = {}
     for node in graph.nodes.values():
         for part, tail in ((node, "config"), (node.inner, "config.node.config")):
             if part is not None and part.type == "subworkflow":
                 path = f"definition.nodes[{at[node.id]}].{tail}.workflow_id"
-                called.setdefault(part.config["workflow_id"], []).append((path, node.id))
-    if not called:
+                places_by_workflow.setdefault(part.config["workflow_id"], []).append((path, node.id))
+    if not places_by_workflow:
         return
-    wanted = [workflow_id for name in called if (workflow_id := _uuid(name))]
-    there = set(Workflow.objects.for_tenant(tenant_id).filter(id__in=wanted).values_list("id", flat=True))
-    for name, places in called.items():
+    workflow_ids = [workflow_id for name in places_by_workflow if (workflow_id := _uuid(name))]
+    there = set(Workflow.objects.for_tenant(tenant_id).filter(id__in=workflow_ids).values_list("id", flat=True))
+    for name, places in places_by_workflow.items():
         if _uuid(name) not in there:
             for path, node_id in places:
-                problems.add(path, f"Node {node_id!r}: the workflow {shown(name)} does not exist")
+                problems.add(path, f"Node {node_id!r}: the workflow {value_text(name)} does not exist")
 
 
 def _uuid(text: str) -> UUID | None:
@@ -76,14 +76,14 @@ def _uuid(text: str) -> UUID | None:
 def read_graph(definition: Any, type: str = WorkflowType.GRAPH) -> Graph:
     """The definition's graph, checked by itself: shape, ids, edges, expressions, references, reachability."""
     problems = Problems()
-    listed, edges = _parts(definition, problems)
+    raw_nodes, edges = _parts(definition, problems)
     check_input_schema(definition, problems)
-    ids = _ids(listed, problems)
+    ids = _ids(raw_nodes, problems)
     problems.raise_if_any()  # without its ids nothing else can be judged
-    chained = not edges and type == WorkflowType.LINEAR
-    ways = _chain(ids) if chained else _read_edges(edges, ids, problems)
+    is_chain = not edges and type == WorkflowType.LINEAR
+    ways = _chain(ids) if is_chain else _read_edges(edges, ids, problems)
     nodes = {}
-    for at, (node_id, raw) in enumerate(zip(ids, listed, strict=True)):
+    for at, (node_id, raw) in enumerate(zip(ids, raw_nodes, strict=True)):
         place = Place(problems, f"definition.nodes[{at}]", f"Node {node_id!r}", ids)
         nodes[node_id] = read_node(raw, node_id, place, ways.get(node_id, []))
     max_steps = _max_steps(definition, problems)
@@ -108,7 +108,7 @@ def _parts(definition: Any, problems: Problems) -> tuple[list[Any], list[Any]]:
     for name, most in (("nodes", MAX_NODES), ("edges", MAX_EDGES)):
         value = definition.get(name, [])
         if not isinstance(value, list):
-            problems.stop(f"definition.{name}", f"{name} must be a list, not {shown(value)}.")
+            problems.stop(f"definition.{name}", f"{name} must be a list, not {value_text(value)}.")
         if len(value) > most:
             problems.stop(f"definition.{name}", f"A workflow has at most {most} {name}, this one {len(value)}.")
     if not definition.get("nodes"):
@@ -122,12 +122,14 @@ def _ids(nodes: list[Any], problems: Problems) -> dict[str, None]:
     for at, node in enumerate(nodes):
         if not isinstance(node, dict):
             problems.add(
-                f"definition.nodes[{at}]", f"A node must be an object {{id, type, config}}, not {shown(node)}."
+                f"definition.nodes[{at}]", f"A node must be an object {{id, type, config}}, not {value_text(node)}."
             )
             continue
         node_id = Place(problems, f"definition.nodes[{at}]", f"Node {at + 1}").text(node, "id", "id", most=200)
         if node_id in ids:
-            problems.add(f"definition.nodes[{at}].id", f"Two nodes have the id {shown(node_id)}; ids must be unique.")
+            problems.add(
+                f"definition.nodes[{at}].id", f"Two nodes have the id {value_text(node_id)}; ids must be unique."
+            )
         if node_id:
             ids[node_id] = None
     return ids
@@ -142,9 +144,9 @@ def _chain(ids: dict[str, None]) -> dict[str, list[Edge]]:
 def _read_edges(edges: list[Any], ids: dict[str, None], problems: Problems) -> dict[str, list[Edge]]:
     ways: dict[str, list[Edge]] = {}
     for at, raw in enumerate(edges):
-        found = read_edge(raw, Place(problems, f"definition.edges[{at}]", f"Edge {at + 1}", ids))
-        if found:
-            ways.setdefault(found[0], []).append(found[1])
+        edge = read_edge(raw, Place(problems, f"definition.edges[{at}]", f"Edge {at + 1}", ids))
+        if edge:
+            ways.setdefault(edge[0], []).append(edge[1])
     return ways
 
 
@@ -155,9 +157,9 @@ def _max_steps(definition: dict[str, Any], problems: Problems) -> int:
 
 def _entry(definition: dict[str, Any], nodes: dict[str, Node], problems: Problems) -> str:
     """The entry node: the named one, else the only one that nothing leads to, else the first."""
-    named = definition.get("entryNode")
-    if named is not None:
-        return Place(problems, "definition", "entryNode", nodes).node_id(named, "entryNode")
+    entry = definition.get("entryNode")
+    if entry is not None:
+        return Place(problems, "definition", "entryNode", nodes).node_id(entry, "entryNode")
     by_edges = {edge.target for node in nodes.values() for edge in node.edges}
     by_any = {target for node in nodes.values() for target in node.all_ways} | by_edges
     for led_to in (by_edges, by_any):
@@ -168,15 +170,15 @@ def _entry(definition: dict[str, Any], nodes: dict[str, Node], problems: Problem
 
 
 def _check_reachable(graph: Graph, ids: list[str], problems: Problems) -> None:
-    seen, waiting = {graph.entry}, deque([graph.entry])
+    reachable, waiting = {graph.entry}, deque([graph.entry])
     while waiting:
         node = graph.nodes[waiting.popleft()]
         for target in (*node.all_ways, *(edge.target for edge in node.edges)):
-            if target not in seen:
-                seen.add(target)
+            if target not in reachable:
+                reachable.add(target)
                 waiting.append(target)
     for at, node_id in enumerate(ids):
-        if node_id not in seen:
+        if node_id not in reachable:
             sentence = f"Node {node_id!r} cannot be reached from the entry node {graph.entry!r}; add an edge to it."
             problems.add(f"definition.nodes[{at}]", sentence)
 
@@ -197,8 +199,8 @@ def _warnings(graph: Graph) -> list[str]:
             if node_id not in leaving:
                 leaving.add(node_id)
                 waiting.append(node_id)
-    stuck = [node_id for node_id in graph.nodes if node_id not in leaving]
-    if not stuck:
+    dead_ends = [node_id for node_id in graph.nodes if node_id not in leaving]
+    if not dead_ends:
         return []
-    named = ", ".join(map(repr, stuck[:10])) + (" …" if len(stuck) > 10 else "")
-    return [f"From {named} no edge leads to an end: a run that comes there fails after {graph.max_steps} steps."]
+    names = ", ".join(map(repr, dead_ends[:10])) + (" …" if len(dead_ends) > 10 else "")
+    return [f"From {names} no edge leads to an end: a run that comes there fails after {graph.max_steps} steps."]

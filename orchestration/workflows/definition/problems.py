@@ -15,14 +15,14 @@ MAX_VALUE_LENGTH = 60
 class Problems:
     """The sentences found so far, by the path of the field that they are about."""
 
-    found: dict[str, list[str]] = field(default_factory=dict)
+    by_path: dict[str, list[str]] = field(default_factory=dict)
     count: int = 0
 
     def add(self, path: str, sentence: str) -> None:
         """One more, unless there are enough to work on."""
         self.count += 1
         if self.count <= MAX_REPORTED:
-            self.found.setdefault(path, []).append(sentence)
+            self.by_path.setdefault(path, []).append(sentence)
 
     def stop(self, path: str, sentence: str) -> NoReturn:
         """One that makes it pointless to read on."""
@@ -32,11 +32,11 @@ class Problems:
 
     def raise_if_any(self) -> None:
         """WorkflowInvalid when something was found."""
-        if not self.found:
+        if not self.by_path:
             return
-        first = next(iter(self.found.values()))[0]
+        first = next(iter(self.by_path.values()))[0]
         more = f" (and {self.count - 1} more, see context.errors)" if self.count > 1 else ""
-        raise WorkflowInvalid(self.found, first + more)
+        raise WorkflowInvalid(self.by_path, first + more)
 
 
 @dataclass(slots=True)
@@ -84,7 +84,8 @@ class Place:
             return value
         low = f"more than {least:g}" if above else f"at least {least:g}"
         self.add(
-            at, f"{name} must be a {'whole ' if whole else ''}number, {low} and at most {most:g}, not {shown(value)}"
+            at,
+            f"{name} must be a {'whole ' if whole else ''}number, {low} and at most {most:g}, not {value_text(value)}",
         )
         return None
 
@@ -92,12 +93,12 @@ class Place:
         """The id when it is a node's, else an empty text."""
         if isinstance(value, str) and value in self.ids:
             return value
-        what = "names no node" if value is None else f"names the node {shown(value)}, which does not exist"
-        self.add(at, what)
+        problem = "names no node" if value is None else f"names the node {value_text(value)}, which does not exist"
+        self.add(at, problem)
         return ""
 
 
-def shown(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A value as an error tells it, cut."""
     text = (
         repr(value) if isinstance(value, str | int | float | bool) or value is None else f"a {_KINDS.get(type(value))}"

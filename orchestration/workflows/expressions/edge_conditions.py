@@ -42,7 +42,7 @@ _MEANT_AS_EXPRESSION = re.compile(
 )
 
 
-class BrokenExpression(DomainError):
+class InvalidExpression(DomainError):
     """The condition cannot be read."""
 
     code = "WORKFLOW_VALIDATION_ERROR"
@@ -61,15 +61,15 @@ class Expression:
 
 
 def read_condition(text: str, node_ids: Collection[str] = ()) -> Expression | None:
-    """The expression, None when the text is a question in free words, or BrokenExpression when it was meant as one.
+    """The expression, None when the text is a question in free words, or InvalidExpression when it was meant as one.
 
     `node_ids` are the nodes that `steps.<id>` may name; an id may itself hold dots and dashes.
     """
     if len(text) > MAX_LENGTH:
-        raise BrokenExpression(f"is longer than {MAX_LENGTH} characters")
+        raise InvalidExpression(f"is longer than {MAX_LENGTH} characters")
     try:
-        return Expression(text, _Reader(text, node_ids).read())
-    except BrokenExpression:
+        return Expression(text, _Parser(text, node_ids).read())
+    except InvalidExpression:
         if _MEANT_AS_EXPRESSION.search(text):
             raise
         return None
@@ -84,26 +84,26 @@ class _Token:
 
 def _tokens(text: str) -> list[_Token]:
     """The words of the text, with a last one of kind `end`."""
-    found: list[_Token] = []
+    tokens: list[_Token] = []
     at = 0
     while text[at:].strip():
-        in_path = bool(found) and found[-1].text == "."
+        in_path = bool(tokens) and tokens[-1].text == "."
         match = (in_path and _FIELD.match(text, at)) or _TOKEN.match(text, at)
         if match is None:
             at += len(text[at:]) - len(text[at:].lstrip())
-            raise BrokenExpression(f"has {text[at]!r} at position {at + 1}, which no expression knows; quote texts")
+            raise InvalidExpression(f"has {text[at]!r} at position {at + 1}, which no expression knows; quote texts")
         kind = match.lastgroup or ""
         word, start = match.group(kind), match.start(kind)
         if kind == "op" and word in _SYMBOLS:
             kind, word = "word", _SYMBOLS[word]
         elif kind == "name" and word.lower() in _WORDS and text[max(start - 1, 0)] != ".":
             kind, word = "word", word.lower()
-        found.append(_Token(kind, word, start))
+        tokens.append(_Token(kind, word, start))
         at = match.end()
-    return [*found, _Token("end", "the end", len(text))]
+    return [*tokens, _Token("end", "the end", len(text))]
 
 
-class _Reader:
+class _Parser:
     """Recursive descent over the tokens; each rule answers a function of the scope."""
 
     def __init__(self, text: str, node_ids: Collection[str]) -> None:
@@ -133,16 +133,16 @@ class _Reader:
         if not self._take(text):
             self._fail(repr(text))
 
-    def _fail(self, wanted: str) -> Any:
+    def _fail(self, expectation: str) -> Any:
         token = self._here
         if token.text == "=":
-            raise BrokenExpression(f"has a single = at position {token.at + 1}; write == to compare")
-        raise BrokenExpression(f"needs {wanted} at position {token.at + 1}, not {token.text[:40]!r}")
+            raise InvalidExpression(f"has a single = at position {token.at + 1}; write == to compare")
+        raise InvalidExpression(f"needs {expectation} at position {token.at + 1}, not {token.text[:40]!r}")
 
     def _deeper(self) -> None:
         self.depth += 1
         if self.depth > DEEPEST:
-            raise BrokenExpression(f"is nested deeper than {DEEPEST} levels")
+            raise InvalidExpression(f"is nested deeper than {DEEPEST} levels")
 
     def _either(self) -> Value:
         parts = [self._both()]
@@ -151,43 +151,45 @@ class _Reader:
         return parts[0] if len(parts) == 1 else lambda scope: any(part(scope) for part in parts)
 
     def _both(self) -> Value:
-        parts = [self._negated()]
+        parts = [self._negation()]
         while self._take("and"):
-            parts.append(self._negated())
+            parts.append(self._negation())
         return parts[0] if len(parts) == 1 else lambda scope: all(part(scope) for part in parts)
 
-    def _negated(self) -> Value:
+    def _negation(self) -> Value:
         if not self._take("not"):
             return self._comparison()
         self._deeper()
-        value = self._negated()
+        value = self._negation()
         self.depth -= 1
         return lambda scope: not value(scope)
 
     def _comparison(self) -> Value:
-        left = self._operand()
+        left_value = self._operand()
         operator = self._operator()
         if not operator:
-            return left
+            return left_value
         if operator.endswith("exists"):
-            return lambda scope: compare(operator, left(scope))
-        right = self._ordered() if operator in ("less_than", "lte", "greater_than", "gte") else self._operand()
+            return lambda scope: compare(operator, left_value(scope))
+        right_value = (
+            self._number_operand() if operator in ("less_than", "lte", "greater_than", "gte") else self._operand()
+        )
         if self._here.text in _COMPARE:
             self._fail("and or or between two comparisons")
-        return lambda scope: compare(operator, left(scope), right(scope))
+        return lambda scope: compare(operator, left_value(scope), right_value(scope))
 
     def _operator(self) -> str:
         """The evaluator's name of the operator that comes next, empty when none does."""
         symbol = self._take(*_COMPARE)
         if symbol:
             return _COMPARE[symbol]
-        negated = self._take("not")
-        word = self._take("in", "contains", "exists") if negated else self._take(*_RELATE, "exists")
-        if negated and not word:
+        is_negated = self._take("not")
+        word = self._take("in", "contains", "exists") if is_negated else self._take(*_RELATE, "exists")
+        if is_negated and not word:
             self._fail("in, contains or exists after not")
-        return f"not_{word}" if negated else word
+        return f"not_{word}" if is_negated else word
 
-    def _ordered(self) -> Value:
+    def _number_operand(self) -> Value:
         """The right side of < and its like, which compare numbers."""
         if self._here.kind == "string":
             self._fail("a number (texts have no order here)")
@@ -209,8 +211,8 @@ class _Reader:
             return self._list()
         if token.kind == "name" and token.text in NAMES:
             return self._path()
-        known = ", ".join(NAMES)
-        return self._fail(f"a value (a path that begins with {known}, a number, true, false, null or a quoted text)")
+        names = ", ".join(NAMES)
+        return self._fail(f"a value (a path that begins with {names}, a number, true, false, null or a quoted text)")
 
     def _list(self) -> Value:
         self._deeper()
@@ -234,8 +236,8 @@ class _Reader:
                 self._expect("]")
             else:
                 break
-        found = self._resolved(parts)
-        return lambda scope: lookup(scope, found)
+        path = self._with_step_id(parts)
+        return lambda scope: lookup(scope, path)
 
     def _key(self, *kinds: str) -> str | int:
         token = self._here
@@ -245,13 +247,13 @@ class _Reader:
         constant = _constant(token)
         return constant if isinstance(constant, int) and not isinstance(constant, bool) else _text_of(token)
 
-    def _resolved(self, parts: list[str | int]) -> tuple[str | int, ...]:
+    def _with_step_id(self, parts: list[str | int]) -> tuple[str | int, ...]:
         if parts[0] != "steps" or len(parts) == 1:
             return tuple(parts)
         try:
             return "steps", *step_path(parts[1:], self.node_ids)
         except UnknownStep as fault:
-            raise BrokenExpression(fault.message) from None
+            raise InvalidExpression(fault.message) from None
 
 
 def _text_of(token: _Token) -> str:

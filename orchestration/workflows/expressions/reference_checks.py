@@ -9,14 +9,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from orchestration.workflows.definition.graph import Graph, Node
-from orchestration.workflows.definition.problems import Problems, shown
+from orchestration.workflows.definition.problems import Problems, value_text
 from orchestration.workflows.expressions.references import NAME, NAMES, SOURCES, Reference, texts_in
 
 ALIKE = 0.8  # of difflib: `inptu` and `inputs` mean input
 MAX_WARNINGS = 20
 _MISSPELT = re.compile(rf"(?<!\$)\$({NAME})(?=[.\[])")
 _SCALARS = frozenset({"string", "number", "integer", "boolean"})
-_MIXED = ("$ref", "anyOf", "oneOf", "allOf", "if", "not", "patternProperties", "dependentSchemas", "dependencies")
+_COMBINING = ("$ref", "anyOf", "oneOf", "allOf", "if", "not", "patternProperties", "dependentSchemas", "dependencies")
 
 
 def check_references(definition: dict[str, Any], graph: Graph, problems: Problems) -> None:
@@ -27,15 +27,15 @@ def check_references(definition: dict[str, Any], graph: Graph, problems: Problem
     for at, raw in enumerate(definition["nodes"]):
         node, place = graph.nodes[raw["id"]], f"definition.nodes[{at}]"
         for path, text in texts_in(raw.get("config") or {}, "config"):
-            for name, meant in _misspelt(text):
-                sentence = f"refers to ${name}, which there is not; {meant}. Write $${name} for the text itself."
+            for name, hint in _misspelt(text):
+                sentence = f"refers to ${name}, which there is not; {hint}. Write $${name} for the text itself."
                 problems.add(f"{place}.{path}", f"Node {node.id!r}: {sentence}")
-        for found, inside in _references(node):
-            if found.base[0] == "item" and not inside:
-                sentence = f"refers to {found.text}, but $item is known in the node of a map only."
+        for reference, inside in _references(node):
+            if reference.base[0] == "item" and not inside:
+                sentence = f"refers to {reference.text}, but $item is known in the node of a map only."
                 problems.add(f"{place}.config", f"Node {node.id!r}: {sentence}")
-            elif found.base[0] == "input" and (unknown := _outside(found, schema)):
-                sentence = f"refers to {found.text}, but input_schema has no {unknown!r} and allows no other field."
+            elif reference.base[0] == "input" and (unknown := _outside(reference, schema)):
+                sentence = f"refers to {reference.text}, but input_schema has no {unknown!r} and allows no other field."
                 problems.add(f"{place}.config", f"Node {node.id!r}: {sentence}")
 
 
@@ -52,19 +52,19 @@ def _misspelt(text: str) -> Iterator[tuple[str, str]]:
 
 def _references(node: Node) -> Iterator[tuple[Reference, bool]]:
     """(reference, whether it stands in the node of a map)."""
-    for found in node.references:
-        yield found, False
-    for found in node.inner.references if node.inner else ():
-        yield found, True
+    for reference in node.references:
+        yield reference, False
+    for reference in node.inner.references if node.inner else ():
+        yield reference, True
 
 
-def _outside(found: Reference, schema: Any) -> str:
+def _outside(reference: Reference, schema: Any) -> str:
     """The part of the path that the schema does not let in; empty when it may be there."""
-    for part, _ in found.rest:
-        if not isinstance(schema, dict) or any(word in schema for word in _MIXED):
+    for part, _ in reference.rest:
+        if not isinstance(schema, dict) or any(word in schema for word in _COMBINING):
             return ""
         if schema.get("type") in _SCALARS:
-            return str(part) if found.alone else ""
+            return str(part) if reference.alone else ""
         fields = schema.get("properties")
         if isinstance(fields, dict) and part in fields:
             schema = fields[part]
@@ -79,21 +79,21 @@ def doubtful_references(definition: dict[str, Any], graph: Graph) -> list[str]:
     """Sentences about references that lead nowhere as far as the definition shows."""
     outputs = {raw["id"]: _output_of(raw, graph.nodes[raw["id"]]) for raw in definition["nodes"]}
     before: dict[str, set[str]] = {}
-    told: list[str] = []
+    warnings: list[str] = []
     for node in graph.nodes.values():
-        for found, _ in _references(node):
-            if found.base[0] != "steps" or len(found.base) < 2:
+        for reference, _ in _references(node):
+            if reference.base[0] != "steps" or len(reference.base) < 2:
                 continue
-            step = str(found.base[1])
+            step = str(reference.base[1])
             if step not in before:
-                before[step] = _reached_from(graph, step)
+                before[step] = _nodes_after(graph, step)
             if node.id not in before[step]:
-                told.append(f"Node {node.id!r} refers to {found.text}, but {step!r} never runs before it.")
-            elif (missing := _missing(found, outputs[step])) is not None:
-                told.append(f"Node {node.id!r} refers to {found.text}, but {step!r} answers no {missing!r}.")
-            if len(told) == MAX_WARNINGS:
-                return told
-    return told
+                warnings.append(f"Node {node.id!r} refers to {reference.text}, but {step!r} never runs before it.")
+            elif (missing := _missing(reference, outputs[step])) is not None:
+                warnings.append(f"Node {node.id!r} refers to {reference.text}, but {step!r} answers no {missing!r}.")
+            if len(warnings) == MAX_WARNINGS:
+                return warnings
+    return warnings
 
 
 def _output_of(raw: dict[str, Any], node: Node) -> Any:
@@ -103,25 +103,25 @@ def _output_of(raw: dict[str, Any], node: Node) -> Any:
     return node.config.get("output")
 
 
-def _missing(found: Reference, output: Any) -> str | None:
+def _missing(reference: Reference, output: Any) -> str | None:
     """The part of the path that the output surely does not have."""
-    for part, _ in found.rest:
+    for part, _ in reference.rest:
         if not isinstance(output, dict):
             return None
         if part not in output:
-            return shown(part).strip("'")
+            return value_text(part).strip("'")
         output = output[part]
     return None
 
 
-def _reached_from(graph: Graph, start: str) -> set[str]:
+def _nodes_after(graph: Graph, start: str) -> set[str]:
     """The nodes that may run after this one."""
-    seen: set[str] = set()
+    reachable: set[str] = set()
     waiting = [start]
     while waiting:
         node = graph.nodes[waiting.pop()]
         for target in (*node.all_ways, *(edge.target for edge in node.edges)):
-            if target not in seen:
-                seen.add(target)
+            if target not in reachable:
+                reachable.add(target)
                 waiting.append(target)
-    return seen
+    return reachable

@@ -58,23 +58,23 @@ class Reference:
 
     def value(self, scope: dict[str, Any]) -> Any:
         """What it brings in: the value when it stands alone, else text."""
-        found, left = self._found(scope)
+        value, rest = self._lookup(scope)
         if self.alone:
-            return None if found is MISSING else found
-        return as_text(found) + left
+            return None if value is MISSING else value
+        return as_text(value) + rest
 
     def is_empty(self, scope: dict[str, Any]) -> bool:
         """Whether it leads nowhere."""
-        return self._found(scope)[0] is MISSING
+        return self._lookup(scope)[0] is MISSING
 
-    def _found(self, scope: dict[str, Any]) -> tuple[Any, str]:
+    def _lookup(self, scope: dict[str, Any]) -> tuple[Any, str]:
         """(what the path leads to, what is written behind a text or a number and so is no part of the path)."""
         if self.alone:
             return lookup(scope, self.path), ""
         value = lookup(scope, self.base)
         for at, (part, _) in enumerate(self.rest):
             if isinstance(value, str | int | float):
-                return value, "".join(written for _, written in self.rest[at:])
+                return value, "".join(spelling for _, spelling in self.rest[at:])
             value = lookup(value, (part,))
         return value, ""
 
@@ -86,8 +86,8 @@ def step_path(parts: Sequence[str | int], node_ids: Collection[str]) -> Path:
         name = ".".join(map(str, head))
         if name in node_ids and (end == 1 or all(isinstance(part, str) for part in head)):
             return name, *parts[end:]
-    named = ".".join(map(str, parts[:MAX_ID_LENGTH]))[:MAX_ID_LENGTH]
-    raise UnknownStep(f"names the step {named!r}, but no node has that id")
+    name = ".".join(map(str, parts[:MAX_ID_LENGTH]))[:MAX_ID_LENGTH]
+    raise UnknownStep(f"names the step {name!r}, but no node has that id")
 
 
 def compile_value(value: Any, node_ids: Collection[str], depth: int = 0) -> Resolver | None:
@@ -97,7 +97,7 @@ def compile_value(value: Any, node_ids: Collection[str], depth: int = 0) -> Reso
     if depth >= DEEPEST or not isinstance(value, dict | list):
         return None
     keys = list(value) if isinstance(value, dict) else range(len(value))
-    moving = [(key, found) for key in keys if (found := compile_value(value[key], node_ids, depth + 1))]
+    moving = [(key, resolver) for key in keys if (resolver := compile_value(value[key], node_ids, depth + 1))]
     if not moving:
         return None
     return _fill(value, moving)
@@ -108,10 +108,10 @@ def _fill(whole: Any, moving: list[tuple[Any, Resolver]]) -> Resolver:
     copy = dict if isinstance(whole, dict) else list
 
     def resolve(scope: dict[str, Any]) -> Any:
-        filled = copy(whole)
+        result = copy(whole)
         for key, part in moving:
-            filled[key] = part(scope)
-        return filled
+            result[key] = part(scope)
+        return result
 
     return resolve
 
@@ -156,8 +156,8 @@ def split_text(text: str, node_ids: Collection[str], sources: Collection[str] = 
             end = _tail_end(text, match.end())
             parts.append(text[match.start() + 1 : end])
         else:
-            found, end = _reference(text, match, node_ids)
-            parts.append(found)
+            reference, end = _reference(text, match, node_ids)
+            parts.append(reference)
     parts.append(text[end:])
     if not any(isinstance(part, Reference) for part in parts):
         return ["".join(map(str, parts))]

@@ -17,8 +17,10 @@ from orchestration.workflows.expressions.references import Reference
 MAX_UNITS = 2_000_000  # characters and items made, turns of loops
 MAX_CPU_S = 0.25
 MAX_NUMBER = 10**12
-_KEPT = "abs count default d e escape first float int last length lower map max min reject rejectattr select selectattr"
-_KEPT += " sort title trim truncate unique upper items"
+_FILTER_NAMES = (
+    "abs count default d e escape first float int last length lower map max min reject rejectattr select selectattr"
+)
+_FILTER_NAMES += " sort title trim truncate unique upper items"
 
 
 class TooMuch(Exception):
@@ -56,15 +58,15 @@ def spend(units: int) -> None:
         raise TooMuch("it does more than a prompt's template may")
 
 
-def weighed(value: Any) -> Any:
+def with_cost(value: Any) -> Any:
     """The value, its length taken from what is left."""
     spend(len(value) if isinstance(value, str | list | tuple | range) else 0)
     return value
 
 
-def check_operands(operator: str, left: Any, right: Any) -> None:
+def check_operands(operator: str, first: Any, second: Any) -> None:
     """Refuse arithmetic that makes much out of little."""
-    sides = (left, right)
+    sides = (first, second)
     if all(isinstance(side, int | float) and abs(side) < MAX_NUMBER for side in sides) and operator != "**":
         return
     if (
@@ -72,12 +74,12 @@ def check_operands(operator: str, left: Any, right: Any) -> None:
         and all(isinstance(side, str) for side in sides)
         or all(isinstance(side, list) for side in sides)
     ):
-        spend(len(left) + len(right))
+        spend(len(first) + len(second))
         return
     raise TooMuch(f"{operator} works on moderate numbers only")
 
 
-def shown(value: Any) -> Any:
+def as_output(value: Any) -> Any:
     """How a value is written: objects and lists as JSON, null as nothing."""
     if isinstance(value, dict | list | tuple):
         return _as_json(value)
@@ -106,10 +108,10 @@ def _weigh_tree(value: Any) -> None:
 
 def _text(value: Any) -> str:
     """The value as text, as `{{ value }}` writes it."""
-    return str(shown(value))
+    return str(as_output(value))
 
 
-def _joined(values: Iterable[Any], separator: str = "", attribute: str | None = None) -> str:
+def _join(values: Iterable[Any], separator: str = "", attribute: str | None = None) -> str:
     items = [_text(item.get(attribute) if attribute and isinstance(item, dict) else item) for item in _each(values)]
     spend(sum(map(len, items)) + len(separator) * len(items))
     return separator.join(items)
@@ -123,50 +125,50 @@ def _each(values: Any) -> Iterator[Any]:
 
 def _part(value: Any, start: int | None, stop: int | None, step: int | None) -> Any:
     return (
-        weighed(value[start:stop:step])
+        with_cost(value[start:stop:step])
         if isinstance(value, str | list | tuple)
         else list(islice(value, start, stop, step))
     )
 
 
-def _replaced(text: Any, old: str, new: str) -> str:
+def _replace(text: Any, old: str, new: str) -> str:
     text = _text(text)
     spend(len(text) + text.count(old) * len(new))
     return text.replace(old, new)
 
 
-def _rounded(value: float, digits: int = 0) -> float:
+def _round(value: float, digits: int = 0) -> float:
     return round(value, max(min(digits, 12), -12))
 
 
 @pass_context
 def reference(context: Any, base: list[Any], rest: list[tuple[str | int, str]]) -> str:
     """The text of a `$…` reference of a prompt; nothing when the path leads nowhere."""
-    made: str = Reference("", tuple(base), tuple(rest)).value({base[0]: context.get(base[0])})
-    return made
+    text: str = Reference("", tuple(base), tuple(rest)).value({base[0]: context.get(base[0])})
+    return text
 
 
-def kept(filters: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+def allowed_filters(filters: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
     """Those of Jinja's filters that templates here have, each weighing what it makes."""
-    return {name: _weighing(filters[name]) for name in _KEPT.split()}
+    return {name: _weighing(filters[name]) for name in _FILTER_NAMES.split()}
 
 
 def _weighing(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)  # it also carries Jinja's mark of which filters want the context
-    def limited(*args: Any, **kwargs: Any) -> Any:
+    def limited_filter(*args: Any, **kwargs: Any) -> Any:
         if any(isinstance(value, int) and not isinstance(value, bool) and value > 10**6 for value in kwargs.values()):
             raise TooMuch("a filter is asked for too much")
-        return weighed(function(*args, **kwargs))
+        return with_cost(function(*args, **kwargs))
 
-    return limited
+    return limited_filter
 
 
-def _listed(values: Any) -> list[Any]:
+def _list(values: Any) -> list[Any]:
     return list(_each(values))
 
 
-def _reversed(values: Any) -> Any:
-    return weighed(values[::-1]) if isinstance(values, str) else _listed(values)[::-1]
+def _reverse(values: Any) -> Any:
+    return with_cost(values[::-1]) if isinstance(values, str) else _list(values)[::-1]
 
 
 def _total(values: Any, attribute: str | None = None) -> float:
@@ -183,6 +185,6 @@ def _json_text(value: Any) -> str:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    "each_of": _each, "joined": _joined, "join": _joined, "part": _part, "replace": _replaced, "round": _rounded,
-    "string": _text, "list": _listed, "reverse": _reversed, "sum": _total, "tojson": _json_text,
+    "each_of": _each, "joined": _join, "join": _join, "part": _part, "replace": _replace, "round": _round,
+    "string": _text, "list": _list, "reverse": _reverse, "sum": _total, "tojson": _json_text,
 }  # fmt: skip

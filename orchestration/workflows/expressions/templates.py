@@ -22,7 +22,7 @@ from orchestration.workflows.expressions.references import SOURCES, Reference, s
 MAX_TEMPLATE_LENGTH = 50_000
 MAX_OUTPUT_LENGTH = 400_000
 DEEPEST_LOOPS = 5
-_REFUSED = (
+_FORBIDDEN_NODES = (
     nodes.Assign, nodes.AssignBlock, nodes.Block, nodes.CallBlock, nodes.Extends, nodes.FilterBlock, nodes.FromImport,
     nodes.Import, nodes.Include, nodes.Macro, nodes.With,
 )  # fmt: skip
@@ -46,10 +46,10 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def __init__(self) -> None:
         super().__init__(
-            undefined=jinja2.StrictUndefined, optimized=False, finalize=limits.shown, keep_trailing_newline=True
+            undefined=jinja2.StrictUndefined, optimized=False, finalize=limits.as_output, keep_trailing_newline=True
         )
         self.globals = {"range": range}
-        self.filters = {**limits.kept(self.filters), **limits.FILTERS, "reference": limits.reference}
+        self.filters = {**limits.allowed_filters(self.filters), **limits.FILTERS, "reference": limits.reference}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """The field of an object; else one of the few methods that a template may call."""
@@ -57,8 +57,8 @@ class _Environment(ImmutableSandboxedEnvironment):
             return obj[attribute]
         if isinstance(obj, jinja2.Undefined):
             return obj  # so that input.a.b | default('') needs neither
-        allowed = next((names for kind, names in self.methods.items() if isinstance(obj, kind)), ())
-        return getattr(obj, attribute) if attribute in allowed else self.undefined(obj=obj, name=attribute)
+        methods = next((names for kind, names in self.methods.items() if isinstance(obj, kind)), ())
+        return getattr(obj, attribute) if attribute in methods else self.undefined(obj=obj, name=attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """The field of an object or the item of a list."""
@@ -80,12 +80,12 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def call(self, context: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """The call's answer, weighed."""
-        return limits.weighed(super().call(context, function, *args, **kwargs))
+        return limits.with_cost(super().call(context, function, *args, **kwargs))
 
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+    def call_binop(self, context: Any, operator: str, first: Any, second: Any) -> Any:
         """Arithmetic of moderate numbers, and the sum of two texts or lists."""
-        limits.check_operands(operator, left, right)
-        return limits.weighed(super().call_binop(context, operator, left, right))
+        limits.check_operands(operator, first, second)
+        return limits.with_cost(super().call_binop(context, operator, first, second))
 
 
 _environment = _Environment()
@@ -95,7 +95,7 @@ def check(text: str) -> str:
     """What is wrong with a template's syntax, an empty text when nothing is."""
     try:
         if is_template(text):
-            _compiled(text)
+            _compile(text)
     except TemplateFailed as fault:
         return fault.message
     return ""
@@ -108,37 +108,37 @@ def is_template(text: str) -> bool:
 
 def as_template(text: str, node_ids: Collection[str]) -> tuple[str, tuple[Reference, ...]]:
     """(the prompt as a template, its `$…` references): each one in its text becomes one that is filled in safely."""
-    made, named = "", []
+    template, references = "", []
     for piece, is_text in _pieces(text):
         parts: list[str | Reference] = split_text(piece, node_ids) if is_text else [piece]
         for at, part in enumerate(parts, start=1):
             if isinstance(part, Reference):
-                made += f"{{{{ {list(part.base)!r} | reference({list(part.rest)!r}) }}}}"
-                named.append(replace(part, alone=False))
+                template += f"{{{{ {list(part.base)!r} | reference({list(part.rest)!r}) }}}}"
+                references.append(replace(part, alone=False))
             else:
-                made += part[:-1] + "{{ '{' }}" if part.endswith("{") and at < len(parts) else part
-    return made, tuple(dict.fromkeys(named))
+                template += part[:-1] + "{{ '{' }}" if part.endswith("{") and at < len(parts) else part
+    return template, tuple(dict.fromkeys(references))
 
 
 def _pieces(text: str) -> list[tuple[str, bool]]:
     """(piece, whether it is text in which references count) of a prompt, in order."""
     if not is_template(text):
         return [(text, True)]
-    found, raw = [], False
+    pieces, raw = [], False
     try:
         for _, kind, piece in _environment.lex(text):
             raw = kind == "raw_begin" or (raw and kind != "raw_end")
-            found.append((piece, kind == "data" and not raw))
+            pieces.append((piece, kind == "data" and not raw))
     except jinja2.TemplateSyntaxError:
         return [(text, False)]  # `check` tells what is wrong
-    return found
+    return pieces
 
 
 def render(text: str, scope: dict[str, Any]) -> str:
     """The prompt with its template filled in; TemplateFailed says what is missing or too large."""
     if not is_template(text):
         return text
-    template = _compiled(text)
+    template = _compile(text)
     names = {name: scope[name] for name in SOURCES if name in scope}
     token = limits.start()
     pieces, size = [], 0
@@ -162,7 +162,7 @@ def _explain(fault: Exception) -> NoReturn:
 
 
 @functools.lru_cache(maxsize=128)
-def _compiled(text: str) -> jinja2.Template:
+def _compile(text: str) -> jinja2.Template:
     if len(text) > MAX_TEMPLATE_LENGTH:
         raise TemplateFailed(f"is longer than {MAX_TEMPLATE_LENGTH:,} characters")
     try:
@@ -177,10 +177,10 @@ def _compiled(text: str) -> jinja2.Template:
 
 def _restrict(tree: nodes.Template) -> None:
     """Refuse what templates here do not have, and put loops, slices and `~` under the limits."""
-    refused = next(tree.find_all(_REFUSED), None)
-    if refused is not None:
+    forbidden = next(tree.find_all(_FORBIDDEN_NODES), None)
+    if forbidden is not None:
         raise TemplateFailed(
-            f"uses {type(refused).__name__.lower()} in line {refused.lineno}; only for and if are there"
+            f"uses {type(forbidden).__name__.lower()} in line {forbidden.lineno}; only for and if are there"
         )
     _restrict_expressions(tree, 0)
 
@@ -190,26 +190,26 @@ def _restrict_expressions(node: nodes.Node, loops: int) -> None:
         loops += 1
         if node.recursive or loops > DEEPEST_LOOPS:
             raise TemplateFailed(f"has a loop in line {node.lineno} that is recursive or deeper than {DEEPEST_LOOPS}")
-        node.iter = _filtered(node.iter, "each_of")
+        node.iter = _with_filter(node.iter, "each_of")
     for name, value in list(node.iter_fields()):
         if isinstance(value, nodes.Node):
-            setattr(node, name, _limited(value))
+            setattr(node, name, _with_limits(value))
         elif isinstance(value, list):
-            setattr(node, name, [_limited(item) if isinstance(item, nodes.Node) else item for item in value])
+            setattr(node, name, [_with_limits(item) if isinstance(item, nodes.Node) else item for item in value])
     for child in node.iter_child_nodes():
         _restrict_expressions(child, loops)
 
 
-def _limited(node: nodes.Node) -> nodes.Node:
+def _with_limits(node: nodes.Node) -> nodes.Node:
     """`a ~ b` and `a[1:2]` as filters that weigh what they make; any other node as it is."""
     if isinstance(node, nodes.Concat):
-        return _filtered(nodes.List(node.nodes, lineno=node.lineno), "joined")
+        return _with_filter(nodes.List(node.nodes, lineno=node.lineno), "joined")
     if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
         none = nodes.Const(None, lineno=node.lineno)
-        bounds = [bound or none for bound in (node.arg.start, node.arg.stop, node.arg.step)]
-        return _filtered(node.node, "part", bounds)
+        bounds = [edge or none for edge in (node.arg.start, node.arg.stop, node.arg.step)]
+        return _with_filter(node.node, "part", bounds)
     return node
 
 
-def _filtered(node: Any, name: str, args: list[nodes.Expr] | None = None) -> nodes.Filter:
+def _with_filter(node: Any, name: str, args: list[nodes.Expr] | None = None) -> nodes.Filter:
     return nodes.Filter(node, name, args or [], [], None, None, lineno=node.lineno, environment=_environment)
