@@ -10,6 +10,6 @@ class GovernanceConfig(AppConfig):
 
     def ready(self) -> None:
         """Keep what is done in the admin, whose pages are all known by now."""
-        from governance.audit.admin_log import record_everything
+        from governance.audit.admin_log import audit_all_pages
 
-        record_everything()
+        audit_all_pages()

@@ -44,15 +44,15 @@ def _item(values: list[Any], part: str | int) -> Any:
 NUMERIC = frozenset({int, float})  # by the type itself: bool is a subclass of int
 
 
-def equal(left: Any, right: Any) -> bool:
+def equal(actual: Any, operand: Any) -> bool:
     """The same JSON value; true is not 1."""
-    if isinstance(left, bool) is not isinstance(right, bool):
+    if isinstance(actual, bool) is not isinstance(operand, bool):
         return False
-    if type(left) is not type(right) and (type(left) in NUMERIC or type(right) in NUMERIC):
-        left, right = _number(left), _number(right)  # one of them may be kept as text for its many digits
-        return left is not None and bool(left == right)
+    if type(actual) is not type(operand) and (type(actual) in NUMERIC or type(operand) in NUMERIC):
+        actual, operand = _number(actual), _number(operand)  # one of them may be kept as text for its many digits
+        return actual is not None and bool(actual == operand)
     try:
-        return bool(left == right)
+        return bool(actual == operand)
     except RecursionError:  # two values nested too deep to be looked at
         return False
 
@@ -74,32 +74,32 @@ def _number(value: Any) -> Any:
 
 
 def _numbers(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def test(left: Any, right: Any) -> bool:
-        one, other = _number(left), _number(right)
+    def test(actual: Any, operand: Any) -> bool:
+        one, other = _number(actual), _number(operand)
         return one is not None and other is not None and compare(one, other)
 
     return test
 
 
 def _texts(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
-    return lambda left, right: isinstance(left, str) and isinstance(right, str) and compare(left, right)
+    return lambda actual, operand: isinstance(actual, str) and isinstance(operand, str) and compare(actual, operand)
 
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "equals": equal,
-    "not_equals": lambda left, right: not equal(left, right),
-    "in": lambda left, right: contains(right, left),
-    "not_in": lambda left, right: isinstance(right, str | list | tuple | dict) and not contains(right, left),
+    "not_equals": lambda actual, operand: not equal(actual, operand),
+    "in": lambda actual, operand: contains(operand, actual),
+    "not_in": lambda actual, operand: isinstance(operand, str | list | tuple | dict) and not contains(operand, actual),
     "greater_than": _numbers(operator.gt),
     "less_than": _numbers(operator.lt),
     "gte": _numbers(operator.ge),
     "lte": _numbers(operator.le),
     "contains": contains,
-    "not_contains": lambda left, right: not contains(left, right),
+    "not_contains": lambda actual, operand: not contains(actual, operand),
     "starts_with": _texts(str.startswith),
     "ends_with": _texts(str.endswith),
-    "exists": lambda left, right: True,
-    "not_exists": lambda left, right: False,
+    "exists": lambda actual, operand: True,
+    "not_exists": lambda actual, operand: False,
 }
 
 
@@ -120,12 +120,12 @@ def value_fault(operator: str, value: Any) -> str:
     return ""
 
 
-def compare(name: str, left: Any, right: Any = None) -> bool:
+def compare(name: str, actual: Any, operand: Any = None) -> bool:
     """Whether the operator holds between two values; an unknown operator never does."""
-    if left is MISSING or right is MISSING:
-        return name == "not_exists" and left is MISSING
+    if actual is MISSING or operand is MISSING:
+        return name == "not_exists" and actual is MISSING
     test = OPERATORS.get(name)
-    return test is not None and test(left, right)
+    return test is not None and test(actual, operand)
 
 
 def holds(context: Any, field: str, operator: str, value: Any = None) -> bool:

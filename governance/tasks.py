@@ -2,10 +2,10 @@
 
 from celery import shared_task
 
-from governance.audit import audit_log
+from governance.audit import chain
 
 
 @shared_task(name="governance.seal_audit")
 def seal_audit() -> int:
     """The number of audit entries that were sealed into their chains."""
-    return audit_log.seal_all()
+    return chain.seal_all()

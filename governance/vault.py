@@ -25,20 +25,20 @@ class SecretUnreadable(DomainError):
 @lru_cache(maxsize=4)
 def _fernet(keys: tuple[str, ...], secret_key: str) -> MultiFernet:
     """The keys in their order; without any, one that is made of SECRET_KEY."""
-    derived = base64.urlsafe_b64encode(hashlib.sha256(b"vault:" + secret_key.encode()).digest())
-    return MultiFernet([Fernet(key) for key in keys] + [Fernet(derived)])
+    derived_key = base64.urlsafe_b64encode(hashlib.sha256(b"vault:" + secret_key.encode()).digest())
+    return MultiFernet([Fernet(key) for key in keys] + [Fernet(derived_key)])
 
 
 def _current() -> MultiFernet:
     return _fernet(tuple(settings.SECRETS_KEYS), settings.SECRET_KEY)
 
 
-def sealed(value: Any) -> str:
+def encrypt(value: Any) -> str:
     """The JSON value, encrypted."""
     return _current().encrypt(orjson.dumps(value)).decode()
 
 
-def opened(token: str) -> Any:
+def decrypt(token: str) -> Any:
     """What was sealed; SecretUnreadable when no key opens it."""
     if not token:
         return None
@@ -48,7 +48,7 @@ def opened(token: str) -> Any:
         raise SecretUnreadable from None
 
 
-def rotated(token: str) -> str:
+def reencrypt(token: str) -> str:
     """The same, sealed with the newest key: itself when it is already; SecretUnreadable when no key opens it."""
     newest = settings.SECRETS_KEYS[:1]
     try:
@@ -62,7 +62,7 @@ def rotated(token: str) -> str:
         raise SecretUnreadable from None
 
 
-def service(name: str) -> str:
+def provider_name(name: str) -> str:
     """The provider that people mean by this name, as its keys are filed."""
     return ALIASES.get(name.lower(), name.lower())
 
@@ -72,7 +72,7 @@ def provider_key(tenant_id: str, user_id: UUID | None, provider: str) -> str | N
     if user_id is not None:
         own = ProviderKey.objects.for_tenant(tenant_id).filter(user_id=user_id, service_name=provider).first()
         if own is not None:
-            return str(opened(own.sealed))
+            return str(decrypt(own.sealed))
     names = [provider, f"{provider.upper()}_API_KEY"]
     shared = TenantSecret.objects.for_tenant(tenant_id).filter(key__in=names).order_by("environment", "key").first()
-    return None if shared is None else str(opened(shared.sealed))
+    return None if shared is None else str(decrypt(shared.sealed))

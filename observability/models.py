@@ -8,7 +8,7 @@ from accounts.tenancy.tenant_model import TenantModel
 
 
 class RuleType(models.TextChoices):
-    """What a rule watches (observability/alerts/measurements.py)."""
+    """The measurement of a rule (observability/alerts/measurements.py)."""
 
     ERROR_RATE = "error_rate"
     BUDGET_EXCEEDED = "budget_exceeded"
@@ -18,7 +18,7 @@ class RuleType(models.TextChoices):
 
 
 class AlertConfig(TenantModel):
-    """A rule: when its measure is beyond the threshold an alert fires, and its channels are told."""
+    """A rule: when its measurement is beyond the threshold an alert fires, and is sent to its channels."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=255)
@@ -39,7 +39,7 @@ class AlertConfig(TenantModel):
 
 
 class Alert(TenantModel):
-    """A rule that fired: what it was and what was measured, whatever becomes of the rule."""
+    """A rule that fired: the rule as it was and its measurement, whatever becomes of the rule."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     number = models.PositiveIntegerField(help_text="Counts the tenant's alerts; what root_cause is asked about.")
@@ -62,7 +62,7 @@ class Alert(TenantModel):
 
 
 class Rollup(TenantModel):
-    """How often something was in an hour of UTC (in a day, once that is long ago), and the sum of what it measured.
+    """How often a metric (`measure`) happened in an hour of UTC, in a day once that is long ago, and its total.
 
     Rollups outlive what they were counted from (observability/metrics/rollups.py).
     """
@@ -81,8 +81,8 @@ class Rollup(TenantModel):
         return f"{self.measure} {self.label}: {self.n}"
 
 
-class Uncounted(TenantModel):
-    """An outbox: an event or a decision that no rollup has counted yet, put here by the statement that wrote it.
+class RollupOutbox(TenantModel):
+    """An event or a decision that no rollup has counted yet, put here by a trigger of the statement that wrote it.
 
     It goes in the transaction that counts it, so that everything is counted once.
     """
@@ -97,6 +97,7 @@ class Uncounted(TenantModel):
     decision_id = models.BigIntegerField(null=True)
 
     class Meta:
+        db_table = "observability_uncounted"
         verbose_name_plural = "uncounted"
         indexes = [models.Index(fields=["tenant"], name="uncounted_end", condition=models.Q(ends=True))]
 

@@ -8,7 +8,8 @@ from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolSpec
 from config.errors import Conflict, Invalid
 from config.values.json_types import JsonObject
-from governance.policies.evaluation import Decision, decide, rules_of
+from governance.policies.evaluation import Decision, decide
+from governance.policies.rulesets import rules_of
 from orchestration.models import FINAL, Change, ChangeStatus, Mode, Run
 from orchestration.program.draft_effects import reclaim
 from orchestration.program.policy_checks import context_of

@@ -8,7 +8,7 @@ from governance import vault
 
 def opened(tool: ToolSpec) -> dict[str, Any]:
     """{headers, secret} of the tool; empty when it has none."""
-    found: dict[str, Any] = vault.opened(tool.sealed) or {}
+    found: dict[str, Any] = vault.decrypt(tool.sealed) or {}
     return found
 
 

@@ -51,7 +51,7 @@ def _payload(tenant_id: str, job_id: UUID) -> tuple[str, str, JsonObject]:
     """(the URL, the signing secret, the payload)."""
     run = Run.objects.for_tenant(tenant_id).get(pk=job_id)
     row = AgentJob.objects.for_tenant(tenant_id).get(run_id=job_id)
-    secret = vault.opened(row.sealed) if row.sealed else tenant_secret(tenant_id)
+    secret = vault.decrypt(row.sealed) if row.sealed else tenant_secret(tenant_id)
     data = detail_json(run, row)
     payload = {"type": EVENT_TYPES[Status(run.status)], "timestamp": iso(timezone.now()), "data": data}
     return row.callback_url, str(secret), payload

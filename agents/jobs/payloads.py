@@ -79,7 +79,7 @@ def _error(run: Run, result: JsonObject) -> str:
 def attempts_of(runs: Iterable[Run]) -> dict[UUID, int]:
     """The number of attempts of each job: the most tries that a step of it needed; 0 before it begins."""
     attempts = {run.id: 1 if run.started_at and (run.attempt or run.status not in FINAL) else 0 for run in runs}
-    rows = Step.all_tenants.filter(run_id__in=list(attempts)).values("run_id").annotate(most=Max("tries"))
+    rows = Step.all_tenants.filter(run_id__in=list(attempts)).values("run_id").annotate(max_tries=Max("tries"))
     for row in rows.order_by():
-        attempts[row["run_id"]] = max(attempts[row["run_id"]], row["most"])
+        attempts[row["run_id"]] = max(attempts[row["run_id"]], row["max_tries"])
     return attempts

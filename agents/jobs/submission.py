@@ -67,7 +67,7 @@ def _create_row(run: Run, new: NewJob) -> None:
         row.related_type = new.related["type"]
         row.related_id = related_uuid(new.related["type"], new.related["id"])
     if new.callback_url:
-        row.sealed = vault.sealed(new.callback_secret) if new.callback_secret else ""
+        row.sealed = vault.encrypt(new.callback_secret) if new.callback_secret else ""
         row.callback_run_id = _start_callback(run, new)
     row.save(force_insert=True)
 

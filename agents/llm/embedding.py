@@ -7,12 +7,12 @@ from django.conf import settings
 from agents.errors import AgentExecutionError
 from agents.llm import litellm_model
 from agents.llm.model_choice import NO_KEY
-from memory.entries.embedding import serves_remote, unit
+from memory.entries.embedding import register_remote, unit_vector
 
 BATCH = 64
 
 
-@serves_remote
+@register_remote
 @dataclass(frozen=True)
 class RemoteEmbedder:
     """Asks the operator's gateway, else the provider with the operator's key."""
@@ -26,7 +26,7 @@ class RemoteEmbedder:
         for at in range(0, len(texts), BATCH):
             given = [text if text.strip() else "." for text in texts[at : at + BATCH]]
             vectors = await litellm_model.embeddings(route, given, key, base)
-            found += [unit(vector) if text.strip() else None
+            found += [unit_vector(vector) if text.strip() else None
                       for text, vector in zip(texts[at : at + BATCH], vectors, strict=True)]  # fmt: skip
         return found
 

@@ -82,7 +82,7 @@ def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
 
 def _named(profile: ModelProfile) -> tuple[str, str]:
     """Provider and model of the profile; LLM_MODEL, which may begin with its provider, fills in for a missing model."""
-    provider = vault.service(profile.provider)
+    provider = vault.provider_name(profile.provider)
     if profile.model:
         return provider, profile.model
     first, slash, rest = settings.LLM_MODEL.partition("/")

@@ -61,7 +61,7 @@ async def ask_model(ctx: "RunContext", request: ModelRequest, step: str, aloud: 
             with model_call(model.provider):
                 reply = await model.complete(request)
         except ReserveUsedUp:
-            bill.actual(estimate)
+            bill.charge(estimate)
             text = f"BUDGET_EXCEEDED: the answer grew longer than the {most} tokens that were reserved; it was cut off."
             ctx.emit("budget_exceeded", {"type": "cost_exceeded", "message": text}, step)
             raise BudgetExceeded(text, type="cost_exceeded") from None
@@ -71,7 +71,7 @@ async def ask_model(ctx: "RunContext", request: ModelRequest, step: str, aloud: 
             told = {"agent_id": request.agent_id, "model": model.model, "provider": model.provider, "latency_ms": took}
             ctx.emit("llm_call", told | {"error": excerpt(error), "error_type": error_type}, step)
             raise
-        bill.actual(_charge(bill, reply), reply.prompt_tokens, reply.completion_tokens)
+        bill.charge(_charge(bill, reply), reply.prompt_tokens, reply.completion_tokens)
     ctx.emit("llm_call", _llm_call(request.agent_id, reply), step)
     return asdict(reply)
 

@@ -11,7 +11,10 @@ from agents.catalog.lookup import AgentSpec
 from agents.llm.answer_text import answer_text
 from memory.entries import entry_store
 from memory.entries.embedding import embedder
-from memory.entries.entry_store import NewMemory, Question, Viewer
+from memory.entries.entry_store import NewMemory
+from memory.entries.query import MemoryQuery
+from memory.entries.search import search_memories
+from memory.entries.visibility import Viewer
 from memory.entries.words import pieces
 from memory.models import MemoryEntry, MemoryType, Owner
 from orchestration.program.retry import StepFailed
@@ -53,8 +56,8 @@ async def _look(ctx: "RunContext", agent: AgentSpec, message: str) -> list[dict[
     (vector,) = await model.embed([text])
     owners = [(Owner.RUN, str(run.id)), (Owner.AGENT, agent.id), (Owner.TENANT, run.tenant_id)]
     owners += [(Owner.USER, run.on_behalf_of or str(run.created_by))] if run.created_by else []
-    question = Question(text, vector, model.model, owners=tuple(owners), limit=40, threshold=THRESHOLD, public=False)
-    found = await ctx.database(partial(entry_store.search, viewer_of(run, agent.id), question))
+    question = MemoryQuery(text, vector, model.model, owners=tuple(owners), limit=40, threshold=THRESHOLD, public=False)
+    found = await ctx.database(partial(search_memories, viewer_of(run, agent.id), question))
     taken: Counter[str] = Counter()
     best: list[dict[str, Any]] = []
     for memory in found:

@@ -58,13 +58,13 @@ class ToolSerializer(StrictModelSerializer):
             return attrs
         config = attrs.get("handler_config", {})
         same = known and known.handler_type == kind and origin(known.handler_config) == origin(config)
-        kept = (vault.opened(known.sealed) or {}) if known and same else {}  # a secret is for one server alone
+        kept = (vault.decrypt(known.sealed) or {}) if known and same else {}  # a secret is for one server alone
         try:
             shown, secret = checked_config(kind, config, kept)
         except serializers.ValidationError as fault:
             raise serializers.ValidationError({"handler_config": fault.detail}) from None
         self.new_secret = secret.get("secret") if secret.get("secret") != kept.get("secret") else None
-        sealed = vault.sealed(secret) if any(secret.values()) else ""
+        sealed = vault.encrypt(secret) if any(secret.values()) else ""
         return attrs | {"handler_config": shown, "sealed": sealed}
 
     new_secret: str | None = None
@@ -80,7 +80,7 @@ class ToolSerializer(StrictModelSerializer):
     def to_representation(self, instance: Tool) -> dict[str, Any]:
         """The tool; its secrets are masked."""
         body = super().to_representation(instance)
-        kept = (vault.opened(instance.sealed) or {}) if instance.sealed else {}
+        kept = (vault.decrypt(instance.sealed) or {}) if instance.sealed else {}
         config = dict(body["handler_config"])
         if instance.handler_type in (HandlerType.HTTP, HandlerType.REMOTE, HandlerType.MCP):
             config["headers"] = mask(kept.get("headers") or {}, length=None)

@@ -64,7 +64,7 @@ class Workspace(Folder):
     def read_file(self, path: str, max_bytes: int) -> bytes:
         """The first `max_bytes` of a file; WorkspaceError with the reason why it cannot be read."""
         try:
-            return self.read(relative_path(path), most=max_bytes)
+            return self.read(relative_path(path), limit=max_bytes)
         except OSError as fault:
             raise WorkspaceError(f"Cannot read {path}: {reason(fault)}.") from None
 

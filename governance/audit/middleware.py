@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponseBase
 from config.errors import keep_afterwards
 from config.http import origin
 from config.http.api_request import ApiHttpRequest
-from governance.audit.audit_log import Deed, record, record_failed_login
+from governance.audit.audit_log import AuditRecord, append_record, record_failed_login
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 VERBS = {"partial_update": "update", "destroy": "delete", "import_manifest": "create"}
-ONLY_ASKS = frozenset({"backtest_saved", "backtest_unsaved"})  # they come as POST and change nothing
+READ_ACTIONS = frozenset({"backtest_saved", "backtest_unsaved"})  # they come as POST and change nothing
 
 
 class AuditMiddleware:
@@ -27,51 +27,55 @@ class AuditMiddleware:
         if request.method in SAFE or origin.current().recorded:
             return response
         if response.status_code < 400:
-            deed = _deed(request, response)
-            if deed is not None:
-                record(deed)
-        elif response.status_code == 401 and (tried := request.failed_login):
-            keep_afterwards(request, partial(record_failed_login, tried))
+            audit_record = _audit_record(request, response)
+            if audit_record is not None:
+                append_record(audit_record)
+        elif response.status_code == 401 and (email := request.failed_login):
+            keep_afterwards(request, partial(record_failed_login, email))
         return response
 
 
-def _deed(request: ApiHttpRequest, response: HttpResponseBase) -> Deed | None:
+def _audit_record(request: ApiHttpRequest, response: HttpResponseBase) -> AuditRecord | None:
     """What was done; None for what changed nothing."""
     view = (getattr(response, "renderer_context", None) or {}).get("view")
     if view is None:
         return None
     name = getattr(view, "audit_action", "") or getattr(view, "action", "") or ""
     identity = getattr(request, "identity", None)
-    if name in ONLY_ASKS or identity is None:
+    if name in READ_ACTIONS or identity is None:
         return None
-    told = getattr(response, "data", None)
-    hidden = getattr(view, "audit_hidden", ())
-    told = _without(told, hidden)
-    noted = request.audit
-    action = noted.get("action") or VERBS.get(name, name)
-    return Deed(
+    payload = getattr(response, "data", None)
+    hidden_names = getattr(view, "audit_hidden", ())
+    payload = _without(payload, hidden_names)
+    note = request.audit
+    action = note.get("action") or VERBS.get(name, name)
+    return AuditRecord(
         request.tenant.pk,
         action,
         _type(view),
-        _id(view, told),
+        _id(view, payload),
         identity.user.pk,
         request.on_behalf_of,
-        before=_without(noted.get("before"), hidden) if action in ("update", "delete") else None,
-        after=told if action in ("create", "update") else None,
+        before=_without(note.get("before"), hidden_names) if action in ("update", "delete") else None,
+        after=payload if action in ("create", "update") else None,
     )
 
 
-def _without(told: Any, hidden: Collection[str]) -> dict[str, Any]:
-    return {name: value for name, value in told.items() if name not in hidden} if isinstance(told, Mapping) else {}
+def _without(payload: Any, hidden_names: Collection[str]) -> dict[str, Any]:
+    return (
+        {name: value for name, value in payload.items() if name not in hidden_names}
+        if isinstance(payload, Mapping)
+        else {}
+    )
 
 
 def _type(view: Any) -> str:
-    named: str = getattr(view, "audit_type", "")
+    audit_type: str = getattr(view, "audit_type", "")
     model = getattr(view, "model", None)
-    return named or (str(model._meta.verbose_name).replace(" ", "_") if model else "account")
+    return audit_type or (str(model._meta.verbose_name).replace(" ", "_") if model else "account")
 
 
-def _id(view: Any, told: Mapping[str, Any]) -> str:
+def _id(view: Any, payload: Mapping[str, Any]) -> str:
     key = getattr(view, "lookup_url_kwarg", None) or getattr(view, "lookup_field", "pk")
-    named = view.kwargs.get(key) or told.get("id") or told.get("key_id") or told.get("name") or ""
-    return str(named)
+    resource_id = view.kwargs.get(key) or payload.get("id") or payload.get("key_id") or payload.get("name") or ""
+    return str(resource_id)

@@ -1,4 +1,4 @@
-"""Standing limits: so much a day or month for a tenant, a user, an app, a team, an agent."""
+"""Daily and monthly limits of a tenant, a user, an app, a team or an agent."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,27 +10,29 @@ from governance.models import Budget, BudgetLimit
 
 
 @dataclass(frozen=True)
-class Standing:
-    """One limit, and whom it is about."""
+class LimitScope:
+    """The id of a limit, and the tenant, user, app, team or agent that it applies to."""
 
     id: UUID
     scope: str
     scope_id: str
 
 
-def limits_of(tenant_id: str) -> list[Standing]:
-    """The tenant's standing limits."""
+def limits_of(tenant_id: str) -> list[LimitScope]:
+    """All daily and monthly limits of the tenant."""
     rows = BudgetLimit.objects.for_tenant(tenant_id).values_list("pk", "scope", "scope_id")
-    return [Standing(*row) for row in rows]
+    return [LimitScope(*row) for row in rows]
 
 
-def concerning(limits: Iterable[Standing], who: dict[str, str]) -> list[UUID]:
-    """The ids of the limits that a call comes under; `who` says its user, app, team and agent, "" for none."""
-    return [one.id for one in limits if one.scope == "tenant" or (one.scope_id and who.get(one.scope) == one.scope_id)]
+def applicable_limits(limits: Iterable[LimitScope], scope_ids: dict[str, str]) -> list[UUID]:
+    """The ids of the limits that apply to a call; `scope_ids`: {user, app, team, agent: id}, "" for none."""
+    return [
+        one.id for one in limits if one.scope == "tenant" or (one.scope_id and scope_ids.get(one.scope) == one.scope_id)
+    ]
 
 
-def change(limit: BudgetLimit) -> None:
-    """Save the limit; its new amounts hold for the period under way at once."""
+def save_limit(limit: BudgetLimit) -> None:
+    """Save the limit; its new amounts apply to the current period at once."""
     with transaction.atomic():
         limit.save()
         amounts = {"cost_limit_micro": limit.cost_limit_micro, "calls_limit": limit.calls_limit}

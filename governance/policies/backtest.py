@@ -8,7 +8,8 @@ from django.db.models import QuerySet
 
 from config.http.fields import iso
 from governance.models import Policy, PolicyDecision, Scope
-from governance.policies.evaluation import Compiled, Ruleset, compiled, decide, enabled_policies
+from governance.policies.evaluation import decide
+from governance.policies.rulesets import CompiledPolicy, Ruleset, compile_policy, enabled_policies
 
 MAX_EXAMPLES = 100
 
@@ -17,20 +18,20 @@ MAX_EXAMPLES = 100
 class Backtest:
     """The counts so far; before and after are what the rules in force say without the candidate and with it."""
 
-    evaluated: int = 0
-    skipped: int = 0
-    matched: int = 0
-    flips: int = 0
+    evaluated_count: int = 0
+    skipped_count: int = 0
+    matched_count: int = 0
+    flip_count: int = 0
     by_tool: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     by_tenant: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     examples: list[dict[str, Any]] = field(default_factory=list)
 
     def note(self, row: PolicyDecision, before: str, after: str, explanation: str) -> None:
         """One decision, judged twice."""
-        self.evaluated += 1
+        self.evaluated_count += 1
         if before == after:
             return
-        self.flips += 1
+        self.flip_count += 1
         tool, change = row.context.get("tool_id"), f"{before} -> {after}"
         self.by_tool[tool or f"({row.action})"][change] += 1
         self.by_tenant[row.tenant_id][change] += 1
@@ -49,31 +50,36 @@ class Backtest:
                 }
             )
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """The answer of POST /policies/{id}/backtest."""
-        counts = {name: getattr(self, name) for name in ("evaluated", "skipped", "matched", "flips")}
-        grouped = {
-            name: {key: dict(one) for key, one in getattr(self, name).items()} for name in ("by_tool", "by_tenant")
+        return {
+            "evaluated": self.evaluated_count,
+            "skipped": self.skipped_count,
+            "matched": self.matched_count,
+            "flips": self.flip_count,
+            "by_tool": {tool: dict(changes) for tool, changes in self.by_tool.items()},
+            "by_tenant": {tenant_id: dict(changes) for tenant_id, changes in self.by_tenant.items()},
+            "examples": self.examples,
         }
-        return counts | grouped | {"examples": self.examples}
 
 
 def backtest(candidate: Policy, decisions: int) -> dict[str, Any]:
     """What the candidate changes in the tenant's last recorded decisions; a global one is asked of all tenants'."""
     test, rules = Backtest(), {}
-    one = compiled(candidate)
+    one = compile_policy(candidate)
     looks_inside = bool(one.rule and any(test_.parts[0] == "input" for test_ in one.rule.tests))
     for row in _rows(candidate)[:decisions].iterator(chunk_size=500):
         if looks_inside and row.context.get("truncated"):
-            test.skipped += 1
+            test.skipped_count += 1
             continue
         if row.tenant_id not in rules:
             rules[row.tenant_id] = _pair(row.tenant_id, one)
         without, with_it = rules[row.tenant_id]
         after = decide(with_it, row.action, row.context)
-        test.matched += any(told["policy_id"] == str(one.id) for told in (*after.matched, *after.shadowed))
+        matches = (*after.matches, *after.shadow_matches)
+        test.matched_count += any(match["policy_id"] == str(one.id) for match in matches)
         test.note(row, decide(without, row.action, row.context).result, after.result, after.explanation)
-    return test.told()
+    return test.as_json()
 
 
 def _rows(candidate: Policy) -> QuerySet[PolicyDecision]:
@@ -84,7 +90,7 @@ def _rows(candidate: Policy) -> QuerySet[PolicyDecision]:
     return rows.order_by("-id")
 
 
-def _pair(tenant_id: str, candidate: Compiled) -> tuple[Ruleset, Ruleset]:
+def _pair(tenant_id: str, candidate: CompiledPolicy) -> tuple[Ruleset, Ruleset]:
     """The rules in force without the candidate, and with it."""
-    others = [compiled(row) for row in enabled_policies(tenant_id) if row.pk != candidate.id]
+    others = [compile_policy(row) for row in enabled_policies(tenant_id) if row.pk != candidate.id]
     return Ruleset("", others), Ruleset("", [*others, candidate])

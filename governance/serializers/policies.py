@@ -7,7 +7,7 @@ from rest_framework import serializers
 from config.http.fields import BooleanField, CharField, ChoiceField, DateTimeField, IntegerField, UUIDField
 from governance.models import Policy, PolicyDecision, Scope
 from governance.policies.evaluation import RESULT
-from governance.policies.rules import BadRule, read_rule, written
+from governance.policies.rule_parser import BadRule, read_rule, rule_expression
 
 NAMED = (Scope.APP, Scope.TOOL, Scope.WORKFLOW, Scope.AGENT)
 MAX_BACKTEST = 10_000
@@ -19,7 +19,7 @@ class RuleField(serializers.JSONField):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """The checked rule in the contract's form."""
         try:
-            return written(read_rule(data))
+            return rule_expression(read_rule(data))
         except BadRule as fault:
             raise serializers.ValidationError(str(fault), "invalid") from None
 

@@ -60,7 +60,7 @@ class BudgetViewSet(ResourceViewSet):
         changes = dict(self.valid(instance=found, partial=True).validated_data)
         for name in ("cost_limit_micro", "calls_limit"):
             setattr(found, name, changes.get(name, getattr(found, name)))
-        budget_limits.change(found)
+        budget_limits.save_limit(found)
         return Response(self.get_serializer(found).data)
 
     @extend_schema(request=BudgetSerializer, responses=BudgetShape)

@@ -75,14 +75,14 @@ class ProviderKeyViewSet(TenantViewSet):
         key, _ = rows.update_or_create(
             tenant=request.tenant,
             user_id=request.user.pk,
-            service_name=vault.service(given["service_name"]),
-            defaults={"sealed": vault.sealed(given["api_key"])},
+            service_name=vault.provider_name(given["service_name"]),
+            defaults={"sealed": vault.encrypt(given["api_key"])},
         )
         return Response(self.get_serializer(key).data)
 
     @extend_schema(responses=DeletedShape)
     def destroy(self, request: ApiRequest, service_name: str) -> Response:
         """The key of this service is gone."""
-        self.kwargs["service_name"] = vault.service(service_name)
+        self.kwargs["service_name"] = vault.provider_name(service_name)
         self.get_object().delete()
         return Response({"status": "success", "message": f"API key for service {service_name} deleted"})

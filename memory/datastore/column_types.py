@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from config.values.foreign_json import write_json
-from memory.datastore.names import shown
+from memory.datastore.names import quote_text
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 MAX_WHOLE_DOUBLE = 10**15  # from here on PostgreSQL writes a double with an exponent
@@ -208,7 +208,7 @@ def _misfit(text: str, own: str) -> str:
 
 def _value(value: Any) -> str:
     """The value as sentences name it."""
-    return shown(value if isinstance(value, str) else write_json(value).decode(), 40)
+    return quote_text(value if isinstance(value, str) else write_json(value).decode(), 40)
 
 
 def _is_day(text: str) -> bool:

@@ -85,8 +85,8 @@ def _make_login(cursor: Any, login: Login, limits: dict[str, str], schema: str) 
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [login.role])
     if not cursor.fetchone():  # these may be given by whoever makes a role, and changed by those alone who have them
         cursor.execute(sql.SQL("CREATE ROLE {} WITH NOINHERIT NOCREATEDB NOCREATEROLE").format(role))
-    made = sql.SQL("ALTER ROLE {role} WITH LOGIN CONNECTION LIMIT {most} PASSWORD {password}")
-    cursor.execute(made.format(role=role, most=sql.Literal(CONNECTIONS), password=sql.Literal(login.password)))
+    statement = sql.SQL("ALTER ROLE {role} WITH LOGIN CONNECTION LIMIT {most} PASSWORD {password}")
+    cursor.execute(statement.format(role=role, most=sql.Literal(CONNECTIONS), password=sql.Literal(login.password)))
     cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
     if cursor.fetchone()[0]:
         limits = limits | SUPERUSERS_LIMITS

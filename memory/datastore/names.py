@@ -38,13 +38,13 @@ class Column:
     note: str = ""
 
 
-def column_name(key: str, taken: Iterable[str] = (), position: int = 0) -> str:
+def column_name(key: str, existing: Iterable[str] = (), position: int = 0) -> str:
     """A column's name for this key: small letters of ASCII, digits and _, unlike those taken.
 
     Accents are folded; where other letters had to go, a digest of the key stands for them; a blank key gives
     column_<position>.
     """
-    return _named(key, taken, position)[0]
+    return _unique_name(key, existing, position)[0]
 
 
 def columns_of(keys: Iterable[str]) -> list[Column]:
@@ -53,31 +53,31 @@ def columns_of(keys: Iterable[str]) -> list[Column]:
     for position, key in enumerate(keys, start=1):
         if position > MAX_COLUMNS:
             raise Invalid({"rows": [f"A table has at most {MAX_COLUMNS} columns."]})
-        name, reason = _named(key, columns, position)
-        label = f"Column {position}" + (f", {shown(key)}," if key.strip() else "")
+        name, reason = _unique_name(key, columns, position)
+        label = f"Column {position}" + (f", {quote_text(key)}," if key.strip() else "")
         note = f"{label} is called {name}: {reason}." if reason else ""
         if name in KEYWORDS:
-            note = f"{label} is called {name}, a word of SQL; write {quoted(name)} there."
+            note = f"{label} is called {name}, a word of SQL; write {quote_identifier(name)} there."
         columns[name] = Column(name, key, note=note)
     return list(columns.values())
 
 
-def quoted(name: str) -> str:
+def quote_identifier(name: str) -> str:
     """The name as SQL takes it."""
     return f'"{name}"' if name in KEYWORDS else name
 
 
-def shown(text: str, most: int = 60) -> str:
+def quote_text(text: str, max_length: int = 60) -> str:
     """A user's text as sentences name it."""
-    text = text if len(text) <= most else f"{text[:most]}…"
+    text = text if len(text) <= max_length else f"{text[:max_length]}…"
     return f"'{text}'" if text.isprintable() else repr(text)
 
 
-def _named(key: str, taken: Iterable[str], position: int) -> tuple[str, str]:
+def _unique_name(key: str, existing: Iterable[str], position: int) -> tuple[str, str]:
     """(the name, why it is not just what the key says)."""
     plain, reason = _plain(key, position)
     name, number = plain, 2
-    while name in taken or name in SYSTEM:
+    while name in existing or name in SYSTEM:
         reason = "PostgreSQL has a column of that name" if plain in SYSTEM else f"the name {plain} is taken"
         name, number = f"{plain}_{number}", number + 1
     return name, reason

@@ -56,10 +56,10 @@ def object_sheet(rows: Iterable[dict[str, Any]], from_text: bool = False) -> She
     objects = list(rows)
     keys = list(dict.fromkeys(key for row in objects for key in row))
 
-    def numbered() -> Iterator[Row]:
+    def numbered_rows() -> Iterator[Row]:
         return ((number, [row.get(key) for key in keys]) for number, row in enumerate(objects))
 
-    return Sheet(keys, numbered, from_text, of_file=False)
+    return Sheet(keys, numbered_rows, from_text, of_file=False)
 
 
 def typed_columns(sheet: Sheet) -> list[Column]:
@@ -71,10 +71,10 @@ def typed_columns(sheet: Sheet) -> list[Column]:
     count = 0
     for number, row in sheet.rows():
         count += 1
-        for seen, value in zip(values, row, strict=True):
-            seen.add(value, number)
+        for column_values, value in zip(values, row, strict=True):
+            column_values.add(value, number)
     if not count:
         raise Invalid({"rows": ["The CSV has no rows." if sheet.of_file else "Send at least one row."]})
-    for column, seen in zip(columns, values, strict=True):
-        column.type, column.reason = seen.conclusion(sheet.at)
+    for column, column_values in zip(columns, values, strict=True):
+        column.type, column.reason = column_values.conclusion(sheet.at)
     return columns

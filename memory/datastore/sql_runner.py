@@ -26,20 +26,20 @@ from memory.models import DataStore
 
 WALL_S = STATEMENT_S + 1.5
 MAX_ROWS = 200
-ROW_BYTES = 256 * 1024
-ALL_BYTES = 2 * 1024 * 1024
-FETCH = 20
-SESSIONS = 4  # at a time, of one process
-NAME_BYTES = 58  # of a column whose name is numbered; PostgreSQL has 63
+MAX_ROW_BYTES = 256 * 1024
+MAX_ANSWER_BYTES = 2 * 1024 * 1024
+FETCH_ROWS = 20
+MAX_SESSIONS = 4  # at a time, of one process
+MAX_NAME_BYTES = 58  # of a column whose name is numbered; PostgreSQL has 63
 
 
-class SQLFailed(DomainError):
+class SqlFailed(DomainError):
     """The database refused the statement, or it took too long."""
 
     status, code = 424, "SQL_FAILED"
 
 
-class RowsMoved(SQLFailed):
+class RowsMoved(SqlFailed):
     """The rows that the statement changes are not those any more that were reviewed."""
 
 
@@ -56,36 +56,36 @@ _gates: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]" = Weak
 
 
 def _gate() -> asyncio.Semaphore:
-    return _gates.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(SESSIONS))
+    return _gates.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MAX_SESSIONS))
 
 
-async def read(store: DataStore, statement: str, staged: Sequence[str] = ()) -> Rows:
-    """The rows of a SELECT, as objects; SQLFailed with PostgreSQL's reason.
+async def read(store: DataStore, statement: str, staged_writes: Sequence[str] = ()) -> Rows:
+    """The rows of a SELECT, as objects; SqlFailed with PostgreSQL's reason.
 
     With `staged` writes it sees what they would change: they are made by the writer in a transaction that is then
     read-only and never committed.
     """
-    async with _session(store, "writer" if staged else "reader") as connection:
-        await connection.execute("BEGIN" if staged else "BEGIN TRANSACTION READ ONLY")
-        for write_ in staged:
-            await connection.execute(write_.encode(), prepare=True)
-        if staged:
+    async with _session(store, "writer" if staged_writes else "reader") as connection:
+        await connection.execute("BEGIN" if staged_writes else "BEGIN TRANSACTION READ ONLY")
+        for earlier_write in staged_writes:
+            await connection.execute(earlier_write.encode(), prepare=True)
+        if staged_writes:
             await connection.execute("SET TRANSACTION READ ONLY")
         cursor = await connection.execute(f"SELECT * FROM (\n{statement}\n) AS q LIMIT 0".encode(), prepare=True)
         columns = _names(cursor.description)
-        await connection.execute(_declared(connection, statement, columns), prepare=True)
-        return await _fetched(connection, columns)
+        await connection.execute(_declaration(connection, statement, columns), prepare=True)
+        return await _fetch(connection, columns)
 
 
-def _declared(connection: AsyncConnection, statement: str, columns: list[str]) -> bytes:
+def _declaration(connection: AsyncConnection, statement: str, columns: list[str]) -> bytes:
     """The cursor over the statement's rows as JSON, under these names; null for one that is too large."""
     names = sql.SQL(", ").join(sql.Identifier(column) for column in columns).as_string(connection)
     row = "q"
     while row in columns:  # the column would be taken for the row
         row += "_"
     rows = f"SELECT row_to_json({row})::text AS json FROM (\n{statement}\n) AS {row}{f'({names})' if names else ''}"
-    kept = f"SELECT CASE WHEN octet_length(s.json) <= {ROW_BYTES} THEN s.json END FROM ({rows}) AS s"
-    return f"DECLARE answer NO SCROLL CURSOR FOR {kept}".encode()
+    bounded_rows = f"SELECT CASE WHEN octet_length(s.json) <= {MAX_ROW_BYTES} THEN s.json END FROM ({rows}) AS s"
+    return f"DECLARE answer NO SCROLL CURSOR FOR {bounded_rows}".encode()
 
 
 def _names(description: Sequence[Column] | None) -> list[str]:
@@ -94,25 +94,25 @@ def _names(description: Sequence[Column] | None) -> list[str]:
     for column in description or ():
         name, number = column.name, 2
         while name in names:
-            start = column.name.encode()[:NAME_BYTES].decode(errors="ignore")
+            start = column.name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
             name, number = f"{start}_{number}", number + 1
         names.append(name)
     return names
 
 
-async def _fetched(connection: AsyncConnection, columns: list[str]) -> Rows:
+async def _fetch(connection: AsyncConnection, columns: list[str]) -> Rows:
     rows: list[dict[str, Any]] = []
     size = 0
     while len(rows) < MAX_ROWS:
-        batch = await (await connection.execute(f"FETCH {FETCH} FROM answer")).fetchall()
-        for (told,) in batch:
-            if told is None:
-                raise SQLFailed(f"A row has more than {ROW_BYTES // 1024} KiB; select fewer or shorter columns.")
-            size += len(told)
-            if size > ALL_BYTES or len(rows) == MAX_ROWS:
+        batch = await (await connection.execute(f"FETCH {FETCH_ROWS} FROM answer")).fetchall()
+        for (text,) in batch:
+            if text is None:
+                raise SqlFailed(f"A row has more than {MAX_ROW_BYTES // 1024} KiB; select fewer or shorter columns.")
+            size += len(text)
+            if size > MAX_ANSWER_BYTES or len(rows) == MAX_ROWS:
                 return Rows(rows, True, columns)
-            rows.append(read_json(told))
-        if len(batch) < FETCH:
+            rows.append(read_json(text))
+        if len(batch) < FETCH_ROWS:
             break
     return Rows(rows, False, columns)
 
@@ -126,41 +126,41 @@ async def rehearse(
     """
     async with _session(store, "writer") as connection:
         await connection.execute("BEGIN")
-        for write_ in earlier:
-            await connection.execute(write_.encode(), prepare=True)
-        before = await _made(connection, rows_sql) if rows_sql else None
-        return before, await _made(connection, statement)
+        for earlier_write in earlier:
+            await connection.execute(earlier_write.encode(), prepare=True)
+        before = await _run_statement(connection, rows_sql) if rows_sql else None
+        return before, await _run_statement(connection, statement)
 
 
 async def write(
-    store: DataStore, statement: str, key: str | None, expected: tuple[str, list[dict[str, Any]]] | None = None
+    store: DataStore, statement: str, key: str | None, review: tuple[str, list[dict[str, Any]]] | None = None
 ) -> Rows:
     """The rows that an INSERT or UPDATE … RETURNING * made. With a key it is made once, however often it is asked for:
     the key is recorded in the same transaction. `expected`: (a SELECT, the rows it must still find), or RowsMoved.
     """
     async with _session(store, "writer") as connection:
         await connection.execute("BEGIN")
-        if key is not None and (before := await _applied(connection, key)) is not None:
+        if key is not None and (before := await _claim_key(connection, key)) is not None:
             return before
-        if expected is not None:
-            found = await _made(connection, expected[0] + " FOR UPDATE")
-            if not same_rows(found.rows, expected[1]):
+        if review is not None:
+            rows = await _run_statement(connection, review[0] + " FOR UPDATE")
+            if not same_rows(rows.rows, review[1]):
                 raise RowsMoved
-        made = await _made(connection, statement)
+        answer = await _run_statement(connection, statement)
         if key is not None:
-            answer = write_json(asdict(made)).decode()
-            await connection.execute("UPDATE _applied SET answer = %s WHERE key = %s", [answer, key])
+            answer_text = write_json(asdict(answer)).decode()
+            await connection.execute("UPDATE _applied SET answer = %s WHERE key = %s", [answer_text, key])
         await connection.execute("COMMIT")
-        return made
+        return answer
 
 
-def same_rows(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> bool:
+def same_rows(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> bool:
     """Whether these are the same rows; their order means nothing."""
-    one, other = (sorted(write_json(row, sort_keys=True) for row in rows) for rows in (left, right))
+    one, other = (sorted(write_json(row, sort_keys=True) for row in rows) for rows in (first, second))
     return one == other
 
 
-async def _made(connection: AsyncConnection, statement: str) -> Rows:
+async def _run_statement(connection: AsyncConnection, statement: str) -> Rows:
     """What a statement answers, as JSON has it."""
     cursor = await connection.execute(statement.encode(), prepare=True)
     names = _names(cursor.description)
@@ -168,10 +168,10 @@ async def _made(connection: AsyncConnection, statement: str) -> Rows:
     return Rows(rows, cursor.rowcount > len(rows), names)
 
 
-async def _applied(connection: AsyncConnection, key: str) -> Rows | None:
+async def _claim_key(connection: AsyncConnection, key: str) -> Rows | None:
     """The recorded answer of this key, or None, and the key is then taken by this transaction."""
-    taken = await connection.execute("INSERT INTO _applied (key) VALUES (%s) ON CONFLICT (key) DO NOTHING", [key])
-    if taken.rowcount:
+    claim = await connection.execute("INSERT INTO _applied (key) VALUES (%s) ON CONFLICT (key) DO NOTHING", [key])
+    if claim.rowcount:
         return None
     row = await (await connection.execute("SELECT answer FROM _applied WHERE key = %s", [key])).fetchone()
     return Rows(**json.loads(row[0])) if row and row[0] else Rows([])
@@ -189,31 +189,31 @@ def _plain(row: tuple[Any, ...]) -> list[Any]:
 
 
 @asynccontextmanager
-async def _session(store: DataStore, who: Literal["reader", "writer"]) -> AsyncIterator[AsyncConnection]:
-    """A connection of this login, gone afterwards; whatever PostgreSQL complains of is SQLFailed."""
+async def _session(store: DataStore, login_kind: Literal["reader", "writer"]) -> AsyncIterator[AsyncConnection]:
+    """A connection of this login, gone afterwards; whatever PostgreSQL complains of is SqlFailed."""
     async with _gate():
-        connection = await _connect(store, Login(store.reader if who == "reader" else store.writer))
+        connection = await _connect(store, Login(store.reader if login_kind == "reader" else store.writer))
         try:
             async with asyncio.timeout(WALL_S):
                 yield connection
         except TimeoutError:
             await _cancel(connection)
-            raise SQLFailed(f"The statement took longer than {STATEMENT_S} s.") from None
+            raise SqlFailed(f"The statement took longer than {STATEMENT_S} s.") from None
         except psycopg.errors.QueryCanceled:
-            raise SQLFailed(f"The statement took longer than {STATEMENT_S} s.") from None
+            raise SqlFailed(f"The statement took longer than {STATEMENT_S} s.") from None
         except ValueError as fault:  # half a character, or a number that JSON cannot have
-            raise SQLFailed("The answer, or the statement, cannot be told as JSON.") from fault
+            raise SqlFailed("The answer, or the statement, cannot be told as JSON.") from fault
         except psycopg.Error as fault:
             if connection.broken:
                 raise Unavailable("The database went away; try again shortly.") from None
-            raise SQLFailed(f"PostgreSQL refused the statement: {_reason(fault)}") from None
+            raise SqlFailed(f"PostgreSQL refused the statement: {_reason(fault)}") from None
         finally:
             await connection.close()
 
 
 def _reason(fault: psycopg.Error) -> str:
-    told = fault.diag.message_primary or str(fault)
-    return " ".join(told.split())[:300]
+    text = fault.diag.message_primary or str(fault)
+    return " ".join(text.split())[:300]
 
 
 async def _cancel(connection: AsyncConnection) -> None:
@@ -231,9 +231,10 @@ async def _connect(store: DataStore, login: Login) -> AsyncConnection:
             connection = await AsyncConnection.connect(**parameters, autocommit=True, application_name="regente-data")
             break
         except psycopg.OperationalError as fault:
-            told = str(fault)
-            if again or not ("password authentication" in told or "does not exist" in told):
-                raise Unavailable(f"The tenant's data store cannot be reached: {told.splitlines()[0][:200]}") from None
+            reason = str(fault)
+            if again or not ("password authentication" in reason or "does not exist" in reason):
+                line = reason.splitlines()[0][:200]
+                raise Unavailable(f"The tenant's data store cannot be reached: {line}") from None
             await sync_to_async(make_store)(store.tenant_id)
     try:
         await _require_login(connection, login, parameters)

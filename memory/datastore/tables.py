@@ -15,7 +15,7 @@ from memory.datastore.names import NAME, Column, columns_of
 from memory.datastore.sheets import Sheet, object_sheet, typed_columns
 from memory.models import DataStore
 
-RESERVED = frozenset({"runs", "steps", "events", "workflows"})  # the platform's views
+PLATFORM_VIEWS = frozenset({"runs", "steps", "events", "workflows"})  # the platform's views
 MAX_TABLES = 500
 MODES = ("create", "append", "replace")
 
@@ -31,7 +31,7 @@ class Table:
     name: str
     columns: list[tuple[str, str]]
     rows: int
-    loaded: list[Column] = field(default_factory=list)
+    load_columns: list[Column] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def json(self) -> dict[str, Any]:
@@ -41,10 +41,10 @@ class Table:
 
     def report(self) -> dict[str, Any]:
         """As a load answers it: also what each column is called in the rows, and why it has its type."""
-        loaded = {column.name: column for column in self.loaded}
+        load_columns = {column.name: column for column in self.load_columns}
         columns = []
         for column in self.json()["columns"]:
-            source = loaded.get(column["name"])
+            source = load_columns.get(column["name"])
             reason = source.reason if source else "The table has it; these rows do not."
             columns.append(column | {"source": source.key if source else None, "reason": reason})
         return self.json() | {"columns": columns, "notes": self.notes}
@@ -54,7 +54,7 @@ def checked_name(name: str) -> str:
     """The name, when a table may have it."""
     if not NAME.fullmatch(name):
         raise Invalid({"name": ["Must match [a-z_][a-z0-9_]{0,62}: small letters, digits and _."]})
-    if name in RESERVED or name == LEDGER or name.startswith("pg_"):
+    if name in PLATFORM_VIEWS or name == LEDGER or name.startswith("pg_"):
         raise Invalid({"name": [f"{name} is a name of the platform's or of PostgreSQL's own; choose another."]})
     return name
 
@@ -70,11 +70,11 @@ def load_sheet(tenant_id: str, name: str, sheet: Sheet, mode: str) -> Table:
     store = ensure_store(tenant_id)
     with transaction.atomic(), as_owner(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"{store.schema}.{name}"])
-        known = _columns(cursor, store, name)
-        if known and mode == "create":
+        existing = _columns(cursor, store, name)
+        if existing and mode == "create":
             raise Conflict(f"There is a table {name!r} already; send mode append or replace.", name=name)
-        if known and mode == "append":
-            columns = _matching(sheet, known)
+        if existing and mode == "append":
+            columns = _matching(sheet, existing)
         else:
             columns = typed_columns(sheet)
             _make(cursor, store, name, columns)
@@ -84,9 +84,9 @@ def load_sheet(tenant_id: str, name: str, sheet: Sheet, mode: str) -> Table:
         return Table(table.name, table.columns, table.rows, columns, notes)
 
 
-def _matching(sheet: Sheet, known: list[tuple[str, str]]) -> list[Column]:
+def _matching(sheet: Sheet, existing: list[tuple[str, str]]) -> list[Column]:
     """The table's columns for the rows' keys; Invalid naming those that it does not have."""
-    types = dict(known)
+    types = dict(existing)
     columns = columns_of(sheet.keys)
     missing = [column.key for column in columns if column.name not in types]
     if missing:
@@ -168,11 +168,11 @@ def drop_table(tenant_id: str, name: str) -> None:
         cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(store.schema, name)))
 
 
-def described(tenant_id: str) -> dict[str, list[tuple[str, str]]]:
+def describe_tables(tenant_id: str) -> dict[str, list[tuple[str, str]]]:
     """{table: [(column, type)]} of all that NL-DB may read: the tenant's tables, then the platform's views."""
     store = find_store(tenant_id)
     schemas = [store.schema, VIEWS] if store else [VIEWS]
-    found: dict[str, list[tuple[str, str]]] = {}
+    tables: dict[str, list[tuple[str, str]]] = {}
     with as_owner(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = ANY(%s)"
@@ -180,5 +180,5 @@ def described(tenant_id: str) -> dict[str, list[tuple[str, str]]]:
             [schemas, LEDGER],
         )
         for table, column, kind in cursor.fetchall():
-            found.setdefault(table, []).append((column, kind))
-    return found
+            tables.setdefault(table, []).append((column, kind))
+    return tables

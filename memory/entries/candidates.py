@@ -1,169 +1,104 @@
-"""The SQL of a search: exact over what the filters leave, through an HNSW index where that is still much.
+"""The candidates of a search: exact over what the filters leave, through an HNSW index where that is still much.
 
-A tenant gets an index of its own when it has very many chunks (indexing.py). An HNSW index knows no filters: it is
-asked for ever more neighbours until enough of them pass (pgvector's iterative scan), which is slow and may end early
-when few pass; so when few do, they are all compared instead, which is exact (RELIABILITY P9).
+A tenant gets an index of its own when it has very many chunks (indexes.py). An HNSW index knows no filters: it yields
+ever more neighbours until enough of them pass (pgvector's iterative scan), which is slow and may end early when few
+pass; so when few do, they are all compared instead, which is exact (RELIABILITY P9). The SQL is sql/search.sql.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import orjson
 from django.db import connection, transaction
 from pgvector import HalfVector
 
-from memory.entries.indexes import PUBLIC, index_name, is_indexed, quoted
+from config.database.queries import load_queries
+from memory.entries.indexes import PUBLIC, index_name, is_indexed
+from memory.entries.query import MemoryQuery
+from memory.entries.visibility import Viewer
 from memory.entries.word_frequencies import frequencies
-from memory.models.entry import WORDS
-
-if TYPE_CHECKING:
-    from memory.entries.entry_store import Question, Viewer
 
 MAX_EXACT = 20_000  # chunks that are compared one by one, some 10 ms
-WORDS_LOOKED_AT = 1_000
-MAX_SCAN = 60_000  # of an HNSW index, until enough neighbours pass the filters
-EF_SEARCH = 200
-PRIVATE = """(
-    {t}.visibility <> 'private' OR {t}.owner_type = 'tenant'
-    OR ({t}.created_by = %(user)s AND (%(end_user)s = '' OR {t}.owner_type <> 'user' OR {t}.owner_id = %(end_user)s))
-    OR ({t}.owner_type = 'app' AND {t}.owner_id = %(app)s AND %(app)s <> '')
-    OR ({t}.owner_type = 'agent' AND {t}.owner_id = %(agent)s AND %(agent)s <> '')
-    OR ({t}.owner_type = 'run' AND {t}.owner_id = %(run)s AND %(run)s <> ''))"""
-ALIVE = "({t}.expires_at IS NULL OR {t}.expires_at > now())"
+MAX_MATCHES = 1_000  # memories with some of the words that are ranked
+QUERIES = load_queries(__package__, "sql/search.sql")
 
 
-def literal(value: str) -> str:
-    """A text as SQL, for predicates that must equal an index's own; doubled percent signs, as values follow."""
-    return quoted(value).replace("%", "%%")
-
-
-def filters(question: "Question", table: str) -> str:
-    """What the question asks of a memory, and that its time is not over."""
-    parts = [ALIVE]
-    parts += ["{t}.owner_type = %(owner_type)s"] if question.owner_type else []
-    parts += ["{t}.owner_id = %(owner_id)s"] if question.owner_id else []
-    if question.owners:  # a user's are those it made: its id is no secret, and whoever knows it may write it down
-        parts += ["({t}.owner_type, {t}.owner_id) IN (SELECT * FROM unnest(%(of)s::text[], %(ids)s::text[]))"]
-        parts += ["({t}.owner_type <> 'user' OR {t}.created_by = %(user)s)"]
-    parts += ["{t}.type = %(type)s"] if question.type else []
-    parts += ["{t}.metadata @> %(metadata)s::jsonb"] if question.metadata else []
-    return " AND ".join(parts).format(t=table)
-
-
-def values(viewer: "Viewer", question: "Question") -> dict[str, Any]:
-    """All that the statements below name."""
-    return {
-        "tenant": viewer.tenant_id,
-        "user": viewer.user_id,
-        "app": viewer.app_id,
-        "agent": viewer.agent_id,
-        "end_user": viewer.end_user,
-        "run": str(viewer.run_id or ""),
-        "owner_type": question.owner_type,
-        "owner_id": question.owner_id,
-        "of": [str(owner) for owner, _ in question.owners],
-        "ids": [id for _, id in question.owners],
-        "type": question.type,
-        "metadata": orjson.dumps(question.metadata).decode(),
-        "vector": None if question.vector is None else HalfVector(question.vector).to_text(),
-    }
-
-
-def own(viewer: "Viewer", table: str) -> str:
-    """What the asker may see of its own tenant's."""
-    return f"{table}.tenant_id = {literal(viewer.tenant_id)} AND {PRIVATE.format(t=table)}"
-
-
-def others(viewer: "Viewer", table: str) -> str:
-    """What all tenants may see of the others'."""
-    return f"{table}.visibility = 'public' AND {table}.tenant_id <> {literal(viewer.tenant_id)}"
-
-
-def by_meaning(viewer: "Viewer", question: "Question", most: int) -> dict[UUID, float]:
+def by_meaning(viewer: Viewer, query: MemoryQuery, limit: int) -> dict[UUID, float]:
     """{memory's id: the cosine of its nearest chunk} of the nearest memories."""
-    if question.vector is None:
-        return {}
-    found: dict[UUID, float] = {}
-    scopes = [(own(viewer, "c"), viewer.tenant_id), (others(viewer, "c"), PUBLIC)]
-    for scope, key in scopes if question.public else scopes[:1]:
-        for entry_id, cosine in _nearest(viewer, question, scope, key, most):
-            found[entry_id] = max(cosine, found.get(entry_id, -1.0))
-    return found
+    cosines: dict[UUID, float] = {}
+    if query.vector is None:
+        return cosines
+    for scope in _scopes(query):
+        for entry_id, cosine in _nearest(query, _values(viewer, query, scope, limit)):
+            cosines[entry_id] = max(cosine, cosines.get(entry_id, -1.0))
+    return cosines
 
 
-def _nearest(viewer: "Viewer", question: "Question", scope: str, key: str, most: int) -> list[tuple[UUID, float]]:
+def by_words(viewer: Viewer, query: MemoryQuery, words: list[str], limit: int) -> list[UUID]:
+    """The memories that have some of these words, those that have more of them, and closer together, first."""
+    ids: list[UUID] = []
+    rare_words = frequencies.rare(viewer.tenant_id, words)
+    for scope in _scopes(query) if rare_words else ():
+        values = _values(viewer, query, scope, limit) | {"words": " ".join(rare_words), "max_matches": MAX_MATCHES}
+        with connection.cursor() as cursor:
+            cursor.execute(QUERIES["by_words"], values)
+            ids += [row[0] for row in cursor.fetchall()]
+    return ids
+
+
+def cosines_of(query: MemoryQuery, ids: list[UUID]) -> dict[UUID, float]:
+    """{id: the cosine of its nearest chunk} of these memories."""
+    with connection.cursor() as cursor:
+        cursor.execute(QUERIES["cosines"], {"vector": _vector(query), "entries": ids, "model": query.model})
+        return dict(cursor.fetchall())
+
+
+def _scopes(query: MemoryQuery) -> tuple[str, ...]:
+    return ("tenant", "public") if query.public else ("tenant",)
+
+
+def _nearest(query: MemoryQuery, values: dict[str, Any]) -> list[tuple[UUID, float]]:
     """(memory's id, cosine) of the nearest chunks."""
-    where = f"{scope} AND {filters(question, 'c')} AND c.model = {literal(question.model)}"
-    given = values(viewer, question)
+    name = index_name(values["tenant"] if values["scope"] == "tenant" else PUBLIC, query.model)
     with transaction.atomic(), connection.cursor() as cursor:
-        name, dimension = index_name(key, question.model), len(question.vector or ())
-        if is_indexed(cursor, name) and (not _narrowed(question) or _many(cursor, where, given)):
-            cursor.execute(
-                f"SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {EF_SEARCH};"
-                f" SET LOCAL hnsw.max_scan_tuples = {MAX_SCAN}; SET LOCAL enable_bitmapscan = off;"
-                " SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"
-            )
-            embedding = f"(c.embedding::halfvec({dimension}))"
+        if is_indexed(cursor, name) and (not _is_filtered(query) or _has_many(cursor, values)):
+            cursor.execute(QUERIES["index_settings"])
+            cursor.execute(QUERIES["nearest_by_index"], values)
         else:
-            embedding = "c.embedding"
-        nearness = f"{embedding} <#> %(vector)s::halfvec({dimension})"
-        cursor.execute(
-            f"SELECT c.entry_id, -({nearness}) FROM memory_memorychunk c"
-            f" WHERE {where} AND c.embedding IS NOT NULL ORDER BY {nearness} LIMIT {int(most)}",
-            given,
-        )
+            cursor.execute(QUERIES["nearest"], values)
         return cursor.fetchall()
 
 
-def _narrowed(question: "Question") -> bool:
-    """Whether the question asks for some of a tenant's memories only; who has an index has many."""
-    return bool(question.owner_type or question.owner_id or question.type or question.metadata or question.owners)
+def _is_filtered(query: MemoryQuery) -> bool:
+    """Whether the query is for some of a tenant's memories only; who has an index has many."""
+    return bool(query.owner_type or query.owner_id or query.type or query.metadata or query.owners)
 
 
-def _many(cursor: Any, where: str, given: dict[str, Any]) -> bool:
-    """Whether the filters leave more than may be compared one by one; counted no further than that."""
-    cursor.execute(
-        f"SELECT count(*) FROM (SELECT FROM memory_memorychunk c WHERE {where} LIMIT {MAX_EXACT + 1}) AS counted",
-        given,
-    )
+def _has_many(cursor: Any, values: dict[str, Any]) -> bool:
+    """Whether the filters leave more chunks than may be compared one by one."""
+    cursor.execute(QUERIES["count_candidates"], values | {"limit": MAX_EXACT + 1})
     return cursor.fetchone()[0] > MAX_EXACT
 
 
-def by_words(viewer: "Viewer", question: "Question", wanted: list[str], most: int) -> list[UUID]:
-    """The memories that have some of these words, those that have more of them, and closer together, first."""
-    found: list[UUID] = []
-    wanted = frequencies.rare(viewer.tenant_id, wanted)
-    if not wanted:
-        return found
-    scopes = [(own(viewer, "e"), "tenant{t}"), (others(viewer, "e"), "visibilitypublic & !tenant{t}")]
-    for scope, within in scopes if question.public else scopes[:1]:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"""
-                WITH q AS (
-                    SELECT replace(plainto_tsquery('{WORDS}', %(words)s)::text, '&', '|')::tsquery AS any_word,
-                        to_tsquery('{WORDS}', replace(%(within)s, '{{t}}', md5(%(tenant)s))) AS within
-                ), matching AS (
-                    SELECT e.id, e.words FROM memory_memoryentry e, q
-                    WHERE e.words @@ (q.within && q.any_word) AND {scope} AND {filters(question, "e")}
-                    LIMIT {WORDS_LOOKED_AT}
-                )
-                SELECT m.id FROM matching m, q ORDER BY ts_rank_cd(m.words, q.any_word) DESC LIMIT {int(most)}
-                """,
-                values(viewer, question) | {"words": " ".join(wanted), "within": within},
-            )
-            found += [row[0] for row in cursor.fetchall()]
-    return found
+def _values(viewer: Viewer, query: MemoryQuery, scope: str, limit: int) -> dict[str, Any]:
+    """The values that the statements name."""
+    return {
+        "scope": scope,
+        "tenant": viewer.tenant_id,
+        "user": viewer.user_id,
+        "viewer": viewer.json_text(),
+        "owner_type": query.owner_type,
+        "owner_id": query.owner_id,
+        "owners": [f"{kind!s}:{id}" for kind, id in query.owners],
+        "owner_ids": [id for _, id in query.owners],
+        "type": query.type,
+        "metadata": orjson.dumps(query.metadata).decode(),
+        "model": query.model,
+        "vector": _vector(query),
+        "dimension": len(query.vector or ()),
+        "limit": limit,
+    }
 
 
-def cosines_of(viewer: "Viewer", question: "Question", ids: list[UUID]) -> dict[UUID, float]:
-    """{id: the cosine of its nearest chunk} of these memories."""
-    dimension = len(question.vector or ())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT c.entry_id, max(-(c.embedding <#> %(vector)s::halfvec({dimension}))) FROM memory_memorychunk c"
-            " WHERE c.entry_id = ANY(%(entries)s) AND c.model = %(model)s AND c.embedding IS NOT NULL"
-            " GROUP BY c.entry_id",
-            values(viewer, question) | {"entries": ids, "model": question.model},
-        )
-        return dict(cursor.fetchall())
+def _vector(query: MemoryQuery) -> str | None:
+    return None if query.vector is None else HalfVector(query.vector).to_text()

@@ -13,7 +13,7 @@ BATCH = 16
 # The raw cosine from which on two texts are about the same subject, by what a model's name holds; measured for the
 # local one (docs/decisions/006), the makers' own examples for the others. RULINGS §8: that is what 0.7 means.
 SAME_SUBJECT = {"wordllama": 0.38, "ada-002": 0.82, "text-embedding-3": 0.45, "gemini": 0.65, "cohere": 0.5}
-OTHERWISE = 0.5
+DEFAULT_SAME_SUBJECT = 0.5
 THRESHOLD = 0.7
 
 
@@ -41,14 +41,14 @@ class LocalEmbedder:
         """The same, for those who cannot wait."""
         import numpy
 
-        made: list[list[float] | None] = []
+        vectors: list[list[float] | None] = []
         for at in range(0, len(texts), BATCH):
             raw = _inference().embed([text or " " for text in texts[at : at + BATCH]])
             lengths = numpy.linalg.norm(raw, axis=1)
             for text, vector, length in zip(texts[at : at + BATCH], raw, lengths, strict=True):
                 usable = bool(text.strip()) and numpy.isfinite(length) and length > 1e-6
-                made.append((vector / length).tolist() if usable else None)
-        return made
+                vectors.append((vector / length).tolist() if usable else None)
+        return vectors
 
 
 @cache
@@ -58,9 +58,9 @@ def _inference() -> Any:
     from tokenizers import Tokenizer
     from wordllama.inference import WordLlamaInference
 
-    found = find_spec("wordllama")
-    assert found and found.origin
-    folder = Path(found.origin).parent
+    spec = find_spec("wordllama")
+    assert spec and spec.origin
+    folder = Path(spec.origin).parent
     weights = load_file(folder / "weights" / "l2_supercat_256.safetensors")["embedding.weight"]
     tokenizer = Tokenizer.from_file(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
     return WordLlamaInference(weights, tokenizer)
@@ -69,7 +69,7 @@ def _inference() -> Any:
 _remote: list[Callable[[str], Embedder]] = []
 
 
-def serves_remote(factory: Callable[[str], Embedder]) -> Callable[[str], Embedder]:
+def register_remote(factory: Callable[[str], Embedder]) -> Callable[[str], Embedder]:
     """Register what makes an Embedder of a model's name; the agents app does, for it knows LiteLLM."""
     _remote[:] = [factory]
     return factory
@@ -86,7 +86,7 @@ def same_subject(model: str) -> float:
     """The raw cosine of this model that stands for a similarity of 0.7."""
     if settings.EMBEDDING_SAME_SUBJECT:
         return settings.EMBEDDING_SAME_SUBJECT
-    return next((cosine for name, cosine in SAME_SUBJECT.items() if name in model), OTHERWISE)
+    return next((cosine for name, cosine in SAME_SUBJECT.items() if name in model), DEFAULT_SAME_SUBJECT)
 
 
 def similarity(cosine: float, model: str) -> float:
@@ -97,7 +97,7 @@ def similarity(cosine: float, model: str) -> float:
     return min(THRESHOLD + (cosine - mark) / (1 - mark) * (1 - THRESHOLD), 1.0)
 
 
-def unit(vector: list[float]) -> list[float] | None:
+def unit_vector(vector: list[float]) -> list[float] | None:
     """The vector with length 1; None when it has none, or is not finite (a cosine with it would mean nothing)."""
     length = sum(value * value for value in vector) ** 0.5
     return [value / length for value in vector] if 1e-9 < length < float("inf") else None

@@ -7,15 +7,11 @@ from dataclasses import dataclass, field
 from django.db import connection
 
 from accounts.tenancy.tenant_model import as_owner
+from config.database.queries import load_queries
 
 MAX_MATCHES = 2_000  # of one word, among a tenant's memories, by estimate; a search for more costs and says little
 FRESH_S = 300.0
-STATISTICS = """
-SELECT s.most_common_elems::text::text[], s.most_common_elem_freqs, greatest(c.reltuples, 0)
-FROM pg_class c LEFT JOIN pg_stats s ON s.schemaname = c.relnamespace::regnamespace::text AND s.tablename = c.relname
-    AND s.attname = 'words'
-WHERE c.oid = 'memory_memoryentry'::regclass
-"""
+STATISTICS = load_queries(__package__, "sql/search.sql")["word_statistics"]
 
 
 @dataclass
@@ -33,7 +29,6 @@ class Frequencies:
         with as_owner(), connection.cursor() as cursor:  # statistics of isolated tables are hidden from all others
             cursor.execute(STATISTICS)
             words, shares, rows = cursor.fetchone()
-        # Behind the words' shares stand their least and greatest; zip leaves those out.
         self.shares, self.rows = dict(zip(words or (), shares or (), strict=False)), rows
         self.read_at = time.monotonic()
 
@@ -41,8 +36,8 @@ class Frequencies:
         """Those of these words that say something about a tenant's memories."""
         self.refresh()
         token = "tenant" + hashlib.md5(tenant_id.encode(), usedforsecurity=False).hexdigest()
-        most = MAX_MATCHES / max(self.rows * self.shares.get(token, 0.0), 1.0)
-        return [word for word in words if self.shares.get(word, 0.0) <= most]
+        max_share = MAX_MATCHES / max(self.rows * self.shares.get(token, 0.0), 1.0)
+        return [word for word in words if self.shares.get(word, 0.0) <= max_share]
 
 
 frequencies = Frequencies()

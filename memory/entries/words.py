@@ -21,30 +21,30 @@ def pieces(text: str) -> list[str]:
     """The text in overlapping pieces of at most CHUNK characters, cut between sentences where that is possible."""
     if len(text) <= CHUNK:
         return [text]
-    found, start = [], 0
+    parts, start = [], 0
     while start < len(text):
         end = min(start + CHUNK, len(text))
         if end < len(text):
             cuts = [match.end() for match in SENTENCE_END.finditer(text, start + CHUNK // 2, end)]
             blank = text.rfind(" ", start + CHUNK // 2, end)
             end = cuts[-1] if cuts else blank + 1 if blank > 0 else end
-        found.append(text[start:end].strip())
+        parts.append(text[start:end].strip())
         start = end if end == len(text) else max(end - OVERLAP, start + 1)
-    return [piece for piece in found if piece]
+    return [piece for piece in parts if piece]
 
 
-def telling(text: str) -> list[str]:
+def key_words(text: str) -> list[str]:
     """The words of a question that say what it is about, each once."""
     words = [word.lower() for word in WORD.findall(text)]
     return list(dict.fromkeys(word for word in words if word not in DULL and len(word) > 1))[:MAX_WORDS]
 
 
-def coverage(wanted: list[str], text: str) -> float:
+def coverage(words: list[str], text: str) -> float:
     """The share of these words that the text has."""
     has = {word.lower() for word in WORD.findall(text)}
-    return sum(word in has for word in wanted) / len(wanted) if wanted else 0.0
+    return sum(word in has for word in words) / len(words) if words else 0.0
 
 
-def enough(wanted: list[str]) -> bool:
+def is_specific(words: list[str]) -> bool:
     """Whether a match of these words says anything: two of them, or one that is a number, code or the like."""
-    return len(wanted) > 1 or any(any(c.isdigit() for c in word) for word in wanted)
+    return len(words) > 1 or any(any(c.isdigit() for c in word) for word in words)

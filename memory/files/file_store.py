@@ -16,7 +16,7 @@ from memory.files.storage import delete_blob, read_blob, save_blob
 from memory.models import File, FileVersion
 
 MAX_SIZE = 10 * 1024 * 1024
-UNKNOWN = "application/octet-stream"
+DEFAULT_MIME_TYPE = "application/octet-stream"
 
 
 class FileNotFound(NotFound):
@@ -35,45 +35,45 @@ class Writer:
     file_id: UUID | None = None  # of a file that is to be made
 
 
-def mime_of(path: str, given: str = "") -> str:
+def mime_of(path: str, mime_type: str = "") -> str:
     """The media type: the given one, else what the path's ending says."""
-    return given or mimetypes.guess_type(path)[0] or UNKNOWN
+    return mime_type or mimetypes.guess_type(path)[0] or DEFAULT_MIME_TYPE
 
 
 def create_file(writer: Writer, path: str, content: bytes, mime_type: str = "") -> File:
     """The new file with its first version."""
-    if earlier := _written_before(writer):
+    if earlier := _earlier_version(writer):
         return earlier.file
     path = checked_path(path)
-    fields: dict[str, Any] = _described(content) | {"mime_type": mime_of(path, mime_type)}
+    fields: dict[str, Any] = _content_fields(content) | {"mime_type": mime_of(path, mime_type)}
     file = File(tenant_id=writer.tenant_id, path=path, run_id=writer.run_id, app_id=writer.app_id, **fields)
     file.created_by = writer.user_id
     file.pk = writer.file_id or file.pk
-    return _stored(file, writer, content, fields)
+    return _save(file, writer, content, fields)
 
 
 def replace_content(file: File, writer: Writer, content: bytes, mime_type: str = "") -> File:
     """The file with another content as its next version."""
-    if earlier := _written_before(writer):
+    if earlier := _earlier_version(writer):
         return earlier.file
-    fields: dict[str, Any] = _described(content) | {"mime_type": mime_type or file.mime_type}
-    return _stored(file, writer, content, fields)
+    fields: dict[str, Any] = _content_fields(content) | {"mime_type": mime_type or file.mime_type}
+    return _save(file, writer, content, fields)
 
 
-def _written_before(writer: Writer) -> FileVersion | None:
+def _earlier_version(writer: Writer) -> FileVersion | None:
     if writer.effect_key is None:
         return None
     rows = FileVersion.objects.for_tenant(writer.tenant_id).select_related("file")
     return rows.filter(effect_key=writer.effect_key).first()
 
 
-def _described(content: bytes) -> dict[str, Any]:
+def _content_fields(content: bytes) -> dict[str, Any]:
     if len(content) > MAX_SIZE:
         raise PayloadTooLarge(f"The file has {len(content)} bytes; at most {MAX_SIZE} fit.", limit=MAX_SIZE)
     return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _stored(file: File, writer: Writer, content: bytes, fields: dict[str, Any]) -> File:
+def _save(file: File, writer: Writer, content: bytes, fields: dict[str, Any]) -> File:
     """Store the bytes, then the rows; when those cannot be written, the bytes go as well."""
     blob = save_blob(content)
     try:
@@ -90,7 +90,7 @@ def _stored(file: File, writer: Writer, content: bytes, fields: dict[str, Any]) 
             )  # fmt: skip
     except IntegrityError:
         delete_blob(blob)
-        if earlier := _written_before(writer):  # the same step, at the same time
+        if earlier := _earlier_version(writer):  # the same step, at the same time
             return earlier.file
         raise
     except (OperationalError, InterfaceError):
@@ -104,15 +104,15 @@ def _stored(file: File, writer: Writer, content: bytes, fields: dict[str, Any]) 
 def version_of(file: File, number: int | None = None) -> FileVersion:
     """The version of this number, the latest without one; FileNotFound when there is none."""
     rows = FileVersion.objects.for_tenant(file.tenant_id).filter(file=file)
-    found = rows.filter(number=file.version if number is None else number).first()
-    if found is None:
+    version = rows.filter(number=file.version if number is None else number).first()
+    if version is None:
         raise FileNotFound(f"The file has no version {number}.", file_id=str(file.pk))
-    return found
+    return version
 
 
-def read_content(file: File, number: int | None = None, start: int = 0, most: int | None = None) -> bytes:
+def read_content(file: File, number: int | None = None, start: int = 0, limit: int | None = None) -> bytes:
     """The bytes of a version, or a part of them."""
-    return read_blob(version_of(file, number).blob, start, most)
+    return read_blob(version_of(file, number).blob, start, limit)
 
 
 def delete_file(file: File) -> None:
@@ -124,6 +124,6 @@ def delete_file(file: File) -> None:
             transaction.on_commit(partial(delete_blob, blob))
 
 
-def listed(tenant_id: str, **filters: Any) -> QuerySet[File]:
+def list_files(tenant_id: str, **filters: Any) -> QuerySet[File]:
     """The tenant's files by path, then by age."""
     return File.objects.for_tenant(tenant_id).filter(**filters).order_by("path", "created_at")

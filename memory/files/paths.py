@@ -15,18 +15,18 @@ from config.errors import Invalid
 
 MAX_LENGTH = 1024
 MAX_PART_LENGTH = 255
-ODD = re.compile(r"[\x00-\x1f\x7f]")
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 DRIVE_OR_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
-UNQUOTES = 3  # %252e is a dot too
+MAX_UNQUOTES = 3  # %252e is a dot too
 # What shows nothing although Unicode counts it as letters or symbols: fillers of Hangul and Khmer, the Braille blank.
 FILLERS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 def checked_path(path: str, field: str = "path") -> str:
     """The path with plain slashes; Invalid when it is absolute, leaves its folder, or names a drive or scheme."""
-    wrong = _wrong(path)
-    if wrong:
-        raise Invalid({field: [f"{wrong} Use a relative path such as documents/report.pdf."]})
+    fault = _fault(path)
+    if fault:
+        raise Invalid({field: [f"{fault} Use a relative path such as documents/report.pdf."]})
     return _plain(path)
 
 
@@ -43,9 +43,9 @@ def is_blank(part: str) -> bool:
     )
 
 
-def _wrong(path: str) -> str:
+def _fault(path: str) -> str:
     readings = [path, _plain(path)]  # "./C:/x" begins with a drive once its dot is gone
-    for _ in range(UNQUOTES):
+    for _ in range(MAX_UNQUOTES):
         readings.append(unquote(readings[-1]))
     if not _plain(path):
         return "Must not be empty."
@@ -54,7 +54,7 @@ def _wrong(path: str) -> str:
     for reading in readings:
         plain = reading.replace("\\", "/")
         parts = plain.split("/")
-        if ODD.search(reading):
+        if CONTROL_CHARACTERS.search(reading):
             return "Must not hold control characters."
         if plain.startswith("/") or DRIVE_OR_SCHEME.match(plain):
             return "Must be relative, without a drive or a scheme."
@@ -79,16 +79,16 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def read(self, path: str, start: int = 0, most: int = -1) -> bytes:
+    def read(self, path: str, start: int = 0, limit: int = -1) -> bytes:
         """The file's bytes from `start` on, at most so many."""
         with self._parent(path) as (folder, name):
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe must keep nobody waiting
             file = os.open(name, flags, dir_fd=folder)
-        with os.fdopen(file, "rb") as opened:
+        with os.fdopen(file, "rb") as file_object:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise OSError(EINVAL, "it is no regular file")
-            opened.seek(start)
-            return opened.read(most)
+            file_object.seek(start)
+            return file_object.read(limit)
 
     def write(self, path: str, content: bytes) -> None:
         """Put the file there, whole or not at all: what a crash leaves behind is a temporary file of another name."""
@@ -96,11 +96,11 @@ class Folder:
             draft = f".{secrets.token_hex(8)}.tmp"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             try:
-                with os.fdopen(os.open(draft, flags, self.mode, dir_fd=folder), "wb") as opened:
-                    opened.write(content)
-                    opened.flush()
-                    self._own(opened.fileno())
-                    os.fsync(opened.fileno())
+                with os.fdopen(os.open(draft, flags, self.mode, dir_fd=folder), "wb") as file_object:
+                    file_object.write(content)
+                    file_object.flush()
+                    self._own(file_object.fileno())
+                    os.fsync(file_object.fileno())
                 os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
             except OSError:
                 with suppress(OSError):
@@ -141,17 +141,17 @@ class Folder:
 
     def _down(self, at: int, folder: str, make: bool) -> int:
         """The descriptor of a folder in the open one; OSError for a link."""
-        made = False
+        is_new = False
         if make:
             with suppress(FileExistsError):
                 os.mkdir(folder, self.folder_mode, dir_fd=at)
-                made = True
+                is_new = True
         down = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
-        if made:
+        if is_new:
             self._own(down)
         return down
 
-    def _own(self, what: int | Path) -> None:
+    def _own(self, target: int | Path) -> None:
         """Give it to the owner."""
         if self.owner is not None:
-            os.chown(what, self.owner, self.owner)
+            os.chown(target, self.owner, self.owner)

@@ -37,18 +37,18 @@ class FolderStorage(Storage):
 
 def save_blob(content: bytes) -> str:
     """The name under which these bytes lie from now on."""
-    made = str(uuid7())
-    return storages["files"].save(f"{made[-2:]}/{made}", ContentFile(content))
+    blob_id = str(uuid7())
+    return storages["files"].save(f"{blob_id[-2:]}/{blob_id}", ContentFile(content))
 
 
-def read_blob(name: str, start: int = 0, most: int | None = None) -> bytes:
+def read_blob(name: str, start: int = 0, limit: int | None = None) -> bytes:
     """The bytes of this name, or a part of them."""
     storage = storages["files"]
     if isinstance(storage, FolderStorage):
-        return storage.folder.read(name, start, -1 if most is None else most)
-    with storage.open(name) as opened:
-        opened.seek(start)
-        return opened.read() if most is None else opened.read(most)
+        return storage.folder.read(name, start, -1 if limit is None else limit)
+    with storage.open(name) as file:
+        file.seek(start)
+        return file.read() if limit is None else file.read(limit)
 
 
 def delete_blob(name: str) -> None:

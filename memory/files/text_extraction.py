@@ -9,7 +9,7 @@ from config.values.foreign_json import clean_text
 
 MAX_TEXT_LENGTH = 400_000  # characters
 MAX_PAGES = 500
-TEXTUAL = ("json", "xml", "yaml", "csv", "javascript", "x-sh", "toml", "sql")
+TEXT_SUBTYPES = ("json", "xml", "yaml", "csv", "javascript", "x-sh", "toml", "sql")
 SILENT = frozenset({"script", "style", "template", "noscript", "svg", "head"})
 BREAKS = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "section", "article", "pre"})
 BLANKS = re.compile(r"[ \t\r\f\v]+")
@@ -22,26 +22,26 @@ class NoText(DomainError):
     code = "NO_TEXT"
 
 
-def extracted(content: bytes, mime_type: str) -> str:
+def extract_text(content: bytes, mime_type: str) -> str:
     """The file's text, cut at MAX_TEXT_LENGTH; NoText for pictures and the like, and for a PDF that cannot be read."""
     kind = mime_type.split(";")[0].strip().lower()
     if kind == "application/pdf" or content.startswith(b"%PDF-"):
-        text = _of_pdf(content)
+        text = _pdf_text(content)
     elif kind in ("text/html", "application/xhtml+xml"):
-        text = of_html(_decoded(content, kind))
+        text = html_text(_decode(content, kind))
     else:
-        text = _decoded(content, kind)
+        text = _decode(content, kind)
     return clean_text(text.replace("\x00", ""))[:MAX_TEXT_LENGTH]  # fonts of PDF files may make half characters
 
 
-def _decoded(content: bytes, kind: str) -> str:
+def _decode(content: bytes, kind: str) -> str:
     """The text in UTF-8, or UTF-16 when its first bytes say so; any bytes when the type says that it is text."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        if kind.startswith("text/") or any(word in kind for word in TEXTUAL):
+        if kind.startswith("text/") or any(word in kind for word in TEXT_SUBTYPES):
             return content.decode("latin-1")
         raise NoText(f"A file of the type {kind} holds no text that can be read; ask for it as base64.") from None
     if "\x00" in text and not kind.startswith("text/"):
@@ -49,7 +49,7 @@ def _decoded(content: bytes, kind: str) -> str:
     return text
 
 
-def _of_pdf(content: bytes) -> str:
+def _pdf_text(content: bytes) -> str:
     from pypdf import PdfReader  # takes a moment to import, and only workers read files
     from pypdf.errors import PyPdfError
 
@@ -92,7 +92,7 @@ class _Visible(HTMLParser):
             self.parts.append(data)
 
 
-def of_html(html: str) -> str:
+def html_text(html: str) -> str:
     """The text that a browser would show of this page."""
     reader = _Visible()
     reader.feed(html)

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 
-DEEPEST = 100  # folders in each other; each holds a descriptor while we are in it
+MAX_DEPTH = 100  # folders in each other; each holds a descriptor while we are in it
 FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -19,24 +19,24 @@ def walk(
     """(path, what it is) of all that is beneath the open folder, in the order of names; what is gone by then is left
     out. `open_up`: what keeps us from looking into a folder of our own is taken away. Raises TooDeep.
     """
-    opened = [_Level(os.dup(folder), "")]
+    levels = [_Level(os.dup(folder), "")]
     try:
-        while opened:
-            level = opened[-1]
+        while levels:
+            level = levels[-1]
             if not level.names:
-                os.close(opened.pop().fd)
+                os.close(levels.pop().fd)
                 continue
             name = level.names.pop()
             path = f"{level.path}/{name}" if level.path else name
             with suppress(OSError):
-                found = os.stat(name, dir_fd=level.fd, follow_symlinks=False)
-                yield path, found
-                if stat.S_ISDIR(found.st_mode) and name not in skip:
-                    if len(opened) > DEEPEST:
+                status = os.stat(name, dir_fd=level.fd, follow_symlinks=False)
+                yield path, status
+                if stat.S_ISDIR(status.st_mode) and name not in skip:
+                    if len(levels) > MAX_DEPTH:
                         raise TooDeep(path)
-                    opened.append(_Level(_opened(level.fd, name, open_up), path))
+                    levels.append(_Level(_open(level.fd, name, open_up), path))
     finally:
-        for level in opened:
+        for level in levels:
             os.close(level.fd)
 
 
@@ -51,7 +51,7 @@ class _Level:
             self.names = []
 
 
-def _opened(parent: int, name: str, open_up: bool) -> int:
+def _open(parent: int, name: str, open_up: bool) -> int:
     try:
         return os.open(name, FLAGS, dir_fd=parent)
     except PermissionError:

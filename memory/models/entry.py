@@ -39,7 +39,7 @@ class Visibility(models.TextChoices):
     PUBLIC = "public"
 
 
-class Remembered(TenantModel):
+class MemoryFields(TenantModel):
     """What a memory is filtered by; it never changes, and is repeated on each chunk: a search reads one table."""
 
     shared_rows = "visibility = 'public'"
@@ -56,7 +56,7 @@ class Remembered(TenantModel):
         abstract = True
 
 
-class MemoryEntry(Remembered):
+class MemoryEntry(MemoryFields):
     """One memory. `effect_key` is the step that stored it: the same step done again finds it instead of doubling it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -98,7 +98,7 @@ class MemoryEntry(Remembered):
         return self.content[:60]
 
 
-class MemoryChunk(Remembered):
+class MemoryChunk(MemoryFields):
     """A piece of a memory with its vector: unit length, of the embedding model's own dimension; null when the text has
     nothing to embed.
     """

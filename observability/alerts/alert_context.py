@@ -9,7 +9,7 @@ from django.db.models import Count, Q
 from agents.jobs.analysis.alert_lookup import alert_source
 from config.http.fields import iso
 from config.rate_limits.request_counts import TrafficUnknown
-from observability.alerts.measurements import MEASURES, Minute, denials_between, events_between, runs_between
+from observability.alerts.measurements import MEASUREMENTS, Minute, denials_between, events_between, runs_between
 from observability.models import Alert
 from orchestration.models import NEWEST_FIRST, Status
 
@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 def recorded_alert(tenant_id: str, id: Any, window_minutes: int) -> dict[str, Any]:
     """What is told of the tenant's alert of this number or id (described); {} when there is none."""
     alert = find_alert(tenant_id, id)
-    return described(alert, window_minutes) if alert else {}
+    return describe_alert(alert, window_minutes) if alert else {}
 
 
 def find_alert(tenant_id: str, id: Any) -> Alert | None:
@@ -38,13 +38,13 @@ def find_alert(tenant_id: str, id: Any) -> Alert | None:
         return None
 
 
-def described(alert: Alert, window_minutes: int) -> dict[str, Any]:
+def describe_alert(alert: Alert, window_minutes: int) -> dict[str, Any]:
     """{alert, readings, alerts, events}: the alert, its measure by the minute in the window before it, the other alerts
     of the hour before, and what happened in the window as sentences.
     """
     until = alert.triggered_at
     since = until - timedelta(minutes=window_minutes)
-    told = {
+    alert_json = {
         "id": alert.number,
         "severity": "high",
         "parameter_key": alert.rule_type,
@@ -54,7 +54,7 @@ def described(alert: Alert, window_minutes: int) -> dict[str, Any]:
         "description": alert.message,
     }
     return {
-        "alert": told,
+        "alert": alert_json,
         "readings": _readings(alert, since, until),
         "alerts": _others(alert),
         "events": events(alert.tenant_id, since, until),
@@ -62,13 +62,13 @@ def described(alert: Alert, window_minutes: int) -> dict[str, Any]:
 
 
 def _readings(alert: Alert, since: datetime, until: datetime) -> list[dict[str, Any]]:
-    measure = MEASURES[alert.rule_type]
+    measurement = MEASUREMENTS[alert.rule_type]
     try:
-        minutes: list[Minute] = measure.count(alert.tenant_id, since, until)
+        minutes: list[Minute] = measurement.count(alert.tenant_id, since, until)
     except TrafficUnknown:
         minutes = []
     name = {"sensor_id": alert.rule_type, "parameter_key": alert.rule_type}
-    return [name | {"value": measure.value([minute]), "timestamp": iso(minute.at)} for minute in minutes]
+    return [name | {"value": measurement.value([minute]), "timestamp": iso(minute.at)} for minute in minutes]
 
 
 def _others(alert: Alert) -> list[dict[str, Any]]:
@@ -90,9 +90,9 @@ def events(tenant_id: str, since: datetime, until: datetime) -> list[str]:
     are their users' own and are only counted.
     """
     runs = runs_between(tenant_id, since, until).order_by()
-    ended = runs.values("status").annotate(count=Count("tenant_id")).order_by("-count")
-    told = ", ".join(f"{one['count']} {one['status']}" for one in ended)
-    lines = [f"runs that began in the window: {told}" if told else "no run began in the window"]
+    by_status = runs.values("status").annotate(count=Count("tenant_id")).order_by("-count")
+    summary = ", ".join(f"{one['count']} {one['status']}" for one in by_status)
+    lines = [f"runs that began in the window: {summary}" if summary else "no run began in the window"]
     failed = runs.filter(status=Status.FAILED)
     alike = failed.values("kind", "subject_id", "failure_reason").annotate(count=Count("tenant_id"))
     for one in alike.order_by("-count", "subject_id")[:MAX_KINDS]:
@@ -110,5 +110,5 @@ def events(tenant_id: str, since: datetime, until: datetime) -> list[str]:
 
 
 def _short(text: Any) -> str:
-    told = " ".join(str(text or "").split())
-    return told if len(told) <= MAX_TEXT_LENGTH else told[:MAX_TEXT_LENGTH] + "…"
+    line = " ".join(str(text or "").split())
+    return line if len(line) <= MAX_TEXT_LENGTH else line[:MAX_TEXT_LENGTH] + "…"

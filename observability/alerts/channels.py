@@ -1,4 +1,4 @@
-"""Where alerts are told: webhook, slack, pagerduty, email. Configs hold tokens and keys, so they are kept sealed."""
+"""The channels that alerts are sent to: webhook, slack, pagerduty, email. Configs hold secrets: stored encrypted."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from config.outbound.client import OutboundRefused, target
 from governance import vault
 
 SECRET = "routing_key"  # the part of a config that is shown to nobody  # noqa: S105
-SHOWN, MASK = 4, "…"  # so many of its last characters, after this
+VISIBLE_CHARACTERS, MASK = 4, "…"  # so many of its last characters, after this
 MAX_CHANNELS, MAX_TEXT_LENGTH = 10, 2048
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 TYPES = ("webhook", "email", "slack", "pagerduty")
@@ -21,94 +21,95 @@ class BadChannel(Exception):
     """What is wrong with the channels, in a sentence."""
 
 
-def sealed(channels: list[Channel]) -> str:
-    """The channels as a row keeps them."""
-    return vault.sealed(channels)
+def encrypt_channels(channels: list[Channel]) -> str:
+    """The channels as they are stored."""
+    return vault.encrypt(channels)
 
 
-def opened(text: str) -> list[Channel]:
-    """The channels of a row."""
-    found: list[Channel] = vault.opened(text)
-    return found
+def decrypt_channels(text: str) -> list[Channel]:
+    """The stored channels."""
+    channels: list[Channel] = vault.decrypt(text)
+    return channels
 
 
-def shown(channels: list[Channel]) -> list[Channel]:
-    """The channels as clients may see them."""
-    return [{"type": one["type"], "config": _masked(one["config"])} for one in channels]
+def mask_channels(channels: list[Channel]) -> list[Channel]:
+    """The channels as clients may see them: the secrets masked."""
+    return [{"type": one["type"], "config": _mask_secret(one["config"])} for one in channels]
 
 
-def _masked(config: Mapping[str, Any]) -> dict[str, Any]:
-    told = dict(config)
-    if told.get(SECRET):
-        told[SECRET] = MASK + (told[SECRET][-SHOWN:] if len(told[SECRET]) >= 4 * SHOWN else "")
-    return told
+def _mask_secret(config: Mapping[str, Any]) -> dict[str, Any]:
+    secret = config.get(SECRET)
+    if not secret:
+        return dict(config)
+    visible = secret[-VISIBLE_CHARACTERS:] if len(secret) >= 4 * VISIBLE_CHARACTERS else ""
+    return {**config, SECRET: MASK + visible}
 
 
-def checked(data: Any, before: list[Channel]) -> list[Channel]:
+def check_channels(data: Any, before: list[Channel]) -> list[Channel]:
     """The channels, each with what its type needs; BadChannel. A secret that comes back masked stays as it was."""
     if not isinstance(data, list):
         raise BadChannel("Must be an array of channels: [{type, config}].")
     if len(data) > MAX_CHANNELS:
         raise BadChannel(f"Must be at most {MAX_CHANNELS} channels.")
-    return [_checked(at, one, before) for at, one in enumerate(data)]
+    return [_check_channel(at, one, before) for at, one in enumerate(data)]
 
 
-def _checked(at: int, data: Any, before: list[Channel]) -> Channel:
+def _check_channel(at: int, data: Any, before: list[Channel]) -> Channel:
     kind = data.get("type") if isinstance(data, dict) else None
     if kind not in TYPES:
         raise BadChannel(f"channels[{at}].type must be one of {', '.join(TYPES)}.")
-    given = data.get("config", {})
-    if not isinstance(given, dict):
+    config = data.get("config", {})
+    if not isinstance(config, dict):
         raise BadChannel(f"channels[{at}].config must be an object.")
-    if str(given.get(SECRET, "")).startswith(MASK):
-        return {"type": kind, "config": _as_before(at, given, before)}
-    return {"type": kind, "config": CHECKS[kind](f"channels[{at}].config", given)}
+    if str(config.get(SECRET, "")).startswith(MASK):
+        return {"type": kind, "config": _as_before(at, config, before)}
+    return {"type": kind, "config": CHECKS[kind](f"channels[{at}].config", config)}
 
 
-def _as_before(at: int, given: dict[str, Any], before: list[Channel]) -> dict[str, Any]:
+def _as_before(at: int, config: dict[str, Any], before: list[Channel]) -> dict[str, Any]:
     """The config whose secret came back masked, which only where it was sent before it may stand for itself."""
     for old in [*before[at : at + 1], *before]:
-        shown = _masked(old["config"])
-        if shown.get(SECRET) == given[SECRET] and given.get("url", shown["url"]) == shown["url"]:
+        masked_config = _mask_secret(old["config"])
+        same_secret = masked_config.get(SECRET) == config[SECRET]
+        if same_secret and config.get("url", masked_config["url"]) == masked_config["url"]:
             return old["config"]
     raise BadChannel(f"channels[{at}].config.{SECRET} is masked: send it whole.")
 
 
-def _url(where: str, given: Mapping[str, Any], *names: str, default: str = "") -> str:
-    url = next((given[name] for name in names if given.get(name)), default)
+def _url(path: str, config: Mapping[str, Any], *names: str, default: str = "") -> str:
+    url = next((config[name] for name in names if config.get(name)), default)
     if not isinstance(url, str) or not url:
-        raise BadChannel(f"{where}.{names[0]} is required: the URL to POST to.")
+        raise BadChannel(f"{path}.{names[0]} is required: the URL to POST to.")
     try:
         target(url)
     except OutboundRefused as refusal:
-        raise BadChannel(f"{where}.{names[0]}: {refusal.message}") from None
+        raise BadChannel(f"{path}.{names[0]}: {refusal.message}") from None
     return url
 
 
-def _webhook(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    return {"url": _url(where, given, "url")}
+def _webhook(path: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    return {"url": _url(path, config, "url")}
 
 
-def _slack(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    return {"url": _url(where, given, "url", "webhook_url")}
+def _slack(path: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    return {"url": _url(path, config, "url", "webhook_url")}
 
 
-def _pagerduty(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    key = given.get(SECRET)
+def _pagerduty(path: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    key = config.get(SECRET)
     if not isinstance(key, str) or not key.strip() or len(key) > MAX_TEXT_LENGTH:
-        raise BadChannel(f"{where}.{SECRET} is required: the integration key of a PagerDuty service (Events API v2).")
-    return {SECRET: key.strip(), "url": _url(where, given, "url", default=PAGERDUTY)}
+        raise BadChannel(f"{path}.{SECRET} is required: the integration key of a PagerDuty service (Events API v2).")
+    return {SECRET: key.strip(), "url": _url(path, config, "url", default=PAGERDUTY)}
 
 
-def _email(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _email(path: str, config: Mapping[str, Any]) -> dict[str, Any]:
     if not settings.EMAIL_HOST:
-        raise BadChannel(f"{where}: {mail.NOT_SET_UP}")
+        raise BadChannel(f"{path}: {mail.NOT_SET_UP}")
+    recipients = next((config[name] for name in ("to", "recipients", "email") if name in config), None)
     try:
-        return {
-            "to": mail.recipients(next((given[name] for name in ("to", "recipients", "email") if name in given), None))
-        }
+        return {"to": mail.recipients(recipients)}
     except ValueError as fault:
-        raise BadChannel(f"{where}.to: {fault}") from None
+        raise BadChannel(f"{path}.to: {fault}") from None
 
 
 CHECKS = {"webhook": _webhook, "slack": _slack, "pagerduty": _pagerduty, "email": _email}

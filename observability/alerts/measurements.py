@@ -16,7 +16,7 @@ from django.db.models.functions import TruncMinute
 from config.rate_limits.request_counts import blocked
 from governance.models import PolicyDecision
 from memory.models import MemoryEntry
-from observability.metrics.facts import OWN_KINDS
+from observability.metrics.queries import OWN_KINDS
 from observability.models import RuleType
 from orchestration.models import Run, RunEvent, Status
 
@@ -32,10 +32,10 @@ class Minute(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Measure:
+class Measurement:
     """A rule type: how it is counted, and what value that makes."""
 
-    what: str  # is counted
+    noun: str  # is counted
     count: Callable[[str, datetime, datetime], list[Minute]]
     rate: bool = False
 
@@ -71,8 +71,8 @@ def denials_between(tenant_id: str, since: datetime, until: datetime) -> QuerySe
 
 def _by_minute(rows: QuerySet[Any], time: str, bad: Q | None = None) -> list[Minute]:
     minutes = rows.order_by().annotate(minute=TruncMinute(time)).values("minute")
-    counted = minutes.annotate(all=Count("tenant_id"), bad=Count("tenant_id", filter=bad)).order_by("minute")
-    return [Minute(row["minute"], row["bad"], row["all"]) for row in counted]
+    counts = minutes.annotate(all=Count("tenant_id"), bad=Count("tenant_id", filter=bad)).order_by("minute")
+    return [Minute(row["minute"], row["bad"], row["all"]) for row in counts]
 
 
 def _runs(tenant_id: str, since: datetime, until: datetime) -> list[Minute]:
@@ -97,10 +97,10 @@ def _blocks(tenant_id: str, since: datetime, until: datetime) -> list[Minute]:
     return [Minute(at, count, count) for at, count in blocked(tenant_id, since, until)]
 
 
-MEASURES: dict[str, Measure] = {
-    RuleType.ERROR_RATE: Measure("runs", _runs, rate=True),
-    RuleType.BUDGET_EXCEEDED: Measure("budgets exceeded", _budgets),
-    RuleType.POLICY_DENIALS: Measure("denials by policies", _denials),
-    RuleType.MEMORY_USAGE: Measure("memories", _memories),
-    RuleType.RATE_LIMIT: Measure("requests over a rate limit", _blocks),
+MEASUREMENTS: dict[str, Measurement] = {
+    RuleType.ERROR_RATE: Measurement("runs", _runs, rate=True),
+    RuleType.BUDGET_EXCEEDED: Measurement("budgets exceeded", _budgets),
+    RuleType.POLICY_DENIALS: Measurement("denials by policies", _denials),
+    RuleType.MEMORY_USAGE: Measurement("memories", _memories),
+    RuleType.RATE_LIMIT: Measurement("requests over a rate limit", _blocks),
 }

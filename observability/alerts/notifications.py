@@ -13,7 +13,7 @@ import orjson
 from config import mail
 from config.http import origin
 from config.http.fields import iso
-from observability.alerts.channels import Channel, opened
+from observability.alerts.channels import Channel, decrypt_channels
 from observability.models import Alert
 from orchestration.models import FINAL, Run
 from orchestration.outgoing.deliveries import RETRY, STEP, DeliveryRefused, Parcel, deliver
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from orchestration.program.context import RunContext
 
 KIND = "notification"
-TRIED = "notification_delivery"
+ATTEMPT_EVENT = "notification_delivery"
 RESOLVES = frozenset({"pagerduty"})  # keep an incident open until they hear that it is over
 SOURCE = "Regente"
 
@@ -50,28 +50,30 @@ async def notify(ctx: "RunContext") -> dict[str, Any]:
 
 
 async def _deliver(ctx: "RunContext") -> dict[str, Any]:
-    asked = ctx.run.input
-    alert: Alert = await ctx.database(partial(_alert, ctx.run.tenant_id, UUID(asked["alert_id"])))
-    channel = opened(alert.sealed)[asked["channel"]]
+    request = ctx.run.input
+    alert: Alert = await ctx.database(partial(_alert, ctx.run.tenant_id, UUID(request["alert_id"])))
+    channel = decrypt_channels(alert.sealed)[request["channel"]]
     if channel["type"] == "email":
         return await _mail(ctx, alert, channel)
     if channel["type"] in RESOLVES:
-        if asked["action"] == "trigger" and alert.resolved_at:
+        if request["action"] == "trigger" and alert.resolved_at:
             return {"delivered": False, "skipped": "The alert was resolved before it could be told."}
-        if asked["action"] == "resolve" and await ctx.database(partial(_being_told, alert, asked["channel"])):
+        is_pending = partial(_is_trigger_pending, alert, request["channel"])
+        if request["action"] == "resolve" and await ctx.database(is_pending):
             raise Transient("The channel is still being told that the alert has fired.")
     secret = await ctx.database(partial(tenant_secret, ctx.run.tenant_id))
-    return await deliver(ctx, TRIED, parcel(alert, asked["action"], channel, secret, f"msg_{ctx.run.id.hex}"))
+    outgoing = channel_request(alert, request["action"], channel, secret, f"msg_{ctx.run.id.hex}")
+    return await deliver(ctx, ATTEMPT_EVENT, outgoing)
 
 
 def _alert(tenant_id: str, id: UUID) -> Alert:
-    found = Alert.objects.for_tenant(tenant_id).filter(pk=id).first()
-    if found is None:
+    alert = Alert.objects.for_tenant(tenant_id).filter(pk=id).first()
+    if alert is None:
         raise DeliveryRefused("The alert is no longer kept.")
-    return found
+    return alert
 
 
-def _being_told(alert: Alert, channel: int) -> bool:
+def _is_trigger_pending(alert: Alert, channel: int) -> bool:
     runs = Run.objects.for_tenant(alert.tenant_id).filter(kind=KIND, idempotency_key=_key(alert, "trigger", channel))
     return runs.exclude(status__in=FINAL).exists()
 
@@ -80,7 +82,7 @@ def _key(alert: Alert, action: str, channel: int) -> str:
     return f"{alert.pk}:{action}:{channel}"
 
 
-def parcel(alert: Alert, action: str, channel: Channel, secret: str, id: str) -> Parcel:
+def channel_request(alert: Alert, action: str, channel: Channel, secret: str, id: str) -> Parcel:
     """What this type of channel is sent."""
     url, kind = channel["config"]["url"], channel["type"]
     if kind == "slack":
@@ -109,11 +111,11 @@ def plain(alert: Alert) -> dict[str, Any]:
 
 def slack(alert: Alert) -> dict[str, Any]:
     """A message for an incoming webhook of Slack: a text, and the figures in an attachment."""
-    told = plain(alert)
-    shown = ("rule_type", "value", "threshold", "window_minutes", "number")
-    fields = [{"title": name, "value": str(told[name]), "short": True} for name in shown]
-    when = int(alert.triggered_at.timestamp())
-    attachment = {"color": "danger", "title": alert.name, "text": alert.message, "fields": fields, "ts": when}
+    values = plain(alert)
+    names = ("rule_type", "value", "threshold", "window_minutes", "number")
+    fields = [{"title": name, "value": str(values[name]), "short": True} for name in names]
+    timestamp = int(alert.triggered_at.timestamp())
+    attachment = {"color": "danger", "title": alert.name, "text": alert.message, "fields": fields, "ts": timestamp}
     return {"text": f"Alert: {alert.message}", "attachments": [attachment]}
 
 
@@ -134,7 +136,7 @@ async def _mail(ctx: "RunContext", alert: Alert, channel: Channel) -> dict[str, 
         await ctx.engine.in_thread(partial(mail.send, f"Alert: {alert.name}", text, to, ctx.run.id.hex))
     except OSError as failed:  # all of smtplib's faults are
         fault = f"The mail server did not take it: {type(failed).__name__}."
-    ctx.emit(TRIED, {"recipients": len(to), "error": fault or None}, STEP)
+    ctx.emit(ATTEMPT_EVENT, {"recipients": len(to), "error": fault or None}, STEP)
     if fault:
         raise Transient(fault)
     return {"delivered": True, "recipients": len(to)}

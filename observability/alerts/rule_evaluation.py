@@ -14,14 +14,14 @@ from django.utils import timezone
 from accounts.models import Tenant
 from config.rate_limits.request_counts import TrafficUnknown
 from governance.policies.evaluation import PolicyDenied
-from observability.alerts.channels import opened
-from observability.alerts.measurements import MEASURES
+from observability.alerts.channels import decrypt_channels
+from observability.alerts.measurements import MEASUREMENTS
 from observability.alerts.notifications import RESOLVES, start_notification
 from observability.models import Alert, AlertConfig, RuleType
 
 log = logging.getLogger(__name__)
 COOLDOWN = timedelta(hours=1)  # no new alert of a rule while an unresolved one is younger
-KEPT = timedelta(days=90)
+RETENTION = timedelta(days=90)
 MAX_RULES = 200  # of a tenant
 WINDOW_MINUTES, MAX_WINDOW = 5, 1440
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
@@ -39,7 +39,7 @@ def check(tenant_id: str) -> list[Alert]:
     """The alerts that the tenant's rules have fired now. One check of a tenant at a time: a second one finds nothing. A
     rule that cannot be evaluated stops no other.
     """
-    fired: list[Alert] = []
+    alerts: list[Alert] = []
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(ALONE, [tenant_id])
@@ -51,15 +51,15 @@ def check(tenant_id: str) -> list[Alert]:
                 continue
             try:
                 with transaction.atomic():
-                    value = measured(rule)
+                    value = evaluate(rule)
                     if value.pop("fires") and not _fired_lately(rule):
-                        fired.append(_fire(rule, value))
+                        alerts.append(_fire(rule, value))
             except TrafficUnknown:
                 log.warning("the rules on rate limits of the tenant %s are not checked: Redis is away", tenant_id)
                 blocks_known = False
             except Exception:
                 log.exception("the alert rule %s could not be checked", rule.pk)
-    return fired
+    return alerts
 
 
 def check_all() -> int:
@@ -74,15 +74,15 @@ def check_all() -> int:
     return count
 
 
-def measured(rule: AlertConfig) -> dict[str, Any]:
+def evaluate(rule: AlertConfig) -> dict[str, Any]:
     """{value, threshold, operator, window_minutes, what it was made of, fires}."""
-    now, given = timezone.now(), rule.rule_config
-    window, compare = given.get("window_minutes", WINDOW_MINUTES), given.get("operator", "gt")
-    measure = MEASURES[rule.rule_type]
-    minutes = measure.count(rule.tenant_id, now - timedelta(minutes=window), now)
-    value = measure.value(minutes)
-    told = {"value": value, "threshold": given["threshold"], "operator": compare, "window_minutes": window}
-    return told | measure.details(minutes) | {"fires": OPERATORS[compare](value, given["threshold"])}
+    now, config = timezone.now(), rule.rule_config
+    window, compare = config.get("window_minutes", WINDOW_MINUTES), config.get("operator", "gt")
+    measurement = MEASUREMENTS[rule.rule_type]
+    minutes = measurement.count(rule.tenant_id, now - timedelta(minutes=window), now)
+    value = measurement.value(minutes)
+    value_json = {"value": value, "threshold": config["threshold"], "operator": compare, "window_minutes": window}
+    return value_json | measurement.details(minutes) | {"fires": OPERATORS[compare](value, config["threshold"])}
 
 
 def _fired_lately(rule: AlertConfig) -> bool:
@@ -103,17 +103,17 @@ def _fire(rule: AlertConfig, value: dict[str, Any]) -> Alert:
         sealed=rule.sealed,
         triggered_at=timezone.now(),
     )
-    _tell(alert, "trigger", range(len(opened(alert.sealed))))
+    _notify(alert, "trigger", range(len(decrypt_channels(alert.sealed))))
     return alert
 
 
 def message(rule: AlertConfig, value: dict[str, Any]) -> str:
     """One sentence: what was measured, against what."""
     made_of = f" ({value['failed']} of {value['runs']} runs failed)" if "runs" in value else ""
-    what = "error rate" if "runs" in value else MEASURES[rule.rule_type].what
-    when = "now" if rule.rule_type == "memory_usage" else f"in the last {value['window_minutes']} min"
+    noun = "error rate" if "runs" in value else MEASUREMENTS[rule.rule_type].noun
+    period = "now" if rule.rule_type == "memory_usage" else f"in the last {value['window_minutes']} min"
     return (
-        f"{rule.name}: {value['value']:g} {what}{made_of} {when}, "
+        f"{rule.name}: {value['value']:g} {noun}{made_of} {period}, "
         f"{BEYOND[value['operator']]} the threshold of {value['threshold']:g}."
     )
 
@@ -126,11 +126,11 @@ def resolve(alert: Alert, user_id: UUID | None) -> None:
             return
         alert.resolved_at, alert.resolved_by = timezone.now(), user_id
         alert.save(update_fields=["resolved_at", "resolved_by"])
-        keeping = [at for at, channel in enumerate(opened(alert.sealed)) if channel["type"] in RESOLVES]
-        _tell(alert, "resolve", keeping)
+        keeping = [at for at, channel in enumerate(decrypt_channels(alert.sealed)) if channel["type"] in RESOLVES]
+        _notify(alert, "resolve", keeping)
 
 
-def _tell(alert: Alert, action: str, channels: Any) -> None:
+def _notify(alert: Alert, action: str, channels: Any) -> None:
     for channel in channels:
         try:
             start_notification(alert, action, channel)
@@ -143,4 +143,4 @@ def _tell(alert: Alert, action: str, channels: Any) -> None:
 def forget_old() -> int:
     """The number of alerts that were too old to keep. A tenant's last one stays: the next one's number follows it."""
     newer = Alert.all_tenants.filter(tenant_id=OuterRef("tenant_id"), number__gt=OuterRef("number"))
-    return Alert.all_tenants.filter(Exists(newer), triggered_at__lt=timezone.now() - KEPT).delete()[0]
+    return Alert.all_tenants.filter(Exists(newer), triggered_at__lt=timezone.now() - RETENTION).delete()[0]

@@ -2,17 +2,16 @@
 the samples of one name counts nothing twice.
 """
 
-from typing import Any
-
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 
-from observability.metrics.tenant_metrics import PERCENTILES
+from config.values.json_types import JsonObject
+from observability.metrics.sections import PERCENTILES
 from orchestration.models import FINAL
 
 ALL = "all"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-Told = dict[str, Any]
+MetricsJson = JsonObject
 
 # name, what it is, the enhanced form's section and key, and label → key of its parts, each a series of its own
 SERIES: tuple[tuple[str, str, str, str, dict[str, str]], ...] = (
@@ -46,48 +45,52 @@ DURATIONS = (
 )
 
 
-def exposition(told: Told, tenant: str) -> bytes:
+def exposition(metrics: MetricsJson, tenant: str) -> bytes:
     """The enhanced metrics as Prometheus' text; every sample is labelled with the tenant."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collected(told, tenant))  # type: ignore[arg-type]
+    registry.register(TenantCollector(metrics, tenant))  # type: ignore[arg-type]
     return generate_latest(registry)
 
 
-class _Collected:
-    def __init__(self, told: Told, tenant: str) -> None:
+class TenantCollector:
+    def __init__(self, metrics: MetricsJson, tenant: str) -> None:
         # A counter must not fall, as the number of those does that are running.
-        ended = {status: n for status, n in told["runs"]["by_status"].items() if status in FINAL}
-        going_on = {status: n for status, n in told["runs"]["by_status"].items() if status not in FINAL}
-        runs = told["runs"] | {"ended_by_status": ended, "now_by_status": going_on, "now": sum(going_on.values())}
-        self.told, self.own = told | {"runs": runs}, {"tenant": tenant}
+        final_counts = {status: n for status, n in metrics["runs"]["by_status"].items() if status in FINAL}
+        open_counts = {status: n for status, n in metrics["runs"]["by_status"].items() if status not in FINAL}
+        runs = metrics["runs"] | {
+            "ended_by_status": final_counts,
+            "now_by_status": open_counts,
+            "now": sum(open_counts.values()),
+        }
+        self.metrics, self.tenant_label = metrics | {"runs": runs}, {"tenant": tenant}
 
     def collect(self) -> list[Metric]:
         """The families."""
         series = [family for one in SERIES for family in self._series(*one)]
         return series + [self._duration(*one) for one in DURATIONS]
 
-    def _series(self, name: str, what: str, section: str, key: str, parts: dict[str, str]) -> list[Metric]:
+    def _series(self, name: str, help_text: str, section: str, key: str, parts: dict[str, str]) -> list[Metric]:
         """The total, and each way in which it falls into parts."""
         grows = name.endswith("_total") and name not in SHRINK
         base = name.removesuffix("_total")
-        families = [_family(name, what, grows, [(self.own, self.told[section][key])])]
+        families = [_family(name, help_text, grows, [(self.tenant_label, self.metrics[section][key])])]
         for label, breakdown in parts.items():
-            samples = [(self.own | {label: value}, n) for value, n in self.told[section][breakdown].items()]
+            samples = [(self.tenant_label | {label: value}, n) for value, n in self.metrics[section][breakdown].items()]
             part_name = f"{base}_by_{label}_total" if grows else f"{base}_by_{label}"
-            families.append(_family(part_name, f"{what}, by {label.replace('_', ' ')}", grows, samples))
+            families.append(_family(part_name, f"{help_text}, by {label.replace('_', ' ')}", grows, samples))
         return families
 
-    def _duration(self, name: str, what: str, section: str, key: str) -> Metric:
-        family, told = Metric(name, what, "gauge"), self.told[section]
-        values = {"avg": told[f"avg_{key}_ms"]} | {p: told[f"{key}_{p}_ms"] for p in PERCENTILES}
+    def _duration(self, name: str, help_text: str, section: str, key: str) -> Metric:
+        family, metrics = Metric(name, help_text, "gauge"), self.metrics[section]
+        values = {"avg": metrics[f"avg_{key}_ms"]} | {p: metrics[f"{key}_{p}_ms"] for p in PERCENTILES}
         for p, value in values.items():
-            family.add_sample(name, self.own | {"percentile": p}, value)
+            family.add_sample(name, self.tenant_label | {"percentile": p}, value)
         return family
 
 
-def _family(name: str, what: str, grows: bool, samples: list[tuple[dict[str, str], float]]) -> Metric:
+def _family(name: str, help_text: str, grows: bool, samples: list[tuple[dict[str, str], float]]) -> Metric:
     kind = "counter" if grows else "gauge"
-    family = Metric(name.removesuffix("_total") if grows else name, what, kind)
+    family = Metric(name.removesuffix("_total") if grows else name, help_text, kind)
     for labels, value in samples:
         family.add_sample(name, labels, value)
     return family

@@ -66,7 +66,9 @@ class ChannelsField(serializers.Field):
         """The channels, each with what its type needs."""
         rule = self.parent.instance if isinstance(self.parent, serializers.Serializer) else None
         try:
-            return channels.checked(data, channels.opened(rule.sealed) if isinstance(rule, AlertConfig) else [])
+            return channels.check_channels(
+                data, channels.decrypt_channels(rule.sealed) if isinstance(rule, AlertConfig) else []
+            )
         except channels.BadChannel as fault:
             raise serializers.ValidationError(str(fault), "invalid") from None
 
@@ -87,12 +89,12 @@ class AlertConfigSerializer(serializers.Serializer):
     def create(self, validated_data: dict[str, Any]) -> AlertConfig:
         """The new rule."""
         told = validated_data.pop("channels")
-        return AlertConfig.all_tenants.create(**validated_data, sealed=channels.sealed(told))
+        return AlertConfig.all_tenants.create(**validated_data, sealed=channels.encrypt_channels(told))
 
     def update(self, instance: AlertConfig, validated_data: dict[str, Any]) -> AlertConfig:
         """The changed rule."""
         if "channels" in validated_data:
-            instance.sealed = channels.sealed(validated_data.pop("channels"))
+            instance.sealed = channels.encrypt_channels(validated_data.pop("channels"))
         for name, value in validated_data.items():
             setattr(instance, name, value)
         instance.save()
@@ -105,7 +107,7 @@ class AlertConfigSerializer(serializers.Serializer):
             "name": rule.name,
             "rule_type": rule.rule_type,
             "rule_config": rule.rule_config,
-            "channels": channels.shown(channels.opened(rule.sealed)),
+            "channels": channels.mask_channels(channels.decrypt_channels(rule.sealed)),
             "enabled": rule.enabled,
             "tenant_id": rule.tenant_id,
             "created_at": iso(rule.created_at),

@@ -8,8 +8,9 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from config.http.fields import ChoiceField
-from observability.metrics.readings import Figures
-from observability.metrics.tenant_metrics import Metrics, enhanced
+from observability.metrics.metric_values import MetricValues
+from observability.metrics.metrics_json import enhanced_json
+from observability.metrics.tenant_metrics import TenantMetrics
 
 JSON, PROMETHEUS = "json", "prometheus"
 TRUE = ("true", "1")
@@ -47,4 +48,6 @@ def _field(name: str, value: Any) -> serializers.Field:
 
 def nothing() -> dict[str, Any]:
     """The metrics of a tenant in which nothing has happened."""
-    return enhanced(Metrics(datetime(2000, 1, 1, tzinfo=UTC), Figures([]), Counter(), *(frozenset[str](),) * 3))
+    return enhanced_json(
+        TenantMetrics(datetime(2000, 1, 1, tzinfo=UTC), MetricValues([]), Counter(), *(frozenset[str](),) * 3)
+    )

@@ -103,7 +103,7 @@ class AlertViewSet(TenantViewSet):
 
 def notifications(alert: Alert) -> list[dict[str, Any]]:
     """[{run_id, channel, action, status, error}] of the alert."""
-    types = [channel["type"] for channel in channels.opened(alert.sealed)]
+    types = [channel["type"] for channel in channels.decrypt_channels(alert.sealed)]
     rows = Run.objects.for_tenant(alert.tenant_id).filter(kind=KIND, subject_id=str(alert.pk)).order_by("id")
     return [
         {

@@ -17,6 +17,7 @@ from config.http.viewsets import TenantViewSet
 from config.rate_limits.request_counts import TrafficUnknown
 from observability.metrics import rollups, tenant_metrics
 from observability.metrics.exposition import ALL, CONTENT_TYPE, exposition
+from observability.metrics.metrics_json import enhanced_json, legacy_json
 from observability.models import Rollup
 from observability.serializers.metrics import PROMETHEUS, TRUE, MetricsQuery, nothing, shape
 
@@ -36,7 +37,7 @@ class MetricsViewSet(TenantViewSet):
     def _tenants(self) -> list[str]:
         if self._one():
             return [str(self.request.tenant.pk)]
-        return rollups.everyone()
+        return rollups.all_tenants()
 
     @extend_schema(
         operation_id="metrics",
@@ -54,9 +55,9 @@ class MetricsViewSet(TenantViewSet):
                 rollups.count()
             except DatabaseError:  # what was counted before can be told all the same
                 log.exception("events cannot be counted")
-            told = tenant_metrics.measured(tenants, timezone.now())
+            told = tenant_metrics.read_tenant_metrics(tenants, timezone.now())
         if asked["format"] == PROMETHEUS:
             tenant = tenants[0] if self._one() else ALL
-            return HttpResponse(exposition(tenant_metrics.enhanced(told), tenant), content_type=CONTENT_TYPE)
-        form = tenant_metrics.enhanced if asked["enhanced"].lower() in TRUE else tenant_metrics.legacy
+            return HttpResponse(exposition(enhanced_json(told), tenant), content_type=CONTENT_TYPE)
+        form = enhanced_json if asked["enhanced"].lower() in TRUE else legacy_json
         return Response(form(told))

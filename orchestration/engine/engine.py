@@ -25,7 +25,7 @@ from django.conf import settings
 from config.processes.task_supervisor import keep_running
 from config.rate_limits.limiter import Pace
 from governance.budgets import reservations
-from governance.budgets.reservations import Bill, Wanted
+from governance.budgets.reservations import Bill, ReservationRequest
 from orchestration.engine import claims, notifier
 from orchestration.engine.claims import ClaimLimits
 from orchestration.engine.driver import drive
@@ -315,7 +315,7 @@ class Engine:
             except DatabaseLost:
                 await asyncio.sleep(RECONNECT_S[min(tries, len(RECONNECT_S) - 1)])
 
-    async def reserve(self, run: RunInfo, wanted: Wanted) -> Bill:
+    async def reserve(self, run: RunInfo, wanted: ReservationRequest) -> Bill:
         """A bill held on the run's budgets and on the standing limits, once what others hold leaves room for it."""
         if not (wanted.budget_ids or wanted.limit_ids):
             return Bill(None, [], 0, 0)
@@ -332,11 +332,11 @@ class Engine:
             bill: Bill | None = await self._with_aux(once)
             if bill is not None:
                 return bill
-            await reservations.wait_for_others()
+            await reservations.wait_for_release()
 
     async def release(self, run_id: uuid.UUID) -> None:
         """Give back what a dead engine had reserved for the run."""
-        await self._with_aux(lambda connection: connection.execute(reservations.RELEASE, [[run_id]]))
+        await self._with_aux(lambda connection: connection.execute(reservations.RELEASE, {"runs": [run_id]}))
 
     async def inbox(self, run_id: uuid.UUID) -> Inbox:
         """What waits for the run now."""

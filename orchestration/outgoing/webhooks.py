@@ -50,8 +50,8 @@ def tenant_secret(tenant_id: str) -> str:
     if (row := rows.first()) is None:
         try:
             with transaction.atomic():
-                made = vault.sealed(new_secret())
+                made = vault.encrypt(new_secret())
                 row = TenantSecret.all_tenants.create(tenant_id=tenant_id, key=TENANT_KEY, sealed=made)
         except IntegrityError:  # somebody else asked at the same time
             row = rows.get()
-    return str(vault.opened(row.sealed))
+    return str(vault.decrypt(row.sealed))

@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-from governance.budgets.budget_limits import concerning, limits_of
-from governance.budgets.reservations import Bill, BudgetExceeded, Wanted
+from governance.budgets.budget_limits import applicable_limits, limits_of
+from governance.budgets.reservations import Bill, BudgetExceeded, ReservationRequest
 from orchestration.program.approvals import Question, answer_to
 from orchestration.program.children import child_error
 from orchestration.program.json_fragments import fragment, recordable, recorded
@@ -364,7 +364,9 @@ class RunContext:
         limits = await self.shared((run.tenant_id, "limits"), partial(limits_of, run.tenant_id))
         who = {"user": str(run.created_by or ""), "app": run.app_id, "agent": agent_id}
         who["team"] = run.input.get("team_id", "") if run.kind in TEAM_KINDS else ""
-        wanted = Wanted(run.tenant_id, run.id, run.budget_ids, concerning(limits, who), cost_micro, calls)
+        wanted = ReservationRequest(
+            run.tenant_id, run.id, run.budget_ids, applicable_limits(limits, who), cost_micro, calls
+        )
         try:
             bill = await self.engine.reserve(run, wanted)
             for warning in bill.warnings:

@@ -15,7 +15,8 @@ from django.conf import settings
 from accounts.models import Membership
 from config.database import prepared_statements
 from governance.budgets.reservations import MICRO_PER_CENT
-from governance.policies.evaluation import Decision, Ruleset, decide, kept, rules_of
+from governance.policies.evaluation import Decision, decide, stored_context
+from governance.policies.rulesets import Ruleset, rules_of
 from orchestration.program.approvals import Question, call_digest
 from orchestration.program.json_fragments import fragment, recordable
 
@@ -70,8 +71,8 @@ def check_start(run: "Run", role: str, stamp: str | None) -> Decision:
     decision = decide(rules, "run_start", context_of(run, role, input=run.input))
     if decision.effect == "deny":
         return decision
-    _modify(run, decision.modified)
-    if decision.noteworthy:
+    _modify(run, decision.modifications)
+    if decision.has_matches:
         run.policy = {"event": decision.event()}
         if decision.effect == "require_approval":
             run.policy["approval"] = decision.approval
@@ -101,7 +102,7 @@ def note_start(ctx: "RunContext") -> None:
     context = None
     if run.policy is None and run.parent_id is None:  # else the request, or the parent, has kept what was decided
         role = (run.origin or {}).get("role", "")
-        context = fragment(kept(context_of(run, role, input=run.input, action="run_start")))
+        context = fragment(stored_context(context_of(run, role, input=run.input, action="run_start")))
     ctx.pen.entry().add("starts", context=context)
 
 
@@ -169,7 +170,7 @@ async def permit(ctx: "RunContext", act: Act) -> Permit:
 
 
 def _permit(act: Act, decision: Decision, step: str, approval_id: str | None) -> Permit:
-    return Permit(act.input, decision.modified.get("mode") == "draft", step, approval_id, decision.modified)
+    return Permit(act.input, decision.modifications.get("mode") == "draft", step, approval_id, decision.modifications)
 
 
 def _rule_of(decision: Decision) -> str:
@@ -215,7 +216,7 @@ def _load(tenant_id: str, user_id: UUID | None) -> tuple[Ruleset, str]:
 
 def _keep(ctx: "RunContext", step: str, decision: Decision) -> None:
     """The decision on record, with the run's next write."""
-    if decision.noteworthy:
+    if decision.has_matches:
         ctx.emit("policy_eval", decision.event(), step)
     row = decision.row()
     packed = {name: fragment(value) if name in JSON_COLUMNS else value for name, value in row.items()}
@@ -250,7 +251,7 @@ async def child_start(
     _keep(ctx, step, decision)
     if decision.effect == "deny":
         raise decision.refusal()
-    policy: dict[str, Any] | None = {"event": decision.event()} if decision.noteworthy else None
+    policy: dict[str, Any] | None = {"event": decision.event()} if decision.has_matches else None
     if policy and decision.effect == "require_approval":
         policy["approval"] = decision.approval
-    return str(decision.modified.get("mode", mode)), policy
+    return str(decision.modifications.get("mode", mode)), policy

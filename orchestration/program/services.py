@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 from uuid import UUID
 
-from governance.budgets.reservations import Bill, Wanted
+from governance.budgets.reservations import Bill, ReservationRequest
 from orchestration.program.journal_entry import Entry
 from orchestration.program.run_info import Inbox, RunInfo
 
@@ -42,7 +42,7 @@ class EngineServices(Protocol):
     async def pace(self, user: str) -> None:
         """Return when this user (or tenant, of a run that no user has started) may make one more model call."""
 
-    async def reserve(self, run: RunInfo, wanted: Wanted) -> Bill:
+    async def reserve(self, run: RunInfo, wanted: ReservationRequest) -> Bill:
         """A bill reserved on the run's budgets and limits, once other reservations leave room; BudgetExceeded."""
 
     async def release(self, run_id: UUID) -> None:

@@ -131,7 +131,7 @@ def _insert(run: Run, decision: Decision) -> None:
         for name in ("input", "trigger", "origin", "policy"):
             given = getattr(run, name)
             values[INSERTED.index(name)] = None if given is None else recordable(given).decode()
-        if decision.noteworthy:
+        if decision.has_matches:
             decided = policy_checks.decision_values(run.tenant_id, run.id, decision)
             prepared_statements.execute(DECIDED_AND_INSERT, [*decided, *values])
         elif run.idempotency_key is None:  # note_start() keeps the decision
@@ -229,13 +229,13 @@ def finish(run: Run, status: Status, result: Any, reason: str = "") -> None:
     run.status, run.result, run.failure_reason, run.due_at = status, result, reason, None
     run.finished_at = run.updated_at = timezone.now()
     if not run.attempt:  # no engine has put its start on record
-        audit_log.record(_deed(run, "run_start"))
-    audit_log.record(_deed(run, f"run_{status}"))
+        audit_log.append_record(_audit_record(run, "run_start"))
+    audit_log.append_record(_audit_record(run, f"run_{status}"))
     run.save(update_fields=["status", "result", "failure_reason", "due_at", "finished_at", "updated_at"])
 
 
-def _deed(run: Run, action: str) -> audit_log.Deed:
-    return audit_log.Deed(run.tenant_id, action, "run", str(run.pk), run.created_by, run.on_behalf_of)
+def _audit_record(run: Run, action: str) -> audit_log.AuditRecord:
+    return audit_log.AuditRecord(run.tenant_id, action, "run", str(run.pk), run.created_by, run.on_behalf_of)
 
 
 def append(run: Run, events: Iterable[tuple[str, dict[str, Any]]]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def seal(keys: dict[str, str]) -> str:
     """{service: key}, encrypted; "" for none."""
-    return vault.sealed({vault.service(name): key for name, key in keys.items()}) if keys else ""
+    return vault.encrypt({vault.provider_name(name): key for name, key in keys.items()}) if keys else ""
 
 
 def store_keys(team: Team, run_id: UUID, own_keys: dict[str, str]) -> None:
@@ -26,9 +26,9 @@ def store_keys(team: Team, run_id: UUID, own_keys: dict[str, str]) -> None:
     rows = ExecutionKeys.objects.for_tenant(team.tenant_id)
     finished_runs = Run.objects.for_tenant(team.tenant_id).filter(status__in=FINAL, pk__in=rows.values("run_id"))
     rows.filter(run_id__in=list(finished_runs.values_list("pk", flat=True))).delete()
-    keys = (vault.opened(team.sealed) or {}) | {vault.service(name): key for name, key in own_keys.items()}
+    keys = (vault.decrypt(team.sealed) or {}) | {vault.provider_name(name): key for name, key in own_keys.items()}
     if keys:
-        ExecutionKeys.all_tenants.create(tenant_id=team.tenant_id, run_id=run_id, sealed=vault.sealed(keys))
+        ExecutionKeys.all_tenants.create(tenant_id=team.tenant_id, run_id=run_id, sealed=vault.encrypt(keys))
 
 
 @lends_keys
@@ -37,5 +37,5 @@ def find_key(run: "RunInfo", provider: str) -> str | None:
     if run.kind != AGENT_RUN or run.parent_id is None or "team_id" not in run.input:
         return None
     row = ExecutionKeys.objects.for_tenant(run.tenant_id).filter(run_id=run.parent_id).first()
-    keys: dict[str, str] = vault.opened(row.sealed) if row else {}
+    keys: dict[str, str] = vault.decrypt(row.sealed) if row else {}
     return keys.get(provider)

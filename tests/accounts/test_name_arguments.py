@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command, get_commands
 
 from accounts.models import Tenant
-from governance.audit.audit_log import seal
+from governance.audit.chain import seal
 
 OURS = {"accounts", "governance", "orchestration", "memory", "agents", "teams", "observability", "config"}
 FILE = "rows.csv"

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from governance.budgets.reservations import Bill, BudgetExceeded
-from governance.policies.evaluation import Ruleset
+from governance.policies.rulesets import Ruleset
 from orchestration.program.retry import ONCE, Retry, StepFailed, describe, is_final
 
 

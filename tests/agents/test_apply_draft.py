@@ -40,7 +40,7 @@ def tool(acme: Tenant, far_end: FarEnd) -> Tool:
     return Tool.all_tenants.create(
         tenant=acme, key="send", name="Send", description="x", input_schema={"type": "object"}, handler_type="http",
         handler_config={"url": far_end.url, "method": "POST"}, risk_level="high", side_effects=["external_write"],
-        sealed=vault.sealed({"headers": {}}),
+        sealed=vault.encrypt({"headers": {}}),
     )  # fmt: skip
 
 

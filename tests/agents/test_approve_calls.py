@@ -29,7 +29,7 @@ def tool(acme: Tenant, far_end: FarEnd) -> Tool:
     made = Tool.all_tenants.create(
         tenant=acme, key="pay", name="Pay", description="x", input_schema=SCHEMA, handler_type="http",
         handler_config={"url": far_end.url, "method": "POST"}, risk_level="high", side_effects=["money"],
-        sealed=vault.sealed({"headers": {}}),
+        sealed=vault.encrypt({"headers": {}}),
     )  # fmt: skip
     policy(acme, "require_approval", {"input.n": {"greater_than": 5}})
     policy(acme, "deny", {"input.n": {"greater_than": 100}}, priority=1)

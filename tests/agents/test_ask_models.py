@@ -124,9 +124,9 @@ def test_no_profile_makes_a_key_travel_to_an_address_of_its_own(settings: Any) -
 def test_a_users_key_comes_before_the_tenants(tenant: "Tenant", other_tenant: "Tenant") -> None:
     user, colleague = make_user(tenant), make_user(tenant)
     assert vault.provider_key(tenant.pk, user.pk, "openai") is None
-    TenantSecret.all_tenants.create(tenant=tenant, key="OPENAI_API_KEY", sealed=vault.sealed("sk-tenant"))
+    TenantSecret.all_tenants.create(tenant=tenant, key="OPENAI_API_KEY", sealed=vault.encrypt("sk-tenant"))
     ProviderKey.all_tenants.create(
-        tenant=tenant, user_id=user.pk, service_name="openai", sealed=vault.sealed("sk-user")
+        tenant=tenant, user_id=user.pk, service_name="openai", sealed=vault.encrypt("sk-user")
     )
     assert vault.provider_key(tenant.pk, user.pk, "openai") == "sk-user"
     assert vault.provider_key(tenant.pk, colleague.pk, "openai") == "sk-tenant"
@@ -154,10 +154,10 @@ def test_secrets_survive_a_change_of_keys(settings: Any) -> None:
 
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     settings.SECRETS_KEYS = [old]
-    token = vault.sealed({"a": 1})
+    token = vault.encrypt({"a": 1})
     settings.SECRETS_KEYS = [new, old]
-    rotated = vault.rotated(token)
+    rotated = vault.reencrypt(token)
     settings.SECRETS_KEYS = [new]
-    assert vault.opened(rotated) == {"a": 1} and vault.sealed("x") != vault.sealed("x")
+    assert vault.decrypt(rotated) == {"a": 1} and vault.encrypt("x") != vault.encrypt("x")
     with pytest.raises(vault.SecretUnreadable):
-        vault.opened(token)
+        vault.decrypt(token)

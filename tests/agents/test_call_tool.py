@@ -35,7 +35,7 @@ RUN = SimpleNamespace(id=uuid.UUID(int=7), kind="workflow", subject_id="flow", a
 
 def http_tool(url: str, method: str = "POST", **more: Any) -> ToolSpec:
     """A tenant's http tool."""
-    config, sealed = {"url": url, "method": method}, vault.sealed({"headers": more.pop("headers", {})})
+    config, sealed = {"url": url, "method": method}, vault.encrypt({"headers": more.pop("headers", {})})
     given = {"input_schema": {"type": "object"}, "handler_type": "http", "handler_config": config, "sealed": sealed}
     return ToolSpec("my.tool", "My Tool", "x", handler=call_url, **given | more)
 

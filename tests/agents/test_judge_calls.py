@@ -38,7 +38,7 @@ def pay(acme: Tenant, far_end: FarEnd, engine: Any) -> Tool:
     tool = Tool.all_tenants.create(
         tenant=acme, key="pay", name="Pay", description="x", input_schema=AMOUNT, handler_type="http",
         handler_config={"url": far_end.url, "method": "POST"}, risk_level="high", side_effects=["payment"],
-        sealed=vault.sealed({"headers": {}}),
+        sealed=vault.encrypt({"headers": {}}),
     )  # fmt: skip
     policy(acme, "deny", 50)
     return tool

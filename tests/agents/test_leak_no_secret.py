@@ -89,7 +89,7 @@ def test_planted_secrets_are_found_nowhere(
     user = make_user(acme, "admin", is_staff=True, is_superuser=True)
     ask = Ears(log_in(user))
     ask("post", "api-keys", {"service_name": "anthropic", "api_key": PROVIDER})
-    TenantSecret.all_tenants.create(tenant=acme, key="mistral", sealed=vault.sealed(TENANT))
+    TenantSecret.all_tenants.create(tenant=acme, key="mistral", sealed=vault.encrypt(TENANT))
     config = {"url": far_end.url, "method": "POST", "headers": {"Authorization": f"Bearer {HEADER}"}}
     tool = {"id": "post", "name": "Post", "handler_type": "http", "handler_config": config}
     ask("post", "tools", tool | {"input_schema": {"type": "object"}})
@@ -133,7 +133,7 @@ def test_rotation_seals_everything_anew_so_that_the_old_key_can_go(
 ) -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     settings.SECRETS_KEYS = [old]
-    of = {"tenant": acme, "sealed": vault.sealed("precious")}
+    of = {"tenant": acme, "sealed": vault.encrypt("precious")}
     rows = [
         ProviderKey.all_tenants.create(**of, user_id=make_user(acme).pk, service_name="openai"),
         TenantSecret.all_tenants.create(**of, key="k"),
@@ -147,15 +147,15 @@ def test_rotation_seals_everything_anew_so_that_the_old_key_can_go(
     settings.SECRETS_KEYS = [new]
     for row in rows:
         row.refresh_from_db()
-        assert vault.opened(row.sealed) == "precious"
+        assert vault.decrypt(row.sealed) == "precious"
 
 
 def test_a_secret_that_no_key_opens_is_named_and_left(acme: Tenant, settings: Any) -> None:
     settings.SECRETS_KEYS = [Fernet.generate_key().decode()]
-    lost = TenantSecret.all_tenants.create(tenant=acme, key="lost", sealed=vault.sealed("x"))
+    lost = TenantSecret.all_tenants.create(tenant=acme, key="lost", sealed=vault.encrypt("x"))
     settings.SECRETS_KEYS = [Fernet.generate_key().decode()]
-    fine = TenantSecret.all_tenants.create(tenant=acme, key="fine", sealed=vault.sealed("y"))
+    fine = TenantSecret.all_tenants.create(tenant=acme, key="fine", sealed=vault.encrypt("y"))
     with pytest.raises(CommandError, match="1 secret cannot be opened"):
         call_command("rotate_secrets")
     kept = TenantSecret.all_tenants.get(pk=lost.pk).sealed
-    assert kept == lost.sealed and vault.opened(TenantSecret.all_tenants.get(pk=fine.pk).sealed) == "y"
+    assert kept == lost.sealed and vault.decrypt(TenantSecret.all_tenants.get(pk=fine.pk).sealed) == "y"

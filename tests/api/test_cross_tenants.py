@@ -121,7 +121,7 @@ def owned() -> dict[str, str]:
     ExecutionKeys.all_tenants.create(**of, run_id=execution.pk, sealed="x")
     job = Run.all_tenants.create(**of, kind="agent_job", subject_id="dummy", input={"x": MARK}, status="pending")
     AgentJob.all_tenants.create(**of, run_id=job.pk, related_type=MARK, callback_url=f"http://{MARK}.invalid")
-    watch = {"name": MARK, "rule_type": "rate_limit", "sealed": channels.sealed([])}
+    watch = {"name": MARK, "rule_type": "rate_limit", "sealed": channels.encrypt_channels([])}
     rule_row = AlertConfig.all_tenants.create(**of, rule_config={"threshold": 10**6}, **watch)
     Rollup.all_tenants.create(**of, measure="run.app", label=MARK, hour=run.created_at, n=1, total=0)
     value = {"value": 1, "threshold": 0, "operator": "gt", "window_minutes": 5, "count": 1}

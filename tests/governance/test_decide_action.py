@@ -6,28 +6,29 @@ from typing import Any
 import pytest
 
 from governance.models import Policy
-from governance.policies.evaluation import Compiled, Ruleset, compiled, decide
-from governance.policies.rules import BadRule, read_rule, written
+from governance.policies.evaluation import decide
+from governance.policies.rule_parser import BadRule, read_rule, rule_expression
+from governance.policies.rulesets import CompiledPolicy, Ruleset, compile_policy
 
 GOLD = {"input": {"tier": "gold", "amount": 70}, "tool_id": "pay", "risk_level": "high"}
 
 
-def rule(effect: str, condition: dict | None = None, scope: str = "tenant", **more: Any) -> Compiled:
+def rule(effect: str, condition: dict | None = None, scope: str = "tenant", **more: Any) -> CompiledPolicy:
     """A compiled policy."""
     parts = {name: more.pop(name) for name in ("modify", "approval") if name in more}
     expression = {"condition": condition or {}, "effect": effect, **parts}
     fields = {"name": effect, "scope": scope, "scope_id": "", "rule_expr": expression, "id": uuid.uuid4(), **more}
-    return compiled(Policy(**fields))
+    return compile_policy(Policy(**fields))
 
 
-def effect_of(*policies: Compiled, context: dict | None = None) -> str:
+def effect_of(*policies: CompiledPolicy, context: dict | None = None) -> str:
     """What they decide together."""
     return decide(Ruleset("", policies), "tool_call", context or GOLD).effect
 
 
 def test_without_a_policy_everything_is_allowed() -> None:
     decision = decide(Ruleset("", ()), "tool_call", GOLD)
-    assert (decision.effect, decision.noteworthy) == ("allow", False)
+    assert (decision.effect, decision.has_matches) == ("allow", False)
 
 
 @pytest.mark.parametrize("order", [0, 1])
@@ -62,17 +63,19 @@ def test_evaluation_goes_on_after_modify_and_limits_only_tighten() -> None:
     second = rule("modify", priority=2, modify={"llm_calls_limit": 9, "mode": "auto"})
     decision = decide(Ruleset("", [first, second, rule("require_approval", priority=3)]), "run_start", GOLD)
     assert decision.effect == "require_approval"
-    assert decision.modified == {"llm_calls_limit": 5, "mode": "draft"}
+    assert decision.modifications == {"llm_calls_limit": 5, "mode": "draft"}
 
 
 def test_a_shadow_policy_only_tells_what_it_would_have_done() -> None:
     decision = decide(Ruleset("", [rule("deny", shadow=True)]), "tool_call", GOLD)
     assert decision.effect == "allow"
-    assert [told["effect"] for told in decision.shadowed] == ["deny"]
+    assert [told["effect"] for told in decision.shadow_matches] == ["deny"]
 
 
 def test_a_rule_that_cannot_be_read_denies() -> None:
-    broken = compiled(Policy(name="x", scope="tenant", rule_expr={"effect": "allow", "condition": {"a": {"near": 1}}}))
+    broken = compile_policy(
+        Policy(name="x", scope="tenant", rule_expr={"effect": "allow", "condition": {"a": {"near": 1}}})
+    )
     assert effect_of(broken) == "deny"
 
 
@@ -104,12 +107,12 @@ def test_an_input_that_is_long_is_not_kept() -> None:
     ],
 )
 def test_a_rule_is_written_as_it_was_read(expression: dict) -> None:
-    assert written(read_rule(expression)) == expression
+    assert rule_expression(read_rule(expression)) == expression
 
 
 def test_a_list_that_no_map_can_say_is_kept_beside_it() -> None:
     listed = [{"field": "x", "operator": "equals", "value": value} for value in (1, 2)]
-    told = written(read_rule({"conditions": listed, "logic": "OR", "effect": "deny"}))
+    told = rule_expression(read_rule({"conditions": listed, "logic": "OR", "effect": "deny"}))
     assert told["conditions"] == listed and "x" in told["condition"]
     assert read_rule(told) == read_rule({"conditions": listed, "logic": "OR", "effect": "deny"})
 

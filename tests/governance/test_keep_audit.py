@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, transaction
 
 from accounts.models import Tenant
 from governance.audit import audit_log
-from governance.audit.audit_log import seal_all
+from governance.audit.chain import seal_all
 from governance.models import AuditEntry, AuditSeal
 from tests.factories import log_in, make_user
 
@@ -156,7 +156,7 @@ def test_entries_are_sealed_once(chain: list[AuditSeal], admin: "APIClient", ten
 def test_what_was_written_while_nobody_sealed_is_sealed_later(
     chain: list[AuditSeal], admin: "APIClient", tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_log, "LOOK_BACK", 2)
+    monkeypatch.setattr("governance.audit.chain.LOOK_BACK", 2)
     for _ in range(5):
         admin.post("/api/v1/auth/invitations", {"role": "user"}, format="json")
     assert seal_all() == 5
@@ -164,7 +164,7 @@ def test_what_was_written_while_nobody_sealed_is_sealed_later(
 
 def test_states_that_are_hard_to_keep_are_sealed_listed_and_exported(admin: "APIClient", tenant: Tenant) -> None:
     state = {"digits": 10**30, "far": 1e300, "half": "\ud83d", "nul": "a\0b", "nan": None}
-    audit_log.record(audit_log.Deed(tenant.pk, "update", "thing", "x", after=state))
+    audit_log.append_record(audit_log.AuditRecord(tenant.pk, "update", "thing", "x", after=state))
     assert seal_all() >= 1 and "holds" in verified(tenant.pk)
     (told,) = entries(admin, resource_type="thing")
     assert json.dumps(told["changes"]["after"]["digits"]) == "1" + "0" * 30

@@ -14,8 +14,8 @@ from psycopg import AsyncConnection
 
 from accounts.models import Tenant
 from governance.budgets import reservations
-from governance.budgets.budget_limits import concerning, limits_of
-from governance.budgets.reservations import MICRO_PER_CENT, BudgetExceeded, Wanted
+from governance.budgets.budget_limits import applicable_limits, limits_of
+from governance.budgets.reservations import MICRO_PER_CENT, BudgetExceeded, ReservationRequest
 from governance.models import Budget, BudgetLimit, Hold
 from orchestration.engine.journal.connections import connect
 from tests.factories import log_in, make_tenant, make_user
@@ -42,7 +42,7 @@ def post(api: "APIClient", **body: Any) -> dict:
     return answer.json()
 
 
-async def paid(connections: "asyncio.Queue[AsyncConnection]", wanted: Wanted, actual: int) -> bool:
+async def paid(connections: "asyncio.Queue[AsyncConnection]", wanted: ReservationRequest, actual: int) -> bool:
     """Reserve, call, settle: whether it was let."""
 
     @asynccontextmanager
@@ -75,7 +75,8 @@ async def trial(tenant_id: str, limit_id: uuid.UUID, prices: list[tuple[int, int
     for _ in range(CONNECTIONS):
         connections.put_nowait(await connect())
     calls = [
-        paid(connections, Wanted(tenant_id, uuid.uuid4(), [], [limit_id], most, 1), actual) for most, actual in prices
+        paid(connections, ReservationRequest(tenant_id, uuid.uuid4(), [], [limit_id], most, 1), actual)
+        for most, actual in prices
     ]
     let = await asyncio.gather(*calls)
     while not connections.empty():
@@ -119,7 +120,7 @@ def test_a_call_comes_under_the_limits_of_all_it_is_part_of(admin: "APIClient", 
     }
     post(admin, scope="agent", scope_id="another")
     who = {"user": "u1", "app": "", "agent": "x1", "team": ""}
-    found = concerning(limits_of(tenant.pk), who)
+    found = applicable_limits(limits_of(tenant.pk), who)
     assert {str(id) for id in found} == {made["tenant"], made["user"], made["agent"]}
 
 

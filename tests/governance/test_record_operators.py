@@ -6,7 +6,7 @@ from django.test import Client
 
 from accounts.members import create_api_key
 from accounts.models import ApiKey, Membership, Tenant, User
-from governance.audit.admin_log import Recorded
+from governance.audit.admin_log import AuditedAdmin
 from governance.models import AuditEntry
 from tests.factories import PASSWORD, make_user
 
@@ -131,4 +131,4 @@ def test_what_is_saved_as_it_was_leaves_nothing(pages: Client, tenant: Tenant) -
 
 
 def test_every_page_of_the_admin_is_recorded() -> None:
-    assert [page for page in admin.site._registry.values() if not isinstance(page, Recorded)] == []
+    assert [page for page in admin.site._registry.values() if not isinstance(page, AuditedAdmin)] == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from memory.files.text_extraction import NoText, extracted
+from memory.files.text_extraction import NoText, extract_text
 
 
 def pdf(text: str) -> bytes:
@@ -46,7 +46,7 @@ def pdf(text: str) -> bytes:
     ],
 )
 def test_text_is_read(content: bytes, mime_type: str, text: str) -> None:
-    assert extracted(content, mime_type) == text
+    assert extract_text(content, mime_type) == text
 
 
 @pytest.mark.parametrize(
@@ -59,4 +59,4 @@ def test_text_is_read(content: bytes, mime_type: str, text: str) -> None:
 )
 def test_what_holds_no_text_says_so(content: bytes, mime_type: str) -> None:
     with pytest.raises(NoText):
-        extracted(content, mime_type)
+        extract_text(content, mime_type)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.datastore.names import NAME, columns_of, quoted
+from memory.datastore.names import NAME, columns_of, quote_identifier
 from tests.memory.test_type_columns import URL, content, upload
 
 if TYPE_CHECKING:
@@ -91,7 +91,11 @@ def test_names_are_legal_distinct_and_stable(keys: list[str]) -> None:
 
 
 def test_words_of_sql_are_quoted() -> None:
-    assert (quoted("order"), quoted("left"), quoted("price")) == ('"order"', '"left"', "price")
+    assert (quote_identifier("order"), quote_identifier("left"), quote_identifier("price")) == (
+        '"order"',
+        '"left"',
+        "price",
+    )
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])

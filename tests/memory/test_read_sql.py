@@ -12,7 +12,7 @@ from django.db import connection
 from config.errors import DomainError, Invalid
 from memory.datastore import sql_gate, sql_runner
 from memory.datastore.logins import make_store
-from memory.datastore.tables import described, load_table
+from memory.datastore.tables import describe_tables, load_table
 from memory.models import DataStore
 from tests.factories import make_tenant, make_user, make_workflow
 
@@ -92,7 +92,7 @@ def state() -> str:
 
 def read(store: DataStore, sql: str, gated: bool = True) -> list[dict[str, Any]]:
     """The rows that a model's SQL answers."""
-    statement = sql_gate.read_statement(sql, described(store.tenant_id)).sql if gated else sql
+    statement = sql_gate.read_statement(sql, describe_tables(store.tenant_id)).sql if gated else sql
     return asyncio.run(sql_runner.read(store, statement)).rows
 
 
@@ -137,7 +137,7 @@ def test_a_statement_that_takes_too_long_is_ended_without_the_gate_too(store: Da
     load_table(store.tenant_id, "large", [{"n": n} for n in range(1000)], "create", from_text=False)
     joined = ", ".join(f"large AS {letter}" for letter in "abcde")
     for sql in (*(sql for sql in HOGS if "endless" in sql), f"SELECT count(*) FROM {joined}"):
-        with pytest.raises(sql_runner.SQLFailed):
+        with pytest.raises(sql_runner.SqlFailed):
             read(store, sql, gated=False)
 
 
@@ -202,7 +202,7 @@ def test_each_digit_is_answered(store: DataStore, sql: str, value: Any) -> None:
     ],
 )  # fmt: skip
 def test_columns_come_in_the_order_of_the_select(store: DataStore, sql: str, columns: list[str]) -> None:
-    answer = asyncio.run(sql_runner.read(store, sql_gate.read_statement(sql, described(store.tenant_id)).sql))
+    answer = asyncio.run(sql_runner.read(store, sql_gate.read_statement(sql, describe_tables(store.tenant_id)).sql))
     assert answer.columns == columns and all(list(row) == columns for row in answer.rows)
 
 
@@ -213,7 +213,7 @@ def test_a_column_with_the_name_of_a_word_of_sql_is_read(store: DataStore) -> No
 
 def test_a_write_answers_its_columns_too(store: DataStore) -> None:
     sql = "INSERT INTO stock (stock, item) VALUES (1, 'brush')"
-    statement = sql_gate.write_statement(sql, described(store.tenant_id)).sql
+    statement = sql_gate.write_statement(sql, describe_tables(store.tenant_id)).sql
     first, again = (asyncio.run(sql_runner.write(store, statement, "key")) for _ in range(2))
     assert first == again and first.columns == ["item", "stock", "bought"] == list(first.rows[0])
 
@@ -225,7 +225,7 @@ def test_more_rows_and_bytes_than_may_be_told_are_cut(store: DataStore) -> None:
     answer = asyncio.run(sql_runner.read(store, "SELECT * FROM large"))
     assert answer.truncated and len(answer.rows) < 120
     load_table(store.tenant_id, "huge", [{"text": "x" * 300_000}], "create", from_text=False)
-    with pytest.raises(sql_runner.SQLFailed, match="256 KiB"):
+    with pytest.raises(sql_runner.SqlFailed, match="256 KiB"):
         read(store, "SELECT text FROM huge")
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.management import call_command
 
-from memory.entries import entry_store
 from memory.entries.embedding import LOCAL_MODEL, embedder, same_subject
-from memory.entries.entry_store import Question, Viewer
+from memory.entries.query import MemoryQuery
+from memory.entries.search import search_memories
+from memory.entries.visibility import Viewer
 from memory.models import MemoryChunk
 from tests.memory.test_search_memory import ME, find, remember
 from tests.model_server import DIMENSIONS, ModelServer
@@ -45,8 +46,8 @@ def test_reembedding_makes_all_memories_found_by_the_new_model(tenant: "Tenant",
     assert f"2 memories have vectors of {MODEL}" in told.getvalue()
     assert set(MemoryChunk.all_tenants.values_list("model", flat=True)) == {MODEL}
     (vector,) = asyncio.run(embedder().embed(["The boiler of the annex hums at night"]))
-    question = Question("humming", vector, MODEL, limit=1, threshold=0.9)
-    assert [memory["memory_id"] for memory in entry_store.search(Viewer(tenant.pk, ME), question)] == [kept]
+    question = MemoryQuery("humming", vector, MODEL, limit=1, threshold=0.9)
+    assert [memory["memory_id"] for memory in search_memories(Viewer(tenant.pk, ME), question)] == [kept]
     assert find(tenant, "boiler", threshold=0.95) == []  # the old model's vectors are gone
     call_command("reembed", stdout=told)
     assert LOCAL_MODEL not in set(MemoryChunk.all_tenants.values_list("model", flat=True))

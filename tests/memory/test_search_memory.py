@@ -10,9 +10,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from memory.entries import entry_store, indexes, search
-from memory.entries.embedding import LOCAL_MODEL, LocalEmbedder, similarity, unit
-from memory.entries.entry_store import MemoryNotFound, NewMemory, Question, Viewer
+from memory.entries import candidates, entry_store, indexes
+from memory.entries.embedding import LOCAL_MODEL, LocalEmbedder, similarity, unit_vector
+from memory.entries.entry_store import MemoryNotFound, NewMemory
+from memory.entries.query import MemoryQuery
+from memory.entries.search import search_memories
+from memory.entries.visibility import Viewer, visible_to
 from memory.entries.words import CHUNK, pieces
 from memory.models import MemoryEntry
 from tests.bench.memories import sentence
@@ -35,7 +38,7 @@ def remember(tenant: "Tenant", content: str, by: uuid.UUID | None = ME, **more: 
 def find(tenant: "Tenant", text: str, viewer: Viewer | None = None, **more: Any) -> list[dict[str, Any]]:
     """What the user finds."""
     (vector,) = LocalEmbedder().vectors([text])
-    return entry_store.search(viewer or Viewer(tenant.pk, ME), Question(text, vector, LOCAL_MODEL, **more))
+    return search_memories(viewer or Viewer(tenant.pk, ME), MemoryQuery(text, vector, LOCAL_MODEL, **more))
 
 
 def ids(found: list[dict[str, Any]]) -> list[str]:
@@ -115,13 +118,13 @@ def test_visibility_decides_who_finds_and_reads_it(
     text = "The alarm code was changed in spring"
     id = remember(tenant, text, owner_type=owner_type, owner_id=owner_id or tenant.pk, visibility=visibility)
     assert {name for name, viewer in viewers.items() if find(tenant, text, viewer)} == seen_by
-    readable = {name for name, viewer in viewers.items() if entry_store.visible(viewer).filter(pk=id).exists()}
+    readable = {name for name, viewer in viewers.items() if visible_to(viewer).filter(pk=id).exists()}
     assert readable == seen_by
     deletable = {"me"} | ({owner_type} & {"agent", "run", "app"})
     for name in sorted(viewers.keys() - deletable):
         with pytest.raises(MemoryNotFound):
-            entry_store.deletable(viewers[name], id)
-    entry_store.deletable(viewers[sorted(deletable)[0]], id).delete()
+            entry_store.find_deletable(viewers[name], id)
+    entry_store.find_deletable(viewers[sorted(deletable)[0]], id).delete()
     assert not MemoryEntry.all_tenants.exists()
 
 
@@ -140,7 +143,7 @@ def test_a_step_that_is_done_again_stores_once(tenant: "Tenant") -> None:
 
 def test_texts_without_anything_to_embed_are_kept_and_harm_nothing(tenant: "Tenant") -> None:
     assert LocalEmbedder().vectors(["", "   "]) == [None, None]
-    assert unit([0.0, 0.0]) is None and unit([float("nan"), 1.0]) is None
+    assert unit_vector([0.0, 0.0]) is None and unit_vector([float("nan"), 1.0]) is None
     remember(tenant, " ")
     assert find(tenant, " ") == []
 
@@ -166,14 +169,14 @@ def test_an_index_finds_what_comparing_all_would(
 
     def nearest(text: str) -> set[Any]:
         (vector,) = LocalEmbedder().vectors([text])
-        question = Question(text, vector, LOCAL_MODEL, metadata=metadata, public=False)
-        found = search.by_meaning(viewer, question, 10)
+        question = MemoryQuery(text, vector, LOCAL_MODEL, metadata=metadata, public=False)
+        found = candidates.by_meaning(viewer, question, 10)
         return set(sorted(found, key=lambda id: -found[id])[:10])
 
     exact = [nearest(text) for text in questions]
     (key, model, dimension) = next(found for found in indexes.missing(500) if found[0] == tenant.pk)
     name = indexes.build(key, model, dimension)
-    monkeypatch.setattr(search, "MAX_EXACT", 20)
+    monkeypatch.setattr(candidates, "MAX_EXACT", 20)
     before = _scans(name)
     through_index = [nearest(text) for text in questions]
     assert _scans(name) > before
@@ -190,7 +193,7 @@ def _scans(name: str) -> int:
 
 def test_the_words_of_a_question_do_not_decide_alone(tenant: "Tenant") -> None:
     (vector,) = LocalEmbedder().vectors(["hotel"])
-    question = Question("hotel", vector, LOCAL_MODEL, threshold=0.69)
+    question = MemoryQuery("hotel", vector, LOCAL_MODEL, threshold=0.69)
     remember(tenant, "Long ago, before the flood, some hotel or other stood by the river and nobody ever went there.")
-    assert entry_store.search(Viewer(tenant.pk, ME), question) == []
-    assert entry_store.search(Viewer(tenant.pk, ME), replace(question, threshold=0.0)) != []
+    assert search_memories(Viewer(tenant.pk, ME), question) == []
+    assert search_memories(Viewer(tenant.pk, ME), replace(question, threshold=0.0)) != []

@@ -3,11 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Tenant
+from config.database.address import direct_parameters
 from governance.models import Policy, PolicyDecision
 from memory.models import MemoryEntry
 from observability import tasks
@@ -79,7 +81,8 @@ def test_requests_over_a_limit_are_counted_for_their_tenant(boss: APIClient, ten
 
 
 def test_a_rule_is_not_checked_while_redis_is_away(boss: APIClient, tenant: Tenant, settings: Any) -> None:
-    make_rule(boss, "rate_limit", -1)
+    for name in ("Blocks", "More blocks"):
+        make_rule(boss, "rate_limit", -1, name=name)
     deny(tenant)
     make_rule(boss, "policy_denials", 0)
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
@@ -153,7 +156,7 @@ def test_the_schedule_checks_every_tenant_and_forgets_what_is_old(boss: APIClien
     AlertConfig.all_tenants.filter(pk=broken["id"]).update(rule_config={})
     assert tasks.check_alerts() == 2
     assert {alert.tenant_id for alert in Alert.all_tenants.all()} == {tenant.pk, other.pk}
-    Alert.all_tenants.update(triggered_at=timezone.now() - rule_evaluation.KEPT - timedelta(days=1))
+    Alert.all_tenants.update(triggered_at=timezone.now() - rule_evaluation.RETENTION - timedelta(days=1))
     assert [tasks.check_alerts(), tasks.forget_alerts()] == [2, 2]
     assert [alert.number for alert in Alert.all_tenants.all()] == [2, 2]
 
@@ -161,6 +164,7 @@ def test_the_schedule_checks_every_tenant_and_forgets_what_is_old(boss: APIClien
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
+        ("rule_config", 5, "an object"),
         ("rule_config", {}, "threshold is required"),
         ("rule_config", {"threshold": "5"}, "threshold is required"),
         ("rule_config", {"threshold": 10**18}, "at most 1e+15"),
@@ -172,6 +176,7 @@ def test_the_schedule_checks_every_tenant_and_forgets_what_is_old(boss: APIClien
         ("channels", {}, "an array"),
         ("channels", [WEBHOOK] * 11, "at most 10"),
         ("channels", ["webhook"], "channels[0].type"),
+        ("channels", [{"type": "webhook", "config": "https://example.com/"}], "channels[0].config must be an object"),
         ("channels", [WEBHOOK, {"type": "webhook", "config": {}}], "channels[1].config.url"),
         ("channels", [{"type": "webhook", "config": {"url": "http://10.0.0.1/"}}], "channels[0].config.url"),
         ("channels", [{"type": "slack", "config": {"url": "file:///etc/passwd"}}], "http and https"),
@@ -204,10 +209,10 @@ def test_a_key_is_kept_sealed_shown_masked_and_stays_when_it_comes_back_so(boss:
     assert "R0UT1NG" not in row.sealed
     answer = boss.put(f"{CONFIGS}/{rule['id']}", rule | {"name": "Renamed"}, format="json")
     assert answer.status_code == 200 and answer.json()["name"] == "Renamed"
-    from observability.alerts.channels import opened
+    from observability.alerts.channels import decrypt_channels
 
     row.refresh_from_db()
-    assert opened(row.sealed)[0]["config"]["routing_key"] == PAGER["config"]["routing_key"]
+    assert decrypt_channels(row.sealed)[0]["config"]["routing_key"] == PAGER["config"]["routing_key"]
     elsewhere = {"type": "pagerduty", "config": {"routing_key": "…1234", "url": "https://example.com/"}}
     for body in ({"channels": [elsewhere]}, {"channels": [{"type": "pagerduty", "config": {"routing_key": "…4321"}}]}):
         answer = boss.patch(f"{CONFIGS}/{rule['id']}", body, format="json")
@@ -240,3 +245,18 @@ def test_no_run_is_counted_that_is_the_products_own(boss: APIClient, tenant: Ten
     Run.all_tenants.update(status="failed")
     make_rule(boss, "error_rate", 0)
     assert check(boss) == []
+
+
+def test_a_rename_leaves_channels_as_they_are(boss: APIClient) -> None:
+    rule = make_rule(boss, "rate_limit", 5, PAGER, WEBHOOK)
+    answer = boss.patch(f"{CONFIGS}/{rule['id']}", {"name": "Renamed"}, format="json").json()
+    assert (answer["name"], answer["channels"]) == ("Renamed", rule["channels"])
+
+
+def test_two_checks_at_once_fire_once(boss: APIClient, tenant: Tenant) -> None:
+    deny(tenant)
+    make_rule(boss, "policy_denials", 0)
+    with psycopg.connect(**direct_parameters()) as other_check:
+        other_check.execute(rule_evaluation.ALONE, [tenant.pk])
+        assert check(boss) == []
+    assert len(check(boss)) == 1

@@ -13,7 +13,8 @@ from accounts.models import Tenant
 from accounts.tenancy.tenant_model import bind, request_scope
 from observability import tasks
 from observability.metrics import rollups
-from observability.models import Rollup, Uncounted
+from observability.metrics.metric_values import read_metrics
+from observability.models import Rollup, RollupOutbox
 from orchestration.models import Run, RunEvent, Step
 from tests.factories import log_in, make_user
 from tests.observability.rules import run_that
@@ -38,15 +39,15 @@ def total(tenant: Tenant, measure: str) -> int:
 def test_what_is_counted_leaves_the_outbox_and_is_not_counted_again(tenant: Tenant) -> None:
     ended_run(tenant)
     ended_run(tenant, kind="callback")
-    assert Uncounted.objects.for_tenant(tenant).count() == 2
+    assert RollupOutbox.objects.for_tenant(tenant).count() == 2
     assert (rollups.count(), rollups.count()) == (2, 0)
-    assert total(tenant, "run") == 1 and not Uncounted.all_tenants.exists()
+    assert total(tenant, "run") == 1 and not RollupOutbox.all_tenants.exists()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_many_who_count_at_once_count_everything_once(monkeypatch: pytest.MonkeyPatch) -> None:
     tenant = Tenant.objects.create(id="acme", name="Acme")
-    monkeypatch.setattr(rollups, "COUNT", rollups.COUNT.replace(str(rollups.MAX_CLAIMED), "3"))
+    monkeypatch.setattr(rollups, "MAX_BATCH", 3)
     for _ in range(20):
         ended_run(tenant)
 
@@ -60,7 +61,7 @@ def test_many_who_count_at_once_count_everything_once(monkeypatch: pytest.Monkey
     for thread in threads:
         thread.join()
     rollups.count_all()  # who found another one at it has left
-    assert total(tenant, "run") == 20 and not Uncounted.all_tenants.exists()
+    assert total(tenant, "run") == 20 and not RollupOutbox.all_tenants.exists()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -108,12 +109,11 @@ def test_what_is_not_committed_yet_is_counted_later(transactional_db: None) -> N
 def test_a_run_that_ends_between_counts_shrinks_no_total(tenant: Tenant, api: APIClient) -> None:
     ended_run(tenant)
     run = run_that("running", tenant, result=None, due_at=timezone.now())
-    from observability.metrics.readings import read
 
-    before = read([tenant.pk], timezone.now()).of("run").ever
+    before = read_metrics([tenant.pk], timezone.now()).of("run").ever
     Run.all_tenants.filter(pk=run.pk).update(status="completed", due_at=None, finished_at=timezone.now())
     RunEvent.all_tenants.create(tenant=tenant, run=run, seq=1, kind="run_completed", payload={}, ts=timezone.now())
-    assert before == read([tenant.pk], timezone.now()).of("run").ever == 2
+    assert before == read_metrics([tenant.pk], timezone.now()).of("run").ever == 2
     assert api.get(METRICS).json()["runs"]["by_status"] == {"completed": 2}
 
 
@@ -185,9 +185,9 @@ def test_the_outbox_shows_a_request_its_own_tenants_rows_alone(tenant: Tenant, o
     ended_run(tenant)
     with request_scope():
         bind(other_tenant.pk)
-        assert not Uncounted.all_tenants.exists()
+        assert not RollupOutbox.all_tenants.exists()
         bind(tenant.pk)
-        assert Uncounted.all_tenants.count() == 1
+        assert RollupOutbox.all_tenants.count() == 1
 
 
 def test_a_missing_table_row_is_passed_over(tenant: Tenant, api: APIClient) -> None:

@@ -10,6 +10,8 @@ from standardwebhooks import Webhook
 
 from accounts.models import Tenant
 from observability.alerts import notifications
+from observability.models import Alert
+from orchestration.models import Run
 from orchestration.outgoing.webhooks import tenant_secret
 from orchestration.program.retry import Retry
 from tests.agents.far_end import FarEnd
@@ -127,6 +129,17 @@ def test_the_run_of_a_notification_shows_no_address(boss: APIClient, far_end: Fa
     [one] = told(boss, alert)
     run = boss.get(f"/api/v1/runs/{one['run_id']}").json()
     assert run["input"] == {"alert_id": alert["id"], "number": 1, "action": "trigger", "channel": 0}
+
+
+def test_an_alert_that_is_no_longer_kept_is_not_told(boss: APIClient, far_end: FarEnd) -> None:
+    def answer(hit: Any) -> Any:
+        Alert.all_tenants.all().delete()
+        return (500, {}, b"")
+
+    far_end.answer = answer
+    fire(boss, {"type": "webhook", "config": {"url": far_end.url}})
+    run = until(lambda: Run.all_tenants.filter(kind="notification", status="failed").first())
+    assert run.result["error"] == "The alert is no longer kept." and len(far_end.hits) == 1
 
 
 @pytest.fixture

@@ -258,6 +258,6 @@ def test_keys_are_lent_to_the_agents_runs_alone(acme: "Tenant", api: APIClient) 
     assert model_choice.key_for(child, "mistral") == "sk-own" and model_choice.key_for(child, "groq") == "sk-team-groq"
     assert model_choice.key_for(run, "mistral") is None
     assert "sk-" not in str(run.input) + str(child.input)
-    assert vault.opened(ExecutionKeys.all_tenants.get(run_id=run.pk).sealed)["mistral"] == "sk-own"
+    assert vault.decrypt(ExecutionKeys.all_tenants.get(run_id=run.pk).sealed)["mistral"] == "sk-own"
     over(start_execution(api, "sequential", member("a", 1)))
     assert not ExecutionKeys.all_tenants.exists(), "the keys of a finished execution are kept"

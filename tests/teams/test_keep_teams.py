@@ -28,10 +28,10 @@ def test_keys_go_in_and_never_come_out(api: APIClient) -> None:
     )
     assert created.status_code == 200 and b"sk-very-secret" not in created.content
     team = Team.all_tenants.get()
-    assert "sk-very-secret" not in team.sealed and vault.opened(team.sealed) == {"anthropic": "sk-very-secret"}
+    assert "sk-very-secret" not in team.sealed and vault.decrypt(team.sealed) == {"anthropic": "sk-very-secret"}
     api.put(f"{TEAMS}/{team.pk}", {"name": "Other"}, format="json")
     team.refresh_from_db()
-    assert vault.opened(team.sealed) and team.name == "Other"
+    assert vault.decrypt(team.sealed) and team.name == "Other"
     api.put(f"{TEAMS}/{team.pk}", {"user_api_keys": {}}, format="json")
     team.refresh_from_db()
     assert team.sealed == ""

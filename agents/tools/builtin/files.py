@@ -13,7 +13,7 @@ from config.http.paging import count
 from memory.files import file_store
 from memory.files.file_store import FileNotFound, Writer
 from memory.files.paths import checked_path
-from memory.files.text_extraction import extracted
+from memory.files.text_extraction import extract_text
 from memory.models import File
 
 MAX_READ_BYTES = 20_000  # characters of a text at a time
@@ -101,7 +101,7 @@ async def read(call: ToolCall) -> dict[str, Any]:
         if len(content) > BASE64_MOST:
             raise Invalid({"as": [f"The file has {len(content)} bytes; base64 is for at most {BASE64_MOST}."]})
         return file | {"content": base64.b64encode(content).decode(), "encoding": "base64"}
-    text = await call.in_thread(partial(extracted, content, file["mime_type"]))
+    text = await call.in_thread(partial(extract_text, content, file["mime_type"]))
     start = given.get("offset", 0)
     end = start + MAX_READ_BYTES
     body = {"content": text[start:end], "encoding": "text", "offset": start, "total": len(text)}
@@ -152,7 +152,7 @@ async def list_files(call: ToolCall) -> dict[str, Any]:
             raise Invalid({"run_id": ["Must be the id of a run."]}) from None
 
     def load() -> dict[str, Any]:
-        rows = file_store.listed(call.tenant_id, **filters)
+        rows = file_store.list_files(call.tenant_id, **filters)
         told, total = [described(row) for row in rows[:MAX_LIST]], count(rows).value
         run = call.run
         if call.mode == "draft" and run and filters.get("run_id", run.id) == run.id:

@@ -16,7 +16,11 @@ from config.errors import Forbidden, Invalid
 from config.http.fields import iso
 from memory.entries import entry_store
 from memory.entries.embedding import embedder
-from memory.entries.entry_store import MemoryNotFound, NewMemory, Question, Viewer
+from memory.entries.entry_json import entry_json
+from memory.entries.entry_store import MemoryNotFound, NewMemory
+from memory.entries.query import MemoryQuery
+from memory.entries.search import search_memories
+from memory.entries.visibility import Viewer
 from memory.entries.words import pieces
 from memory.models import MemoryEntry, MemoryType, Owner, Visibility
 from orchestration.program.draft_effects import Staged
@@ -155,7 +159,7 @@ async def search(call: ToolCall) -> list[dict[str, Any]]:
     """[{memory_id, content, similarity, metadata, …}], the best first."""
     given, model = call.input, embedder()
     (vector,) = await model.embed([given["query"]])
-    question = Question(
+    question = MemoryQuery(
         text=given["query"],
         vector=vector,
         model=model.model,
@@ -166,7 +170,7 @@ async def search(call: ToolCall) -> list[dict[str, Any]]:
         limit=min(given.get("limit", 10), 50),
         threshold=given.get("threshold", 0.7),
     )
-    found: list[dict[str, Any]] = await call.database(partial(entry_store.search, viewer(call), question))
+    found: list[dict[str, Any]] = await call.database(partial(search_memories, viewer(call), question))
     if call.mode == "draft":
         memories = await call.database(partial(staged_memories, call))
         return await merge_staged(question, found, memories, model)
@@ -188,14 +192,14 @@ async def retrieve(call: ToolCall) -> dict[str, Any]:
         if call.mode == "draft":
             memories = await call.database(partial(staged_memories, call))
             if memory_id in memories.stores:
-                return entry_store.described(entry_of(memories.stores[memory_id]))
+                return entry_json(entry_of(memories.stores[memory_id]))
             if memory_id in memories.deleted_ids:
                 raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
-        return entry_store.described(await call.database(partial(entry_store.retrieve, viewer(call), memory_id)))
+        return entry_json(await call.database(partial(entry_store.retrieve, viewer(call), memory_id)))
     kind, id = owner(call)
     limit = min(given.get("limit", 50), 100)
-    rows = await call.database(partial(entry_store.listed, viewer(call), kind, id, limit))
-    return {"memories": [entry_store.described(row) for row in rows]}
+    rows = await call.database(partial(entry_store.list_entries, viewer(call), kind, id, limit))
+    return {"memories": [entry_json(row) for row in rows]}
 
 
 async def _stage_delete(call: ToolCall) -> Staged:
@@ -206,7 +210,7 @@ async def _stage_delete(call: ToolCall) -> Staged:
     if memory_id in memories.deleted_ids:
         raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
     entry = await call.database(partial(_deletable, viewer(call), memory_id))
-    return stage_delete(memory_id, entry_store.described(entry), must_exist=True)
+    return stage_delete(memory_id, entry_json(entry), must_exist=True)
 
 
 @tool(
@@ -222,12 +226,12 @@ async def _stage_delete(call: ToolCall) -> Staged:
 async def delete(call: ToolCall) -> dict[str, Any]:
     """{deleted: true, memory_id}."""
     memory_id = call.input["memory_id"]
-    await call.database(lambda: entry_store.forget(_deletable(viewer(call), memory_id), viewer(call)))
+    await call.database(lambda: entry_store.delete_entry(_deletable(viewer(call), memory_id), viewer(call)))
     return {"deleted": True, "memory_id": memory_id}
 
 
 def _deletable(asked_by: Viewer, memory_id: str) -> MemoryEntry:
-    return entry_store.deletable(asked_by, memory_id, admin=_is_admin(asked_by.tenant_id, asked_by.user_id))
+    return entry_store.find_deletable(asked_by, memory_id, admin=_is_admin(asked_by.tenant_id, asked_by.user_id))
 
 
 def _is_admin(tenant_id: str, user_id: UUID | None) -> bool:

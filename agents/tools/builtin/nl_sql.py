@@ -18,9 +18,9 @@ from agents.tools.staging import database as staging
 from config.errors import Invalid
 from memory.datastore import sql_runner
 from memory.datastore.logins import ensure_store
-from memory.datastore.names import quoted
-from memory.datastore.sql_runner import SQLFailed
-from memory.datastore.tables import RESERVED, described
+from memory.datastore.names import quote_identifier
+from memory.datastore.sql_runner import SqlFailed
+from memory.datastore.tables import PLATFORM_VIEWS, describe_tables
 from memory.models import DataStore
 from orchestration.program.draft_effects import Staged
 
@@ -73,7 +73,7 @@ async def read(call: ToolCall) -> dict[str, Any]:
     try:
         statement = sql_gate.read_statement(text, tables)
         answer = await sql_runner.read(store, statement.sql, await _staged(call, statement.sql))
-    except (sql_gate.SQLRefused, SQLFailed) as fault:
+    except (sql_gate.SqlRefused, SqlFailed) as fault:
         raise ToolExecutionError(f"{fault.message} The model's SQL was: {text[:500]}") from None
     return {
         "operation": "read",
@@ -88,7 +88,7 @@ async def read(call: ToolCall) -> dict[str, Any]:
 
 async def _staged(call: ToolCall, sql: str) -> list[str]:
     """The writes that a read of a draft sees; the platform's views know none, and only the reader may look at them."""
-    if call.mode != "draft" or any(re.search(rf"\b{name}\b", sql) for name in RESERVED):
+    if call.mode != "draft" or any(re.search(rf"\b{name}\b", sql) for name in PLATFORM_VIEWS):
         return []
     found: list[str] = await call.database(partial(staging.statements, call))
     return found
@@ -102,11 +102,11 @@ async def _statement(call: ToolCall) -> "tuple[DataStore, Write]":
     if not asked:
         raise Invalid({"query": ["This field is required."]})
     store, tables = await call.database(partial(_loaded, call.tenant_id))
-    own = {name: columns for name, columns in tables.items() if name not in RESERVED}
+    own = {name: columns for name, columns in tables.items() if name not in PLATFORM_VIEWS}
     text = await _sql(call, WRITE_PROMPT, own, asked)
     try:
         return store, sql_gate.write_statement(text, own)
-    except sql_gate.SQLRefused as fault:
+    except sql_gate.SqlRefused as fault:
         raise ToolExecutionError(f"{fault.message} The model's SQL was: {text[:500]}") from None
 
 
@@ -115,7 +115,7 @@ async def _stage(call: ToolCall) -> Staged:
     earlier = await call.database(partial(staging.statements, call))
     try:
         return await staging.stage_statement(store, statement.sql, statement.rows_sql, statement.table, earlier)
-    except SQLFailed as fault:
+    except SqlFailed as fault:
         raise ToolExecutionError(f"{fault.message} The model's SQL was: {statement.sql[:500]}") from None
 
 
@@ -137,7 +137,7 @@ async def write(call: ToolCall) -> dict[str, Any]:
         return _preview(statement)
     try:
         answer = await sql_runner.write(store, statement.sql, call.key)
-    except SQLFailed as fault:
+    except SqlFailed as fault:
         raise ToolExecutionError(f"{fault.message} The model's SQL was: {statement.sql[:500]}") from None
     return {
         "operation": "write",
@@ -161,14 +161,14 @@ def _preview(statement: "Write") -> dict[str, Any]:
 
 
 def _loaded(tenant_id: str) -> tuple[DataStore, dict[str, list[tuple[str, str]]]]:
-    return ensure_store(tenant_id), described(tenant_id)
+    return ensure_store(tenant_id), describe_tables(tenant_id)
 
 
 async def _sql(call: ToolCall, prompt: str, tables: dict[str, list[tuple[str, str]]], asked: str) -> str:
     """The model's SQL, asked for in a step of its own, paid from the run's budget."""
     assert call.ctx
     lines = [
-        f"{quoted(name)}({', '.join(f'{quoted(column)} {kind}' for column, kind in columns)})"
+        f"{quote_identifier(name)}({', '.join(f'{quote_identifier(column)} {kind}' for column, kind in columns)})"
         for name, columns in tables.items()
     ]
     messages = [system(prompt.format(tables="\n".join(lines) or "(there are no tables)")), user(asked)]

@@ -105,7 +105,7 @@ async def search_files(call: ToolCall, space: Workspace) -> list[dict[str, Any]]
 def _lines(space: Workspace, beneath: str, wanted: str) -> Any:
     for path in itertools.islice(space.files(beneath), MAX_LIST * 10):
         try:
-            content = space.read(path, most=MAX_FILE)
+            content = space.read(path, limit=MAX_FILE)
         except (DomainError, OSError):  # gone, not ours to read, or of a name that only commands can say
             continue
         if b"\0" in content[:8192]:

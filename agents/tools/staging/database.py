@@ -8,7 +8,7 @@ from config.errors import Conflict
 from config.values.json_types import JsonObject
 from memory.datastore import sql_runner
 from memory.datastore.logins import find_store
-from memory.datastore.sql_runner import Rows, SQLFailed
+from memory.datastore.sql_runner import Rows, SqlFailed
 from memory.models import DataStore
 from orchestration.models import Change
 from orchestration.program.draft_effects import Staged, staged_by
@@ -38,7 +38,7 @@ def conflict(change: Change, earlier: list[Change]) -> str:
     before = [other.base["sql"] for other in earlier if other.kind == KIND]
     try:
         rows, _ = async_to_sync(sql_runner.rehearse)(store, change.base["sql"], change.base["rows_sql"], before)
-    except SQLFailed as fault:
+    except SqlFailed as fault:
         return f"The statement cannot be run any more: {fault.message}"
     return "" if _is_same(rows, change) else f"Rows of {change.target} have changed since."
 
@@ -57,7 +57,7 @@ async def apply(call: ToolCall, change: Change) -> JsonObject:
         rows = await sql_runner.write(store, sql, call.key, (rows_sql, change.before or []) if rows_sql else None)
     except sql_runner.RowsMoved as fault:
         raise Conflict(fault.message) from None
-    except SQLFailed as fault:
+    except SqlFailed as fault:
         raise ToolExecutionError(fault.message) from None
     return _answer(sql, rows)
 

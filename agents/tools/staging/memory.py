@@ -6,9 +6,11 @@ from uuid import UUID
 
 from agents.tools.registry import ToolCall
 from config.values.json_types import JsonObject
-from memory.entries import entry_store
 from memory.entries.embedding import Embedder
-from memory.entries.entry_store import NewMemory, Question
+from memory.entries.entry_json import EntryJson
+from memory.entries.entry_store import NewMemory
+from memory.entries.query import MemoryQuery
+from memory.entries.search import SearchResult, search_result
 from memory.entries.words import pieces
 from memory.models import MemoryEntry
 from orchestration.models import Change
@@ -35,7 +37,7 @@ def stage_store(call: ToolCall, new: NewMemory, created_at: str) -> Staged:
     return Staged(KIND, f"memory {call.effect_id}", None, after, {"memory_id": str(call.effect_id)}, answer)
 
 
-def stage_delete(memory_id: str, before: JsonObject, *, must_exist: bool) -> Staged:
+def stage_delete(memory_id: str, before: JsonObject | EntryJson, *, must_exist: bool) -> Staged:
     """The effect of memory.delete; `must_exist`: the memory is not one that the same draft has staged."""
     base = {"memory_id": memory_id, "must_exist": must_exist}
     return Staged(KIND, f"memory {memory_id}", before, None, base, {"deleted": True, "memory_id": memory_id})
@@ -74,31 +76,31 @@ def entry_of(change: Change) -> MemoryEntry:
 
 
 async def merge_staged(
-    question: Question, results: list[JsonObject], memories: StagedMemories, model: Embedder
-) -> list[JsonObject]:
+    query: MemoryQuery, results: list[SearchResult], memories: StagedMemories, model: Embedder
+) -> list[SearchResult]:
     """The search's results as they will be once the draft is applied: its few memories are compared one by one."""
     rows = [result for result in results if result["memory_id"] not in memories.deleted_ids]
     for change in memories.stores.values():
         entry = entry_of(change)
-        if _fits_filters(question, entry):
-            rows.append(entry_store.told(entry, question, await _cosine(question, entry, model)))
-    rows = [result for result in rows if result["similarity"] >= question.threshold]
-    return sorted(rows, key=lambda result: (-result["similarity"], result["memory_id"]))[: question.limit]
+        if _fits_filters(query, entry):
+            rows.append(search_result(entry, query, await _cosine(query, entry, model)))
+    rows = [result for result in rows if result["similarity"] >= query.threshold]
+    return sorted(rows, key=lambda result: (-result["similarity"], result["memory_id"]))[: query.limit]
 
 
-async def _cosine(question: Question, entry: MemoryEntry, model: Embedder) -> float | None:
-    """The similarity of the entry's best piece to the question; None when either has no vector."""
-    if not question.vector:
+async def _cosine(query: MemoryQuery, entry: MemoryEntry, model: Embedder) -> float | None:
+    """The similarity of the entry's best piece to the query; None when either has no vector."""
+    if not query.vector:
         return None
     vectors = [vector for vector in await model.embed(pieces(entry.content)) if vector is not None]
-    return max((_dot(vector, question.vector) for vector in vectors), default=None)
+    return max((_dot(vector, query.vector) for vector in vectors), default=None)
 
 
 def _dot(a: list[float], b: list[float]) -> float:
     return float(sum(x * y for x, y in zip(a, b, strict=True)))
 
 
-def _fits_filters(question: Question, entry: MemoryEntry) -> bool:
-    filters = [(name, getattr(question, name)) for name in FILTERS]
+def _fits_filters(query: MemoryQuery, entry: MemoryEntry) -> bool:
+    filters = [(name, getattr(query, name)) for name in FILTERS]
     fits = all(not value or value == getattr(entry, name) for name, value in filters)
-    return fits and all(entry.metadata.get(name) == value for name, value in question.metadata.items())
+    return fits and all(entry.metadata.get(name) == value for name, value in query.metadata.items())

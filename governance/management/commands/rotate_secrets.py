@@ -33,18 +33,18 @@ class Command(BaseCommand):
         """How many of the table's secrets no key opens."""
         manager = getattr(model, "all_tenants", None) or model._default_manager
         rows: QuerySet[Any] = manager.exclude(sealed="").order_by("pk")
-        total, rotated, done, unreadable, last = rows.count(), 0, 0, 0, None
+        total, updated_count, progress, unreadable, last = rows.count(), 0, 0, 0, None
         while batch := list((rows if last is None else rows.filter(pk__gt=last)).values_list("pk", "sealed")[:AT_ONCE]):
-            for pk, sealed in batch:
+            for pk, token in batch:
                 try:
-                    newer = vault.rotated(sealed)
+                    new_token = vault.reencrypt(token)
                 except vault.SecretUnreadable:
                     unreadable += 1
                     self.stderr.write(f"{model._meta.verbose_name} {pk}: no key opens it")
                     continue
-                if newer != sealed:
-                    rotated += rows.filter(pk=pk, sealed=sealed).update(sealed=newer)
-            done, last = done + len(batch), batch[-1][0]
-            self.stdout.write(f"{model._meta.verbose_name_plural}: {done} of {total}")
-        self.stdout.write(f"{model._meta.verbose_name_plural}: {counted(total, 'secret')}, {rotated} sealed anew")
+                if new_token != token:
+                    updated_count += rows.filter(pk=pk, sealed=token).update(sealed=new_token)
+            progress, last = progress + len(batch), batch[-1][0]
+            self.stdout.write(f"{model._meta.verbose_name_plural}: {progress} of {total}")
+        self.stdout.write(f"{model._meta.verbose_name_plural}: {counted(total, 'secret')}, {updated_count} sealed anew")
         return unreadable

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.tenancy.command_arguments import find_tenants
 from config.values.plurals import counted
-from governance.audit import audit_log
+from governance.audit import chain
 
 
 class Command(BaseCommand):
@@ -21,12 +21,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One line per chain; keep the heads somewhere else, and a cut end shows too."""
-        broken = 0
+        broken_count = 0
         for tenant in find_tenants(options["tenants"]):
-            found = audit_log.verify(tenant.pk)
-            broken += bool(found.broken)
-            state = f"BROKEN: {found.broken}" if found.broken else "holds"
-            waiting = f", {found.unsealed} not sealed yet" if found.unsealed else ""
-            self.stdout.write(f"{tenant.pk}: {state}; {found.sealed} sealed{waiting}; head {found.head[:16] or '-'}")
-        if broken:
-            raise CommandError(f"{counted(broken, 'audit chain is', 'audit chains are')} broken.")
+            verdict = chain.verify(tenant.pk)
+            broken_count += bool(verdict.fault)
+            state = f"BROKEN: {verdict.fault}" if verdict.fault else "holds"
+            waiting = f", {verdict.pending_count} not sealed yet" if verdict.pending_count else ""
+            self.stdout.write(
+                f"{tenant.pk}: {state}; {verdict.sealed_count} sealed{waiting}; head {verdict.head[:16] or '-'}"
+            )
+        if broken_count:
+            raise CommandError(f"{counted(broken_count, 'audit chain is', 'audit chains are')} broken.")

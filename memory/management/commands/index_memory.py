@@ -16,7 +16,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """From how many chunks on."""
-        parser.add_argument("--least", type=int, default=indexes.INDEXED_FROM, help="Chunks that a tenant must have.")
+        parser.add_argument(
+            "--least", type=int, default=indexes.MIN_INDEXED_CHUNKS, help="Chunks that a tenant must have."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Build, one after the other."""
@@ -26,8 +28,8 @@ class Command(BaseCommand):
             if not mine:
                 self.stdout.write("Another process is building indexes; nothing to do.")
                 return
-            wanted = indexes.missing(options["least"])
-            for key, model, dimension in wanted:
+            due = indexes.missing(options["least"])
+            for key, model, dimension in due:
                 self.stdout.write(f"{'all tenants' if key == indexes.PUBLIC else key}: {model} …")
                 self.stdout.write(f"  {indexes.build(key, model, dimension)}")
-        self.stdout.write(f"{counted(len(wanted), 'index', 'indexes')} made.")
+        self.stdout.write(f"{counted(len(due), 'index', 'indexes')} made.")

@@ -57,12 +57,12 @@ class Command(BaseCommand):
         """Read the file twice: what its columns hold, then its rows."""
         name = options["table"] or column_name(file.stem)
         sheet = object_sheet(_json_rows(raw)) if file.suffix.lower() == ".json" else csv_sheet(raw)
-        shown = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        with Progress(*shown, disable=options["json"]) as progress:
-            return load_sheet(options["tenant"], name, _followed(sheet, raw, progress), options["mode"])
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        with Progress(*columns, disable=options["json"]) as progress:
+            return load_sheet(options["tenant"], name, _with_progress(sheet, raw, progress), options["mode"])
 
 
-def _followed(sheet: Sheet, raw: IO[bytes], progress: Progress) -> Sheet:
+def _with_progress(sheet: Sheet, raw: IO[bytes], progress: Progress) -> Sheet:
     """The sheet, with a bar that moves along each time its rows are read."""
     size = raw.seek(0, 2)
 
@@ -80,7 +80,7 @@ def _followed(sheet: Sheet, raw: IO[bytes], progress: Progress) -> Sheet:
 def _json_rows(raw: IO[bytes]) -> list[dict[str, Any]]:
     """The file's objects; numbers that would lose digits are their texts."""
     try:
-        rows = json.load(raw, parse_float=_fraction, parse_constant=_refused)
+        rows = json.load(raw, parse_float=_fraction, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as fault:
         raise CommandError(f"The file is no valid JSON: {fault}.") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -93,5 +93,5 @@ def _fraction(text: str) -> float | str:
     return number if Decimal(repr(number)) == Decimal(text) else text
 
 
-def _refused(name: str) -> Any:
+def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON; write null")

@@ -41,7 +41,7 @@ class Command(BaseCommand):
         old = set(stale.values_list("model", flat=True).distinct())
         total = stale.values("entry_id").distinct().count()
         try:
-            done = self._embed_all(stale, model, total)
+            count = self._embed_all(stale, model, total)
         except DomainError as fault:
             raise CommandError(f"{fault.message} What was embedded stays so; run this again for the rest.") from None
         for key, name, dimension in indexes.missing():
@@ -49,19 +49,19 @@ class Command(BaseCommand):
             indexes.build(key, name, dimension)
         for name in old if not options["tenant"] else ():
             indexes.drop_of(name)
-        self.stdout.write(f"{counted(done, 'memory has', 'memories have')} vectors of {model.model}.")
+        self.stdout.write(f"{counted(count, 'memory has', 'memories have')} vectors of {model.model}.")
 
     def _embed_all(self, stale: Any, model: Any, total: int) -> int:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        done = 0
+        count = 0
         with Progress(*columns) as progress:
             bar = progress.add_task(f"Embedding with {model.model}", total=total)
             while ids := list(stale.values_list("entry_id", flat=True).distinct()[:BATCH]):
                 for entry in MemoryEntry.all_tenants.filter(pk__in=ids):
                     embed_again(entry, model)
-                done += len(ids)
-                progress.update(bar, completed=done)
-        return done
+                count += len(ids)
+                progress.update(bar, completed=count)
+        return count
 
 
 def embed_again(entry: MemoryEntry, model: Any) -> None:

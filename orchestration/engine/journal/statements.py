@@ -202,7 +202,7 @@ def _endings(batch: list[Entry], owner: str) -> list[tuple[str, Any]]:
     calls: list[tuple[str, Any]] = []
     bills = [row for entry in batch for row in entry.bills]
     if bills:
-        calls.append((reservations.LOCK, [sorted({i for row in bills for i in row["budget_ids"]})]))
+        calls.append((reservations.LOCK, {"ids": sorted({i for row in bills for i in row["budget_ids"]})}))
         calls.append((reservations.SETTLE, {"bills": _json(bills)}))
     closes = [entry.close for entry in batch if entry.close]
     if reserved := [close for close in closes if close["final"] and close["has_limits"]]:

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from config.database import prepared_statements
 from config.errors import WorkflowInvalid, WorkflowNotFound
-from governance.policies import evaluation
+from governance.policies import rulesets
 from orchestration.models import Workflow, WorkflowVersion
 from orchestration.workflows.definition.input_schema import Schema, fitted_input
 from orchestration.workflows.definition.parser import check_definition, read_graph
@@ -19,7 +19,7 @@ from orchestration.workflows.expressions.reference_checks import doubtful_refere
 
 # By hand, since every start of a run asks it: the ORM needs six times as long to say the same.
 CURRENT = f"""
-SELECT revision, ({evaluation.STAMP}), input_schema FROM orchestration_workflow WHERE id = %s AND tenant_id = %s
+SELECT revision, ({rulesets.STAMP}), input_schema FROM orchestration_workflow WHERE id = %s AND tenant_id = %s
 """
 
 

@@ -9,9 +9,11 @@ from pgvector import HalfVector
 from psycopg.pq import TransactionStatus
 
 from accounts.models import Tenant
-from memory.entries import entry_store, indexes, search
+from memory.entries import candidates, indexes
 from memory.entries.embedding import LOCAL_MODEL, LocalEmbedder
-from memory.entries.entry_store import Question, Viewer
+from memory.entries.query import MemoryQuery
+from memory.entries.search import search_memories
+from memory.entries.visibility import Viewer
 from tests.bench import memories
 from tests.bench.figures import Row, at_least, at_most, percentile
 from tests.bench.setting import Bench
@@ -43,19 +45,19 @@ def measure(bench: Bench) -> list[Row]:
     return rows
 
 
-def _question(text: str, metadata: dict[str, Any]) -> Question:
+def _question(text: str, metadata: dict[str, Any]) -> MemoryQuery:
     (vector,) = LocalEmbedder().vectors([text])
-    return Question(text, vector, LOCAL_MODEL, metadata=metadata, limit=NEAREST, threshold=0.0)
+    return MemoryQuery(text, vector, LOCAL_MODEL, metadata=metadata, limit=NEAREST, threshold=0.0)
 
 
-def _trial(viewer: Viewer, questions: list[Question]) -> tuple[float, float]:
+def _trial(viewer: Viewer, questions: list[MemoryQuery]) -> tuple[float, float]:
     """(ms of a search, ms of its statements sent directly), each the median of all questions, asked in turns."""
     recorded = [_statements(viewer, question) for question in questions]  # the pages are warm for both from now on
     ours, theirs = [], []
     with memories.connect() as direct:
         for number, (question, statements) in enumerate(zip(questions, recorded, strict=True)):
             began = time.perf_counter()
-            entry_store.search(viewer, question)
+            search_memories(viewer, question)
             took = time.perf_counter() - began
             again = _directly(direct, statements)
             if number >= WARM:
@@ -64,11 +66,11 @@ def _trial(viewer: Viewer, questions: list[Question]) -> tuple[float, float]:
     return percentile(ours, 0.5), percentile(theirs, 0.5)
 
 
-def _statements(viewer: Viewer, question: Question) -> list[tuple[str, Any]]:
+def _statements(viewer: Viewer, question: MemoryQuery) -> list[tuple[str, Any]]:
     """What a search sends."""
     statements: list[tuple[str, Any]] = []
     with connection.execute_wrapper(_recording(statements)):
-        entry_store.search(viewer, question)
+        search_memories(viewer, question)
     return statements
 
 
@@ -95,9 +97,9 @@ def _directly(direct: psycopg.Connection, statements: list[tuple[str, Any]]) -> 
         return time.perf_counter() - began
 
 
-def _recall(tenant: Tenant, viewer: Viewer, question: Question) -> float:
+def _recall(tenant: Tenant, viewer: Viewer, question: MemoryQuery) -> float:
     """The share of the exactly nearest that the vector search finds."""
-    found = search.by_meaning(viewer, question, NEAREST)
+    found = candidates.by_meaning(viewer, question, NEAREST)
     best = sorted(found, key=lambda entry: -found[entry])[:NEAREST]
     with connection.cursor() as cursor:
         cursor.execute("SET enable_indexscan = off")

@@ -6,7 +6,8 @@ import uuid
 from typing import Any
 
 from governance.models import Policy
-from governance.policies.evaluation import Ruleset, compiled, decide
+from governance.policies.evaluation import decide
+from governance.policies.rulesets import Ruleset, compile_policy
 from tests.bench.figures import Row, at_most, percentile
 from tests.bench.setting import Bench
 
@@ -16,7 +17,7 @@ POLICIES, DECISIONS = 500, 3_000
 def measure(bench: Bench) -> list[Row]:
     """The 99th percentile of a decision under 500 policies, all of which concern the call, one in ten applying."""
     dice = random.Random(4)
-    rules = Ruleset("", [compiled(_policy(dice, nth)) for nth in range(POLICIES)])
+    rules = Ruleset("", [compile_policy(_policy(dice, nth)) for nth in range(POLICIES)])
     for _ in range(200):
         decide(rules, "tool_call", _context(dice))
     p99 = [_p99_ms(rules, dice) for _ in range(bench.trials)]

@@ -1,0 +1,35 @@
+"""A memory as tools show it."""
+
+from typing import TypedDict
+
+from config.values.json_types import JsonObject
+from memory.models import MemoryEntry
+
+
+class EntryJson(TypedDict):
+    """A memory without its vectors; times are ISO 8601 in UTC."""
+
+    memory_id: str
+    content: str
+    metadata: JsonObject
+    type: str
+    owner_type: str
+    owner_id: str
+    visibility: str
+    created_at: str
+    expires_at: str | None
+
+
+def entry_json(entry: MemoryEntry) -> EntryJson:
+    """The JSON of this memory."""
+    return {
+        "memory_id": str(entry.pk),
+        "content": entry.content,
+        "metadata": entry.metadata,
+        "type": entry.type,
+        "owner_type": entry.owner_type,
+        "owner_id": entry.owner_id,
+        "visibility": entry.visibility,
+        "created_at": entry.created_at.isoformat().replace("+00:00", "Z"),
+        "expires_at": entry.expires_at.isoformat().replace("+00:00", "Z") if entry.expires_at else None,
+    }
