@@ -64,7 +64,8 @@ def _calls_by_month(events: QuerySet[RunEvent]) -> dict[datetime, Calls]:
     rows = events.order_by().annotate(month=TruncMonth("run__created_at", tzinfo=UTC)).values("month")
     calls: dict[datetime, Calls] = defaultdict(Calls)
     for row in rows.annotate(number=Count("seq"), **sums):
-        calls[row.pop("month")] = Calls(**row)
+        month = row.pop("month")
+        calls[month] = Calls(**row)
     return calls
 
 
