@@ -8,7 +8,7 @@ LAUNCH := $(BIN)/python -m config.launch
 # Checks import the settings, which would otherwise make a secret key in .data.
 THROWAWAY_KEY := SECRET_KEY=checks-keep-no-secret-with-this-one
 
-.PHONY: run test check check-database coverage bench chaos measure shell lock clean venv install install-dev
+.PHONY: run test check check-database coverage bench chaos guide measure shell lock clean venv install install-dev
 .DEFAULT_GOAL := run
 
 run: install
@@ -49,6 +49,10 @@ chaos: install-dev
 # Sizes and names of the source, each with its limit.
 measure: install-dev
 	@$(BIN)/python -m tests.measure
+
+# The generated tables of docs/guide.
+guide: install-dev
+	@exec $(LAUNCH) exec --temporary -- $(BIN)/python -m tests.guide
 
 # Django's shell on DATA_DIR: on the product that runs there, else on servers started for it.
 shell: install

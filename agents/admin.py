@@ -53,7 +53,7 @@ class TurnInline(admin.TabularInline):
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnlyAdmin):
-    """Conversations of all tenants; what was said is in their runs."""
+    """Conversations of all tenants; their messages are in their runs."""
 
     list_display = ("key", "title", "tenant_id", "agent_key", "updated_at")
     search_fields = ("key", "title")

@@ -1,8 +1,7 @@
 """What goes wrong with agents and tools."""
 
-from typing import Any
-
 from config.errors import DomainError
+from config.values.json_types import JsonObject
 from orchestration.program.retry import Transient
 
 
@@ -47,6 +46,6 @@ class ReserveUsedUp(Exception):
 class ToolUnavailable(Transient):
     """The tool did not answer, but another try may succeed. `context` is that of a ToolExecutionError."""
 
-    def __init__(self, message: str, retry_after_s: float | None = None, context: dict[str, Any] | None = None) -> None:
+    def __init__(self, message: str, retry_after_s: float | None = None, context: JsonObject | None = None) -> None:
         super().__init__(message, retry_after_s)
         self.context = context or {}

@@ -1,4 +1,4 @@
-"""The workflow nodes "agent" and "tool", and how the engine asks its router and evaluator agents."""
+"""The workflow nodes "agent" and "tool", and the calls of the router and evaluator agents."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 from agents.catalog.lookup import find_agent
 from agents.llm.answer_text import answer_text
 from agents.llm.model_choice import close, preload
-from agents.loop.agent_loop import Ask, Turn, load_agent, run_agent
+from agents.loop.agent_loop import AgentRequest, Turn, load_agent, run_agent
 from agents.loop.tool_calls import call_tool
 from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall
 from config.errors import AgentNotFound, ToolNotFound
 from config.values.foreign_json import write_json
 from config.values.json_schema import schema_problems
+from config.values.json_types import JsonObject
 from orchestration.program.registry import CLOSE, PRELOAD, NodeCall, answers_questions, node
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ PRELOAD.append(preload)
 CLOSE.append(close)
 
 
-def check_agent(config: dict[str, Any], tenant_id: str) -> list[str]:
+def check_agent(config: JsonObject, tenant_id: str) -> list[str]:
     """What is wrong with an agent node's config."""
     agent_id = config.get("agent_id")
     if not isinstance(agent_id, str) or not agent_id:
@@ -38,7 +39,7 @@ def check_agent(config: dict[str, Any], tenant_id: str) -> list[str]:
     return []
 
 
-def check_tool(config: dict[str, Any], tenant_id: str) -> list[str]:
+def check_tool(config: JsonObject, tenant_id: str) -> list[str]:
     """What is wrong with a tool node's config."""
     tool_id = config.get("tool_id")
     if not isinstance(tool_id, str) or not tool_id:
@@ -54,12 +55,12 @@ def check_tool(config: dict[str, Any], tenant_id: str) -> list[str]:
 async def agent_node(ctx: "RunContext", call: NodeCall) -> Any:
     """The agent's answer: its JSON object, else {text, toolCalls, finishReason}."""
     agent = await load_agent(ctx, call.config["agent_id"])
-    ask = Ask(message(call), answer_schema=call.config.get("output_schema"))
+    ask = AgentRequest(message(call), answer_schema=call.config.get("output_schema"))
     return result(await run_agent(ctx, agent, ask, prefix=call.name))
 
 
 def message(call: NodeCall) -> str:
-    """What the agent is told: the prompt, with the input if one is configured beside it; without a prompt the input."""
+    """The agent's message: the prompt, with the input if one is configured beside it; without a prompt the input."""
     prompt = call.config.get("prompt")
     if not prompt:
         return as_text(call.input)
@@ -71,7 +72,7 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else write_json(value, default=str).decode()
 
 
-def result(turn: Turn) -> dict[str, Any]:
+def result(turn: Turn) -> JsonObject:
     """The answer's JSON object, also in a code fence, else {text, toolCalls, finishReason}."""
     if (data := turn.data) is not None:
         return data
@@ -83,7 +84,7 @@ async def tool_node(ctx: "RunContext", call: NodeCall) -> Any:
     """The tool's output."""
     run, tool_id = ctx.run, call.config["tool_id"]
     tool = await ctx.shared((run.tenant_id, "tool", tool_id), partial(find_tool, run.tenant_id, tool_id))
-    return await call_tool(ToolCall(run.tenant_id, tool, call.input, run, call.name, run.mode, ctx))
+    return await call_tool(ToolCall(ctx, tool, call.input, call.name, run.mode, run))
 
 
 @answers_questions
@@ -92,6 +93,6 @@ async def ask(ctx: "RunContext", name: str, agent_id: str, message: str) -> str:
 
     async def answer() -> str:
         agent = await load_agent(ctx, agent_id)
-        return answer_text((await run_agent(ctx, agent, Ask(message), prefix=name)).text)
+        return answer_text((await run_agent(ctx, agent, AgentRequest(message), prefix=name)).text)
 
     return await ctx.step(name, answer, type="agent", silent=True)

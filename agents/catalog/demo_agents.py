@@ -1,9 +1,9 @@
 """The agents of the demo: one triages the tickets of a hotel, one talks, remembers, and looks things up."""
 
-from typing import Any
+from config.values.json_types import JsonObject
 
-MODEL: dict[str, Any] = {"provider": "openai", "model": "gpt-4o-mini", "temperature": 0.2, "max_tokens": 2000}
-TRIAGE_AGENT: dict[str, Any] = {
+MODEL: JsonObject = {"provider": "openai", "model": "gpt-4o-mini", "temperature": 0.2, "max_tokens": 2000}
+TRIAGE_AGENT: JsonObject = {
     "key": "agent.ticket_triage",
     "name": "Ticket Triage Agent",
     "description": "Reads open tickets and says for each how urgent it is and what to do next.",
@@ -20,7 +20,7 @@ TRIAGE_AGENT: dict[str, Any] = {
     "model_profile": MODEL,
     "allowed_tools": ["ticketing.list_open"],
 }
-CONCIERGE: dict[str, Any] = {
+CONCIERGE: JsonObject = {
     "key": "agent.concierge",
     "name": "Concierge",
     "description": "Talks to a hotel's staff; remembers, reads and writes files, looks at tickets and rooms.",
@@ -37,7 +37,7 @@ CONCIERGE: dict[str, Any] = {
     ],
 }  # fmt: skip
 AGENTS = (TRIAGE_AGENT, CONCIERGE)
-ROOMS: list[dict[str, Any]] = [
+ROOMS: list[JsonObject] = [
     {"room": 101, "floor": 1, "beds": 2, "price_eur": 120.0, "occupied": True, "guest": "Ana Souza"},
     {"room": 102, "floor": 1, "beds": 1, "price_eur": 95.0, "occupied": False, "guest": None},
     {"room": 204, "floor": 2, "beds": 2, "price_eur": 130.0, "occupied": True, "guest": "Jonas Weber"},

@@ -1,8 +1,8 @@
 """The workflow of the demo: fetch the open tickets (the input's, else the demo's two) and let the agent triage them."""
 
-from typing import Any
+from config.values.json_types import JsonObject
 
-TRIAGE_WORKFLOW: dict[str, Any] = {
+TRIAGE_WORKFLOW: JsonObject = {
     "name": "Ticket Triage",
     "version": "1.0.0",
     "type": "graph",

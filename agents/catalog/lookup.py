@@ -1,15 +1,15 @@
-"""Which agents there are: a tenant's own, and built-in ones that every tenant has and nobody can change.
+"""The agents of a tenant: its own, and the built-in ones, which every tenant has and none can change.
 
 Two pick routes and judge conditions for workflows; the others do jobs (agents/jobs/plugins/).
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from agents.llm.chat_model import ModelProfile
 from agents.llm.model_choice import default_model
 from agents.models import Agent
 from config.errors import AgentNotFound
+from config.values.json_types import JsonObject
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class AgentSpec:
     allowed_tools: tuple[str, ...] = ()
     is_active: bool = True
     max_turns: int = 10
-    output_schema: dict[str, Any] | None = None
+    output_schema: JsonObject | None = None
     recalls: bool = True
     remembers: bool = True
     aliases: tuple[tuple[str, str], ...] = ()  # (a name that models use too, the tool that they mean)
@@ -91,13 +91,13 @@ def spec(row: Agent) -> AgentSpec:
     )
 
 
-def profile_of(stored: dict[str, Any]) -> ModelProfile:
+def profile_of(profile: JsonObject) -> ModelProfile:
     """A model profile as it is stored; what it leaves open is empty."""
     return ModelProfile(
-        stored.get("provider") or "",
-        stored.get("model") or "",
-        stored.get("temperature"),
-        stored.get("max_tokens"),
-        stored.get("timeout_s"),
-        tuple(profile_of(fallback) for fallback in stored.get("fallbacks") or ()),
+        profile.get("provider") or "",
+        profile.get("model") or "",
+        profile.get("temperature"),
+        profile.get("max_tokens"),
+        profile.get("timeout_s"),
+        tuple(profile_of(fallback) for fallback in profile.get("fallbacks") or ()),
     )

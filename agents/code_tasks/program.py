@@ -9,7 +9,7 @@ from agents.code_tasks.report import make_report
 from agents.code_tasks.task_input import TaskInput
 from agents.code_tasks.workspace_content import fill_workspace
 from agents.llm.answer_text import answer_text
-from agents.loop.agent_loop import Ask, run_agent
+from agents.loop.agent_loop import AgentRequest, run_agent
 from agents.workspaces.workspace import Workspace
 from config.errors import DomainError
 from config.values.json_types import JsonObject
@@ -38,7 +38,7 @@ async def run_task(ctx: "RunContext") -> JsonObject:
         "workspace", fill_workspace, ctx, workspace, input, type="workspace", silent=True, retry=Retry(2)
     )
     try:
-        turn = await run_agent(ctx, coder(), Ask(message(input)), prefix=PREFIX)
+        turn = await run_agent(ctx, coder(), AgentRequest(message(input)), prefix=PREFIX)
     except (StepFailed, DomainError):
         await _report(ctx, workspace, base)
         raise

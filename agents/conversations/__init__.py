@@ -1,1 +1,1 @@
-"""Conversations: the program of a turn, and its stream."""
+"""Conversations: the program of a turn, its SSE frames, and their stream."""

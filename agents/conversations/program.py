@@ -1,16 +1,17 @@
-"""The program "conversation": one turn, the agent loop over what was said before. Starting a turn is here too."""
+"""The program "conversation": one turn, the agent loop over the earlier messages. Starting a turn is here too."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from agents.llm.messages import assistant, user
-from agents.loop.agent_loop import Ask, load_agent, run_agent
+from agents.llm.messages import Message, assistant, user
+from agents.loop.agent_loop import AgentRequest, load_agent, run_agent
 from agents.models import Conversation, ConversationTurn
 from config.errors import Conflict
+from config.values.json_types import JsonObject
 from orchestration.models import FINAL, Run, Status
 from orchestration.program.registry import program
 from orchestration.runs.commands import start_run
@@ -20,31 +21,30 @@ if TYPE_CHECKING:
 
 KIND = "conversation"
 STEP = "conversation"  # the turn's one step; the model's and the tools' are named after it
-MAX_TURNS = 50  # of a conversation's latest that the model is told
+MAX_TURNS = 50  # the latest of a conversation, which the model gets
 MAX_TITLE_LENGTH = 120
 
 
 @program(KIND)
-async def converse(ctx: "RunContext") -> dict[str, Any]:
+async def converse(ctx: "RunContext") -> JsonObject:
     """{text, toolCalls, finishReason}."""
     run = ctx.run
     agent = await load_agent(ctx, run.subject_id)
     history = await ctx.shared((run.tenant_id, "history", run.id), partial(history_before, run.tenant_id, run.id))
 
-    async def turn() -> dict[str, Any]:
-        ask = Ask(run.input["message"], tuple(history), aloud=True)
-        answered = await run_agent(ctx, agent, ask, prefix=STEP)
-        told = asdict(answered)
-        return {"text": told["text"], "toolCalls": told["tool_calls"], "finishReason": told["finish_reason"]}
+    async def turn() -> JsonObject:
+        request = AgentRequest(run.input["message"], tuple(history), stream=True)
+        answer = await run_agent(ctx, agent, request, prefix=STEP)
+        return {"text": answer.text, "toolCalls": answer.tool_calls, "finishReason": answer.finish_reason}
 
-    told = {"message": run.input["message"]}
-    return await ctx.step(STEP, turn, node_id=agent.id, type="conversation", input=told)
+    input = {"message": run.input["message"]}
+    return await ctx.step(STEP, turn, node_id=agent.id, type="conversation", input=input)
 
 
-def history_before(tenant_id: str, run_id: UUID) -> list[dict[str, Any]]:
+def history_before(tenant_id: str, run_id: UUID) -> list[Message]:
     """The messages of the conversation's earlier turns that came to an answer, the oldest first.
 
-    A question that a provider answered with nothing (it may have filtered it) is not asked again with each later one.
+    A question that a provider answered with nothing (it may have filtered it) is not sent again with each later one.
     """
     turn = ConversationTurn.objects.for_tenant(tenant_id).filter(run_id=run_id).first()
     if turn is None:
@@ -54,7 +54,7 @@ def history_before(tenant_id: str, run_id: UUID) -> list[dict[str, Any]]:
     )
     ids = list(earlier.order_by("-number").values_list("run_id", flat=True)[:MAX_TURNS])
     runs = Run.objects.for_tenant(tenant_id).in_bulk(ids)
-    messages: list[dict[str, Any]] = []
+    messages: list[Message] = []
     for id in reversed(ids):
         run = runs.get(id)
         answer = assistant(run.result["text"]) if run and run.status == Status.COMPLETED and run.result else []
@@ -72,7 +72,7 @@ class NewTurn:
     agent_id: str
     message: str
     conversation_id: str | None
-    context: dict[str, Any]
+    context: JsonObject
     fields: dict[str, Any]
 
 
@@ -84,7 +84,7 @@ def start_turn(new: NewTurn) -> tuple[Run, str, bool]:
     with transaction.atomic():
         conversation = _conversation(new)
         key = new.fields.get("key")
-        number = _next_number(conversation) if not _known(new, key) else 0
+        number = _next_number(conversation) if not _is_repeated(new, key) else 0
         run, created = start_run(
             tenant_id=new.tenant_id,
             kind=KIND,
@@ -104,7 +104,7 @@ def start_turn(new: NewTurn) -> tuple[Run, str, bool]:
     return run, run.input["conversation_id"], created
 
 
-def _known(new: NewTurn, key: str | None) -> bool:
+def _is_repeated(new: NewTurn, key: str | None) -> bool:
     """Whether this idempotency key has started a turn before."""
     rows = Run.objects.for_tenant(new.tenant_id)
     return key is not None and rows.filter(kind=KIND, idempotency_key=key).exists()
@@ -113,10 +113,10 @@ def _known(new: NewTurn, key: str | None) -> bool:
 def _conversation(new: NewTurn) -> Conversation:
     """The conversation, made when there is none of this id, and locked: its turns are started one after the other."""
     rows = Conversation.objects.for_tenant(new.tenant_id)
-    made = {"agent_key": new.agent_id, "title": " ".join(new.message.split())[:MAX_TITLE_LENGTH]}
+    defaults = {"agent_key": new.agent_id, "title": " ".join(new.message.split())[:MAX_TITLE_LENGTH]}
     key = new.conversation_id or str(uuid4())
-    found, _ = rows.get_or_create(tenant_id=new.tenant_id, user_id=new.user_id, key=key, defaults=made)
-    return rows.select_for_update().get(pk=found.pk)
+    conversation, _ = rows.get_or_create(tenant_id=new.tenant_id, user_id=new.user_id, key=key, defaults=defaults)
+    return rows.select_for_update().get(pk=conversation.pk)
 
 
 def _next_number(conversation: Conversation) -> int:

@@ -1,23 +1,18 @@
 """A turn as SSE (seed 000 §5, §14): connected, text…, tool_call…, complete or error.
 
-The tables are the truth: tool calls and the end are read from them, and so is whatever of the text was not heard while
-it was said. An `id:` is the seq of the last event that a frame rests on, and, behind dashes, how many characters of
-the text after it were sent and their CRC-32; with that as Last-Event-ID a client that was away goes on where it was,
-and is told to discard them when a later try says something else.
+The tables are the truth: tool calls and the end are read from them, and so is whatever of the text was not received
+while the model wrote it.
 """
 
 import asyncio
-import re
-import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
 from uuid import UUID
 
 from agents.conversations.program import STEP
-from agents.loop.turn_calls import shown
+from agents.conversations.turn_frames import TurnFrames, place_of
 from orchestration.live.change_listener import COMMENT_S, followers
 from orchestration.live.change_listener import frame as sse_frame
-from orchestration.live.text_listener import Ear, Heard, voices
+from orchestration.live.text_listener import Ear, voices
 from orchestration.models import FINAL
 from orchestration.serializers.runs import step_id
 
@@ -30,182 +25,71 @@ STATE = """
 SELECT r.status, r.result, (SELECT max(seq) FROM orchestration_runevent e WHERE e.run_id = r.id) AS seq
 FROM orchestration_run r WHERE r.id = %s
 """
-RECORDED = """
+ANSWERS_BEFORE = """
 SELECT DISTINCT step FROM orchestration_runevent
 WHERE run_id = %s AND seq <= %s AND kind = 'llm_call' AND NOT payload ? 'error'
 """
-PLACE = re.compile(r"(\d{1,10})(?:-(\d{1,9})(?:-(\d{1,10}))?)?", re.ASCII)
-MODEL = f"{STEP}/model-"
-TOOL = f"{STEP}/tool-"
-
-
-class Turn:
-    """What a client has been told of a run so far."""
-
-    def __init__(self, run_id: UUID, seq: int = 0, offset: int = 0, crc: int = 0) -> None:
-        self.run_id, self.seq = run_id, seq
-        self.offset, self.crc = offset, crc  # of the text under way that was sent: its characters, their CRC-32
-        self.step = self.voice = ""
-        self.silenced: set[str] = set()  # voices of tries that came to nothing
-        self.recorded: set[str] = set()
-        self.called: set[str] = set()  # steps whose tool call was told: each is told once, however often it was tried
-        self.ended = False
-
-    def read(self, row: dict[str, Any]) -> list[bytes]:
-        """The frames that an event makes."""
-        self.seq = row["seq"]
-        kind, step, payload = row["kind"], row["step"], row["payload"]
-        if kind == "llm_call" and step.startswith(MODEL):
-            return self._model(row)
-        if kind == "tool_call" and step.startswith(TOOL) and "/" not in step.removeprefix(TOOL):
-            return self._tool(row)
-        if kind == "error" and step.startswith(MODEL):
-            return self._refused(payload)
-        if kind == "run_paused":
-            return [self.frame({"type": "paused", "runId": self.run_id})]
-        if kind in ("run_failed", "run_cancelled"):
-            self.ended = True
-            told = {"error": payload.get("error") or "The turn was cancelled."}
-            code = payload.get("error_type") or ("CANCELLED" if kind == "run_cancelled" else "AGENT_EXECUTION_ERROR")
-            # Pieces of the last try may come after its failure was read. Those of a cancelled turn may stay.
-            frames = self._taken_back() if kind == "run_failed" else []
-            return [*frames, self.frame({"type": "error", "runId": self.run_id} | told | {"errorCode": code})]
-        self.ended = kind == "run_completed"
-        return []
-
-    def _tool(self, row: dict[str, Any]) -> list[bytes]:
-        """A tool call that came to its end; not a try that is followed by another."""
-        wanted = "failed" if "error" in row["payload"] else "completed"
-        if row["status"] != wanted or row["step"] in self.called:
-            return []
-        self.called.add(row["step"])
-        return [self.frame({"type": "tool_call", "toolCall": _tool_call(row)})]
-
-    def _model(self, row: dict[str, Any]) -> list[bytes]:
-        """What was not heard of a recorded answer; a failed try's text is taken back."""
-        if "error" in row["payload"]:
-            return self._taken_back()
-        self.recorded.add(row["step"])
-        text = (row["output"] or {}).get("text") or ""
-        frames = [] if self._begins(text) else self._taken_back()
-        rest = text[self.offset :]
-        self.step, self.voice, self.offset, self.crc = "", "", 0, 0
-        return [*frames, self.frame({"type": "text", "content": rest})] if rest else frames
-
-    def _refused(self, payload: dict[str, Any]) -> list[bytes]:
-        """A recorded answer that the agent did not take: all of it was sent, and is taken back."""
-        discard = payload.get("discard")
-        return [self.frame({"type": "restart", "discard": discard})] if discard else []
-
-    def _begins(self, text: str) -> bool:
-        """Whether the text begins with what the client was sent."""
-        return len(text) >= self.offset and zlib.crc32(text[: self.offset].encode()) == self.crc
-
-    def _taken_back(self) -> list[bytes]:
-        self.silenced.add(self.voice)
-        sent, self.step, self.voice, self.offset, self.crc = self.offset, "", "", 0, 0
-        return [self.frame({"type": "restart", "discard": sent})] if sent else []
-
-    def knows(self, piece: Heard) -> bool:
-        """Whether a piece belongs to what is being told; else the tables must be read first."""
-        return piece.step == self.step or piece.step in self.recorded
-
-    async def hear(self, piece: Heard) -> list[bytes]:
-        """The frames that a piece of text makes: what of it is new, after what was missed before it."""
-        if piece.step in self.recorded or piece.voice in self.silenced or not piece.step.startswith(MODEL):
-            return []
-        frames: list[bytes] = []
-        start, text = piece.at, piece.text
-        if start > self.offset or (start and piece.voice != self.voice):
-            start, text = 0, await voices.said(piece.voice)
-        if self.offset and piece.voice != self.voice and (self.voice or not self._begins(text)):
-            frames = self._taken_back()
-        self.step, self.voice = piece.step, piece.voice
-        new = text[self.offset - start :]
-        self.offset, self.crc = self.offset + len(new), zlib.crc32(new.encode(), self.crc)
-        return [*frames, self.frame({"type": "text", "content": new})] if new else frames
-
-    def frame(self, body: dict[str, Any]) -> bytes:
-        """A frame that says where the client is once it has it."""
-        place = f"{self.seq}-{self.offset}-{self.crc}" if self.offset else str(self.seq)
-        return b"id: " + place.encode() + b"\n" + sse_frame(body)
-
-
-def _tool_call(row: dict[str, Any]) -> dict[str, Any]:
-    payload = row["payload"]
-    result = row["output"] if row["status"] == "completed" else None
-    if result is None:
-        told = row["error"] or payload
-        result = {"error": told.get("error", ""), "error_type": told.get("error_type", "")}
-    return shown(payload["tool_id"], payload.get("tool_name") or payload["tool_id"], row["input"], result)
-
-
-def place_of(last_event_id: str) -> tuple[int, int, int]:
-    """(seq, characters after it, their CRC-32) of a Last-Event-ID; the beginning for one that is none of ours."""
-    found = PLACE.fullmatch(last_event_id)
-    seq, offset, crc = (int(number or 0) for number in found.groups()) if found else (0, 0, 0)
-    return min(seq, 2**31 - 1), offset, crc
 
 
 async def turn_stream(run_id: UUID, conversation_id: str, last_event_id: str = "") -> AsyncGenerator[bytes, None]:
     """The turn's frames from its beginning, or from where the client was."""
-    turn = Turn(run_id, *place_of(last_event_id))
-    told = {"runId": run_id, "stepId": step_id(run_id, STEP), "conversation_id": conversation_id}
-    yield sse_frame({"type": "connected"} | told)
+    turn = TurnFrames(run_id, *place_of(last_event_id))
+    payload = {"runId": run_id, "stepId": step_id(run_id, STEP), "conversation_id": conversation_id}
+    yield sse_frame({"type": "connected"} | payload)
     if turn.seq:
-        await _place(turn)
-    async with voices.follow(run_id) as ear:
-        late = await voices.speaking(run_id)
-        if late is not None:
-            ear.pieces.appendleft(late)
+        await _restore(turn)
+    async with voices.follow(run_id) as subscription:
+        latest = await voices.speaking(run_id)
+        if latest is not None:
+            subscription.pieces.appendleft(latest)
         quiet_since = asyncio.get_running_loop().time()
         while True:
-            sent = False
-            async for part in _news(turn, ear):
+            has_frames = False
+            async for part in _new_frames(turn, subscription):
                 yield part
-                sent = True
-            if turn.ended:
+                has_frames = True
+            if turn.is_over:
                 async for part in _end(turn):
                     yield part
                 return
             now = asyncio.get_running_loop().time()
-            if sent:
+            if has_frames:
                 quiet_since = now
             elif now - quiet_since >= COMMENT_S:
                 yield b": still here\n\n"
                 quiet_since = now
-            await ear.wait(COMMENT_S - (now - quiet_since))
+            await subscription.wait(COMMENT_S - (now - quiet_since))
 
 
-async def _news(turn: Turn, ear: Ear) -> AsyncIterator[bytes]:
+async def _new_frames(turn: TurnFrames, subscription: Ear) -> AsyncIterator[bytes]:
     """The frames of all that has come in."""
-    while ear.changed or ear.pieces:
-        if ear.changed or (ear.pieces and not turn.knows(ear.pieces[0])):
-            ear.changed = False
-            for part in await _rows(turn):
+    while subscription.changed or subscription.pieces:
+        if subscription.changed or (subscription.pieces and not turn.belongs_here(subscription.pieces[0])):
+            subscription.changed = False
+            for part in await _event_frames(turn):
                 yield part
-            if turn.ended:
+            if turn.is_over:
                 return
-        while ear.pieces and not ear.changed:
-            piece = ear.pieces.popleft()
-            for part in await turn.hear(piece):
+        while subscription.pieces and not subscription.changed:
+            piece = subscription.pieces.popleft()
+            for part in await turn.text_frames(piece):
                 yield part
-            if ear.pieces and not turn.knows(ear.pieces[0]):
+            if subscription.pieces and not turn.belongs_here(subscription.pieces[0]):
                 break
 
 
-async def _rows(turn: Turn) -> list[bytes]:
+async def _event_frames(turn: TurnFrames) -> list[bytes]:
     frames: list[bytes] = []
     while rows := await followers.read(ROWS, {"run": turn.run_id, "after": turn.seq}):
         for row in rows:
-            frames += turn.read(row)
-            if turn.ended:
+            frames += turn.event_frames(row)
+            if turn.is_over:
                 return frames
     return frames
 
 
-async def _place(turn: Turn) -> None:
-    """Put a client that comes back where there is something to tell: the last frame of a turn that has ended, or the
+async def _restore(turn: TurnFrames) -> None:
+    """Put a client that comes back where there is something to send: the last frame of a turn that has ended, or the
     beginning when its place is none of this turn's. It has the answers that were recorded before its place.
     """
     (run,) = await followers.read(STATE, [turn.run_id])
@@ -214,10 +98,10 @@ async def _place(turn: Turn) -> None:
         turn.seq, turn.offset, turn.crc = 0, 0, 0
     elif turn.seq == last and run["status"] in FINAL:
         turn.seq = last - 1
-    turn.recorded = {row["step"] for row in await followers.read(RECORDED, [turn.run_id, turn.seq])}
+    turn.answers = {row["step"] for row in await followers.read(ANSWERS_BEFORE, [turn.run_id, turn.seq])}
 
 
-async def _end(turn: Turn) -> AsyncIterator[bytes]:
+async def _end(turn: TurnFrames) -> AsyncIterator[bytes]:
     """The frame that closes a completed turn; a failed one has had its error."""
     (run,) = await followers.read(STATE, [turn.run_id])
     if run["status"] == "completed":

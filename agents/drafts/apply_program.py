@@ -11,9 +11,8 @@ from uuid import UUID
 
 from agents.drafts.change_selection import workflow_context
 from agents.errors import ToolExecutionError
-from agents.loop.tool_calls import call_tool, handle
-from agents.loop.turn_calls import TOOL_RETRY
-from agents.tools.faults import with_tool_errors
+from agents.loop.tool_calls import TOOL_RETRY, call_tool, json_output
+from agents.tools.faults import tool_errors
 from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall, ToolSpec
 from config.values.json_types import Json, JsonObject
@@ -68,23 +67,14 @@ async def _apply(ctx: "RunContext", draft_call: DraftCall) -> Json:
     change = draft_call.change
     if change.status == ChangeStatus.APPLIED:  # before a crash
         return change.outcome
-    call = ToolCall(
-        change.tenant_id,
-        draft_call.tool,
-        change.arguments,
-        ctx.run,
-        draft_call.step,
-        Mode.AUTO.value,
-        ctx,
-        change.agent_id,
-    )
+    mode = Mode.AUTO.value
+    call = ToolCall(ctx, draft_call.tool, change.arguments, draft_call.step, mode, ctx.run, change.agent_id)
     return await call_tool(call, "apply", partial(_perform, draft_call), **workflow_context(draft_call.draft))
 
 
 async def _perform(draft_call: DraftCall, call: ToolCall) -> Json:
     """The call's answer, recorded with the change and the arguments of the call, which an approver may have edited."""
     output = await _call_tool(draft_call, call)
-    assert call.ctx and call.run
     change = draft_call.change
     result = Applied(change.pk, change.tenant_id, draft_call.draft.pk, call.input, output, call.run.created_by)
     await call.ctx.database(partial(settle_applied, result))
@@ -95,9 +85,11 @@ async def _call_tool(draft_call: DraftCall, call: ToolCall) -> Json:
     staging, change = call.tool.staging, draft_call.change
     own = replace(call, run=draft_call.draft, step=change.step)  # type: ignore[arg-type]
     if not (staging and staging.apply):
-        return await with_tool_errors(own, handle(own))
+        with tool_errors(own):
+            return json_output(await own.tool.handler(own))
     if call.input != change.arguments:
         raise ToolExecutionError(
             "This change is applied as it was reviewed: its arguments cannot be edited. Discard it."
         )
-    return await with_tool_errors(own, staging.apply(own, change))
+    with tool_errors(own):
+        return await staging.apply(own, change)

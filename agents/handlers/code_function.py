@@ -37,14 +37,14 @@ async def run_code(call: ToolCall) -> Any:
     """What the function answers; its exceptions, limits and odd answers are the tool's errors."""
     if reason := sandboxed_command.unavailable_reason():
         raise ToolExecutionError(f"Tools that are code cannot run on this machine: {reason}.")
-    given = write_json({"code": call.tool.handler_config["code"], "input": call.input})
-    outcome = await sandboxed_command.run([python(), "-I", "-S", "-c", RUNNER], given)
-    if outcome.returncode is None:
+    stdin = write_json({"code": call.tool.handler_config["code"], "input": call.input})
+    result = await sandboxed_command.run([python(), "-I", "-S", "-c", RUNNER], stdin)
+    if result.returncode is None:
         raise ToolExecutionError(f"The code took longer than {Limits().wall_s:g} s.")
-    if outcome.returncode != 0:
-        raise ToolExecutionError(f"The code failed: {summary(_last_line(outcome.stderr), 500)}")
+    if result.returncode != 0:
+        raise ToolExecutionError(f"The code failed: {summary(_last_line(result.stderr), 500)}")
     try:
-        return as_output("" if outcome.output_truncated else decoded(outcome.stdout))
+        return as_output("" if result.output_truncated else decoded(result.stdout))
     except ValueError:
         raise ToolExecutionError("The code answered nothing that is JSON, or more than 1 MiB of it.") from None
 

@@ -1,17 +1,20 @@
 """The secret parts of a tool's configuration: headers and signing keys, encrypted in the row, opened for a call."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from agents.tools.registry import ToolSpec
 from governance import vault
 
 
-def opened(tool: ToolSpec) -> dict[str, Any]:
-    """{headers, secret} of the tool; empty when it has none."""
-    found: dict[str, Any] = vault.decrypt(tool.sealed) or {}
-    return found
+@dataclass(frozen=True)
+class HandlerSecrets:
+    """The headers that a tool's calls carry, and the key that signs those of a remote tool."""
+
+    headers: dict[str, str]
+    secret: str
 
 
-def opened_headers(tool: ToolSpec) -> dict[str, str]:
-    """The headers that the tool's calls carry."""
-    return dict(opened(tool).get("headers") or {})
+def secrets_of(tool: ToolSpec) -> HandlerSecrets:
+    """The tool's secrets; empty where it has none."""
+    secrets = vault.decrypt(tool.sealed_secrets) or {}
+    return HandlerSecrets(secrets.get("headers") or {}, secrets.get("secret") or "")

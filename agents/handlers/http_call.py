@@ -6,10 +6,11 @@ from yarl import URL
 
 from agents.errors import ToolExecutionError, ToolUnavailable
 from agents.excerpts import summary
-from agents.handlers.handler_secrets import opened_headers
+from agents.handlers.handler_secrets import secrets_of
 from agents.tools.registry import ToolCall
 from config.outbound import client
 from config.values.foreign_json import clean_text, read_json, write_json
+from config.values.json_types import JsonObject
 
 IN_THE_QUERY = frozenset({"GET", "HEAD", "DELETE"})
 TIMEOUT_S = 30.0
@@ -19,7 +20,7 @@ async def call_url(call: ToolCall) -> Any:
     """The answer's JSON, or {text} when it is none; a status other than 2xx is an error."""
     config = call.tool.handler_config
     method, url = str(config.get("method", "POST")).upper(), str(config["url"])
-    headers = opened_headers(call.tool) | run_headers(call)
+    headers = secrets_of(call.tool).headers | run_headers(call)
     if method in IN_THE_QUERY:
         answer = await client.request(method, with_query(url, call.input), headers=headers, timeout_s=TIMEOUT_S)
     else:
@@ -33,11 +34,11 @@ async def call_url(call: ToolCall) -> Any:
 
 
 def run_headers(call: ToolCall) -> dict[str, str]:
-    """What tells the receiver which run is calling, and lets it recognise a repeated call."""
-    return {"X-Run-ID": str(call.run.id), "Idempotency-Key": call.key} if call.run else {}
+    """Headers by which the receiver knows the run, and recognises a repeated call."""
+    return {"X-Run-ID": str(call.run.id), "Idempotency-Key": call.key}
 
 
-def with_query(url: str, input: dict[str, Any]) -> str:
+def with_query(url: str, input: JsonObject) -> str:
     """The URL with the input as query parameters; what is no text goes as JSON."""
     texts = {name: value if isinstance(value, str) else write_json(value).decode() for name, value in input.items()}
     return str(client.target(url).update_query(texts)) if texts else url

@@ -1,37 +1,38 @@
-"""What an MCP tool answers: structured content, texts, and images, audio, resources and links, carried or named."""
+"""The output of an MCP tool: structured content, texts, and images, audio, resources and links, whole or in short."""
 
 from typing import Any
 
 from agents.excerpts import summary
 from config.values.foreign_json import read_json, write_json
+from config.values.json_types import JsonObject
 
-MAX_BINARY = 32_000  # characters of base64 that an answer carries; of more it says type and size
+MAX_BINARY = 32_000  # characters of base64 that an output carries; of more only type and size
 MAX_REASON = 500
 BINARY = ("data", "blob")
 
 
-def tool_output(result: dict[str, Any]) -> Any:
+def tool_output(result: JsonObject) -> Any:
     """The structured content; beside it, or without any, `content`: texts as such, anything else as an object."""
-    parts = [_carried(block) for block in _blocks(result)]
-    structured = result.get("structuredContent")
-    if structured is None:
+    parts = [_part(block) for block in _blocks(result)]
+    data = result.get("structuredContent")
+    if data is None:
         return {"content": parts}
-    more = [part for part in parts if not (isinstance(part, str) and _repeats(part, structured))]
+    more = [part for part in parts if not (isinstance(part, str) and _repeats(part, data))]
     if not more:
-        return structured if isinstance(structured, dict | list) else {"value": structured}
-    if isinstance(structured, dict) and "content" not in structured:
-        return structured | {"content": more}
-    return {"structuredContent": structured, "content": more}
+        return data if isinstance(data, dict | list) else {"value": data}
+    if isinstance(data, dict) and "content" not in data:
+        return data | {"content": more}
+    return {"structuredContent": data, "content": more}
 
 
-def failure(result: dict[str, Any]) -> str:
-    """What an answer with `isError` says: its texts, what else it brought, and its data as JSON."""
-    parts = [_named(block) for block in _blocks(result)]
+def failure(result: JsonObject) -> str:
+    """The message of a result with `isError`: its texts, its other blocks in short, and its data as JSON."""
+    parts = [_summary(block) for block in _blocks(result)]
     text = summary(" ".join(part for part in parts if part), MAX_REASON)
-    structured = result.get("structuredContent")
-    if structured is None or _repeats(text, structured):
+    data = result.get("structuredContent")
+    if data is None or _repeats(text, data):
         return text or "it does not say why"
-    return f"{text} {data_text(structured)}".strip()
+    return f"{text} {data_text(data)}".strip()
 
 
 def data_text(data: Any) -> str:
@@ -39,7 +40,7 @@ def data_text(data: Any) -> str:
     return summary(data, MAX_REASON)
 
 
-def _blocks(result: dict[str, Any]) -> list[Any]:
+def _blocks(result: JsonObject) -> list[Any]:
     """The content's blocks; one alone is taken as a list of it."""
     content = result.get("content")
     if content is None:
@@ -47,28 +48,28 @@ def _blocks(result: dict[str, Any]) -> list[Any]:
     return content if isinstance(content, list) else [content]
 
 
-def _carried(block: Any) -> Any:
-    """A text as such, any other block as the server wrote it, large binary data told by its size alone."""
+def _part(block: Any) -> Any:
+    """A text as such, any other block as the server wrote it, of large binary data the size alone."""
     if not isinstance(block, dict):
         return block
     if block.get("type") == "text" and isinstance(block.get("text"), str):
         return block["text"]
-    kept: dict[str, Any] = {}
+    part: JsonObject = {}
     for name, value in block.items():
         if name in BINARY and isinstance(value, str):
-            kept["size"] = _bytes_of(value)
+            part["size"] = _bytes_of(value)
             if len(value) <= MAX_BINARY:
-                kept[name] = value
+                part[name] = value
             else:
-                kept["omitted"] = f"{name}: more than {MAX_BINARY:,} characters of base64"
+                part["omitted"] = f"{name}: more than {MAX_BINARY:,} characters of base64"
         elif name == "resource":
-            kept[name] = _carried(value)
+            part[name] = _part(value)
         elif name != "_meta":
-            kept[name] = value
-    return kept
+            part[name] = value
+    return part
 
 
-def _named(block: Any) -> str:
+def _summary(block: Any) -> str:
     """A block in few words: its text, else type, address, name and size."""
     if not isinstance(block, dict):
         return block if isinstance(block, str) else write_json(block).decode()
@@ -80,7 +81,7 @@ def _named(block: Any) -> str:
     return f"[{', '.join(filter(None, [_word(block, 'type'), *words]))}]"
 
 
-def _word(block: dict[str, Any], name: str) -> str:
+def _word(block: JsonObject, name: str) -> str:
     value = block.get(name)
     return value if isinstance(value, str) else ""
 
@@ -90,12 +91,12 @@ def _bytes_of(base64: str) -> int:
     return len(base64.rstrip("=\n")) * 3 // 4
 
 
-def _repeats(text: str, structured: Any) -> bool:
-    """Whether the text says once more what the structured content has, as servers do for older clients."""
-    result = structured.get("result") if isinstance(structured, dict) and len(structured) == 1 else None
-    known = [structured, result, *(result if isinstance(result, list) else ())]
+def _repeats(text: str, data: Any) -> bool:
+    """Whether the text repeats the structured content, as servers do for older clients."""
+    result = data.get("result") if isinstance(data, dict) and len(data) == 1 else None
+    candidates = [data, result, *(result if isinstance(result, list) else ())]
     try:
         value: Any = read_json(text)
     except ValueError:
         value = text
-    return value in known or text in known
+    return value in candidates or text in candidates

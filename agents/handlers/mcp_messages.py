@@ -10,6 +10,7 @@ from typing import Any
 
 from config.outbound.charsets import text_of
 from config.values.foreign_json import clean_text, clean_value, parse_json, write_json
+from config.values.json_types import JsonObject
 
 JSON, EVENTS = "application/json", "text/event-stream"
 
@@ -20,7 +21,7 @@ class Exchange:
 
     method: str
     id: Any
-    result: dict[str, Any] | None = None
+    result: JsonObject | None = None
 
     @classmethod
     def of(cls, body: bytes) -> "Exchange":
@@ -31,26 +32,26 @@ class Exchange:
             message = None
         return cls(message.get("method", ""), message.get("id")) if isinstance(message, dict) else cls("", None)
 
-    def fit(self, body: bytes, content_type: str) -> tuple[bytes, str]:
+    def convert(self, body: bytes, content_type: str) -> tuple[bytes, str]:
         """(body, content type) of the answer with JSON that the library can read: in UTF-8, whatever it came in."""
         kind = content_type.partition(";")[0].strip().lower()
         if kind.startswith(EVENTS):
             lines = text_of(body, content_type).replace("\r\n", "\n").replace("\r", "\n")
-            return "\n\n".join(map(self._fit_event, lines.split("\n\n"))).encode(), kind
+            return "\n\n".join(map(self._convert_event, lines.split("\n\n"))).encode(), kind
         if kind.startswith(JSON):
-            return self._fit_message(text_of(body, content_type)), kind
+            return self._convert_message(text_of(body, content_type)), kind
         return body, content_type
 
-    def _fit_event(self, event: str) -> str:
+    def _convert_event(self, event: str) -> str:
         """A server-sent event; its data is one message."""
         lines = event.split("\n")
         data = [line.removeprefix("data:").removeprefix(" ") for line in lines if line.startswith("data:")]
         if not any(data):
             return event
-        message = self._fit_message("\n".join(data)).decode()
+        message = self._convert_message("\n".join(data)).decode()
         return "\n".join([line for line in lines if not line.startswith("data:")] + [f"data: {message}"])
 
-    def _fit_message(self, text: str) -> bytes:
+    def _convert_message(self, text: str) -> bytes:
         try:
             message = parse_json(text)
         except RecursionError:
@@ -58,12 +59,12 @@ class Exchange:
         except ValueError:
             return clean_text(text).encode()
         if self.method == "tools/call" and isinstance(message, dict) and isinstance(message.get("result"), dict):
-            message["result"] = self._taken(message["result"])
+            message["result"] = self._take_result(message["result"])
         return write_json(clean_value(message))
 
-    def _taken(self, result: dict[str, Any]) -> dict[str, Any]:
-        """Keep the tool's answer; what is left says only that there is one. `isError` keeps the library from asking
-        for the tool's schema, and from refusing the answer after the deed.
+    def _take_result(self, result: JsonObject) -> JsonObject:
+        """Keep the tool's result; the library gets one without content. `isError` keeps it from asking for the tool's
+        schema, and from refusing the result after the tool has acted.
         """
         if result.get("resultType", "complete") != "complete":
             return result

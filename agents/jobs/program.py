@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from agents.jobs.registry import JOB_AGENTS
-from agents.loop.agent_loop import Ask, load_agent, run_agent
+from agents.loop.agent_loop import AgentRequest, load_agent, run_agent
 from agents.loop.agent_program import output
 from config.values.foreign_json import write_json
 from config.values.json_types import JsonObject
@@ -33,7 +33,7 @@ async def run_job(ctx: "RunContext") -> JsonObject:
         if built_in is not None and built_in.work is not None:
             return built_in.check_output(await built_in.work(ctx, built_in.check_input(run.input)))
         agent = await load_agent(ctx, run.subject_id)
-        return output(await run_agent(ctx, agent, Ask(message(run.input)), prefix="agent"))
+        return output(await run_agent(ctx, agent, AgentRequest(message(run.input)), prefix="agent"))
 
 
 def message(input: JsonObject) -> str:

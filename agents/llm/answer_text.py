@@ -12,7 +12,7 @@ from config.values.foreign_json import read_json
 
 MARKS = "\ufeff\u200b\u2060"  # byte order mark, and blanks without a width, which no strip() takes away
 # Thoughts stand before the answer. Where the prompt's template opened them, the answer has the end alone.
-THOUGHT = re.compile(
+THINKING = re.compile(
     r"\s*(?:<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)|\[think\].*?(?:\[/think\]|\Z))",
     re.DOTALL | re.IGNORECASE,
 )
@@ -31,8 +31,8 @@ STATEMENT = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:select|with|insert|updat
 def answer_text(text: str) -> str:
     """The answer without what the model thought before it; "" when it came to no end of its thoughts."""
     text = _bare(text)
-    while found := THOUGHT.match(text):
-        text = _bare(text[found.end() :])
+    while match := THINKING.match(text):
+        text = _bare(text[match.end() :])
     if ends := list(THOUGHTS_END.finditer(text)):
         text = text[ends[-1].end() :].strip()
     return text
@@ -59,11 +59,11 @@ def answer_sql(text: str) -> str:
     """The statement that the answer is: in the last fence of SQL, else of something that begins like it, else bare."""
     answer = answer_text(text)
     fences = [fence for fence in _fences(answer) if fence.body.strip()]
-    labelled = [fence for fence in fences if fence.language in SQL_LANGUAGES]
-    unlabelled = [fence for fence in fences if fence.begins_line]
+    with_language = [fence for fence in fences if fence.language in SQL_LANGUAGES]
+    on_own_line = [fence for fence in fences if fence.begins_line]
     statements = [fence for fence in fences if STATEMENT.match(fence.body)]
-    chosen = labelled or statements or unlabelled
-    return chosen[-1].body.strip() if chosen else answer
+    candidates = with_language or statements or on_own_line
+    return candidates[-1].body.strip() if candidates else answer
 
 
 @dataclass(frozen=True)

@@ -1,44 +1,45 @@
-"""What passes between the agent loop and a chat model, whoever serves it."""
+"""The port of chat models: profile, request, reply, and the protocol that each implementation fulfils."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from agents.llm.function_calls import FunctionCall
+from config.values.json_types import JsonObject
 
-ANSWER_TOKENS = 4096  # reserved for an answer whose length nobody limited
+ANSWER_TOKENS = 4096  # reserved for an answer without a limit of its own
 
 
 @dataclass(frozen=True)
 class ModelProfile:
-    """Which model an agent thinks with; empty names mean the platform's default."""
+    """The model of an agent; empty names mean the platform's default."""
 
     provider: str = ""
     model: str = ""
     temperature: float | None = None
     max_tokens: int | None = None
     timeout_s: float | None = None
-    fallbacks: tuple["ModelProfile", ...] = ()  # asked in this order when the ones before fail
+    fallbacks: tuple["ModelProfile", ...] = ()  # called in this order when the ones before fail
 
 
 @dataclass(frozen=True)
 class ModelRequest:
     """One question to a model. `tools` are functions in the OpenAI form; `answer_schema` is a JSON Schema that the
-    answer must fit; `on_text` is told each piece of the answer as the model says it.
+    answer must fit; `on_text` gets each piece of the answer as the model writes it.
     """
 
     agent_id: str
     profile: ModelProfile
-    messages: list[dict[str, Any]]
-    tools: list[dict[str, Any]] = field(default_factory=list)
+    messages: list[JsonObject]
+    tools: list[JsonObject] = field(default_factory=list)
     timeout_s: float = 120.0
-    answer_schema: dict[str, Any] | None = None
+    answer_schema: JsonObject | None = None
     on_text: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True)
 class ModelReply:
-    """The model's answer. `cost_micro` is None, and `priced` False, when nobody knows the model's price."""
+    """The model's answer. `cost_micro` is None, and `priced` False, when the model is in no price list."""
 
     text: str
     tool_calls: list[FunctionCall]
@@ -50,7 +51,12 @@ class ModelReply:
     model: str
     provider: str
     latency_ms: int
-    estimated: bool = False  # the provider told no usage: the tokens are counted by us, roughly
+    estimated: bool = False  # the provider sent no usage: the tokens are counted by us, roughly
+
+    @classmethod
+    def of(cls, recorded: JsonObject) -> "ModelReply":
+        """The reply that a step has recorded."""
+        return cls(**recorded | {"tool_calls": [FunctionCall(**call) for call in recorded["tool_calls"]]})
 
 
 class ChatModel(Protocol):
@@ -58,11 +64,11 @@ class ChatModel(Protocol):
 
     @property
     def provider(self) -> str:
-        """Who serves it, as events tell."""
+        """Who serves it, as events name it."""
 
     @property
     def model(self) -> str:
-        """The model's name."""
+        """The model's name, as events have it."""
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """The answer; ModelUnavailable when another try may help, else AgentExecutionError."""
@@ -70,7 +76,7 @@ class ChatModel(Protocol):
     async def estimate(self, request: ModelRequest) -> int:
         """The most that the call should cost, in micro-USD; reserved before it is made."""
 
-    async def longest(self, request: ModelRequest) -> int:
+    async def max_answer_tokens(self, request: ModelRequest) -> int:
         """The tokens of an answer that the estimate covers."""
 
     async def window(self) -> int:

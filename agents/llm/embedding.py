@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from agents.errors import AgentExecutionError
-from agents.llm import litellm_model
 from agents.llm.model_choice import NO_KEY
+from agents.llm.providers.litellm_model import embeddings
 from memory.entries.embedding import register_remote, unit_vector
 
 BATCH = 64
@@ -22,13 +22,13 @@ class RemoteEmbedder:
     async def embed(self, texts: list[str]) -> list[list[float] | None]:
         """A vector of unit length for each text."""
         route, key, base = self._route()
-        found: list[list[float] | None] = []
+        result: list[list[float] | None] = []
         for at in range(0, len(texts), BATCH):
-            given = [text if text.strip() else "." for text in texts[at : at + BATCH]]
-            vectors = await litellm_model.embeddings(route, given, key, base)
-            found += [unit_vector(vector) if text.strip() else None
+            batch = [text if text.strip() else "." for text in texts[at : at + BATCH]]
+            vectors = await embeddings(route, batch, key, base)
+            result += [unit_vector(vector) if text.strip() else None
                       for text, vector in zip(texts[at : at + BATCH], vectors, strict=True)]  # fmt: skip
-        return found
+        return result
 
     def _route(self) -> tuple[str, str, str | None]:
         """(LiteLLM's name of the model, key, address)."""

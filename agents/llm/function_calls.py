@@ -1,11 +1,11 @@
 """A tool call as a model writes it, and the reading of its arguments: a JSON object, or nothing that is acted upon."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from agents.excerpts import summary
 from config.errors import Invalid
 from config.values.foreign_json import MAX_DEPTH, clean_text, read_json
+from config.values.json_types import JsonObject
 
 MAX_EXCERPT = 200  # characters of unreadable arguments that an error repeats
 
@@ -22,7 +22,7 @@ class FunctionCall:
     is_cut: bool = False
 
 
-def parse_arguments(text: str | None) -> dict[str, Any]:
+def parse_arguments(text: str | None) -> JsonObject:
     """The object that the text is; {} for a blank text and for null, as models write for tools that take nothing.
 
     Raises Invalid for anything else: what would have to be repaired may mean another call.

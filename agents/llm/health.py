@@ -1,51 +1,51 @@
-"""Whether the model that agents use by default can be asked (GET /api/ai/health/)."""
+"""Whether the model that agents use by default can be called (GET /api/ai/health/)."""
 
 import threading
 import time
-from typing import Any
 
 import httpx
 from django.conf import settings
 
 from agents.errors import AgentExecutionError
 from agents.llm.model_choice import chat_model, default_model
+from config.values.json_types import JsonObject
 
 TIMEOUT_S = 3.0
-FRESH_S = 5.0  # for so long an answer counts for all who ask
+MAX_AGE_S = 5.0  # of a result that is answered again
 GATEWAY = "openai_compat"
 _lock = threading.Lock()
-_known: tuple[float, dict[str, Any]] | None = None
+_latest: tuple[float, JsonObject] | None = None
 
 
-def model_health() -> dict[str, Any]:
-    """{healthy, provider, base_url, model, error?}. A gateway is asked for its models; a provider's key or the offline
-    model is taken as it is.
+def model_health() -> JsonObject:
+    """{healthy, provider, base_url, model, error?}. A gateway is asked for its models; a provider's key and the offline
+    model are not tried.
     """
-    global _known
+    global _latest
     with _lock:
-        if _known is None or time.monotonic() - _known[0] > FRESH_S:
-            _known = (time.monotonic(), _asked())
-        return _known[1]
+        if _latest is None or time.monotonic() - _latest[0] > MAX_AGE_S:
+            _latest = (time.monotonic(), _check())
+        return _latest[1]
 
 
-def _asked() -> dict[str, Any]:
+def _check() -> JsonObject:
     profile = default_model()
-    told: dict[str, Any]
+    report: JsonObject
     if settings.LLM_BASE_URL:
-        told = {"provider": GATEWAY, "base_url": settings.LLM_BASE_URL, "model": profile.model}
+        report = {"provider": GATEWAY, "base_url": settings.LLM_BASE_URL, "model": profile.model}
         error = _gateway_error()
     else:
-        told, error = {"provider": profile.provider, "base_url": None, "model": profile.model}, ""
+        report, error = {"provider": profile.provider, "base_url": None, "model": profile.model}, ""
         try:
             model = chat_model(profile)
-            told |= {"provider": model.provider, "model": model.model}
+            report |= {"provider": model.provider, "model": model.model}
         except AgentExecutionError as fault:
             error = fault.message
-    return {"healthy": not error, **told} | ({"error": error} if error else {})
+    return {"healthy": not error, **report} | ({"error": error} if error else {})
 
 
 def _gateway_error() -> str:
-    """Why the gateway cannot be asked; "" when it answers. That it lists no models says nothing."""
+    """Why the gateway cannot be called; "" when it answers, be it that it lists no models."""
     headers = {"Authorization": f"Bearer {settings.LLM_API_KEY}"} if settings.LLM_API_KEY else {}
     try:
         answer = httpx.get(f"{settings.LLM_BASE_URL.rstrip('/')}/models", headers=headers, timeout=TIMEOUT_S)

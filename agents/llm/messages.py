@@ -14,22 +14,23 @@ import orjson
 from agents.llm.function_calls import FunctionCall, parse_arguments
 from config.errors import Invalid
 from config.values.foreign_json import clean_text, write_json
+from config.values.json_types import JsonObject
 
 MAX_RESULT = 50_000  # characters of a tool's result that the model reads
 MAX_NAME = 64
 EMPTY = "(an empty text)"  # of a user: what an agent before has answered, or an input has
 NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 
-Message = dict[str, Any]
+Message = JsonObject
 
 
 def user(text: str) -> Message:
-    """What a user says."""
+    """A message of the user."""
     return {"role": "user", "content": clean_text(text)}
 
 
 def system(text: str) -> Message:
-    """What the model is instructed."""
+    """An instruction to the model."""
     return {"role": "system", "content": clean_text(text)}
 
 
@@ -91,7 +92,7 @@ def function_name(name: str) -> str:
     return NOT_A_NAME.sub("_", name)[:MAX_NAME] or "_"
 
 
-def _tool_call(call: FunctionCall) -> dict[str, Any]:
+def _tool_call(call: FunctionCall) -> JsonObject:
     function = {"name": function_name(call.name), "arguments": _object_text(call.arguments)}
     return {"id": call.id, "type": "function", "function": function}
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from agents.errors import AgentExecutionError
-from agents.llm import gateway_model, litellm_model
 from agents.llm.chat_model import ChatModel, ModelProfile
-from agents.llm.gateway_model import GatewayModel
+from agents.llm.providers import gateway_model, litellm_library
+from agents.llm.providers.gateway_model import GatewayModel
+from agents.llm.providers.litellm_model import LiteLLMModel, preload_litellm
 from config.outbound import client
 from governance import vault
 
@@ -22,7 +23,7 @@ NO_KEY = "-"  # a gateway without a key still gets one, so that nothing is looke
 
 async def model_for(ctx: "RunContext", profile: ModelProfile) -> ChatModel:
     """The model that serves this profile for this run, with the key of its user or tenant when there is one."""
-    provider = _named(profile)[0] or "openai"
+    provider = _provider_and_model(profile)[0] or "openai"
     run = ctx.run
     key = await ctx.shared(
         (run.tenant_id, "provider key", run.created_by, run.parent_id, provider), partial(key_for, run, provider)
@@ -63,10 +64,10 @@ def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
 
     No profile names an address: a key never goes anywhere but to its provider, or to the operator's gateway.
     """
-    provider, name = _named(profile)
+    provider, name = _provider_and_model(profile)
     if own_key and name and (provider or "openai") in settings.PROVIDER_KEYS:
         provider = provider or "openai"
-        return litellm_model.LiteLLMModel(provider, name, f"{provider}/{name}", own_key)
+        return LiteLLMModel(provider, name, f"{provider}/{name}", own_key)
     if settings.LLM_BASE_URL:
         if not name:
             raise AgentExecutionError("The agent names no model: set its model_profile.model, or LLM_MODEL.")
@@ -74,13 +75,13 @@ def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
     key = settings.PROVIDER_KEYS.get(provider or "openai")
     if key and name:
         provider = provider or "openai"
-        return litellm_model.LiteLLMModel(provider, name, f"{provider}/{name}", key)
+        return LiteLLMModel(provider, name, f"{provider}/{name}", key)
     if settings.OFFLINE_MODEL_ALLOWED and not key:
         return _fallback[0]()
     raise AgentExecutionError(_what_to_set(provider or "openai", name))
 
 
-def _named(profile: ModelProfile) -> tuple[str, str]:
+def _provider_and_model(profile: ModelProfile) -> tuple[str, str]:
     """Provider and model of the profile; LLM_MODEL, which may begin with its provider, fills in for a missing model."""
     provider = vault.provider_name(profile.provider)
     if profile.model:
@@ -93,7 +94,7 @@ def _named(profile: ModelProfile) -> tuple[str, str]:
 
 def default_model() -> ModelProfile:
     """The model of the built-in agents: LLM_MODEL, else a small one."""
-    provider, name = _named(ModelProfile())
+    provider, name = _provider_and_model(ModelProfile())
     return ModelProfile(provider or "openai", name or "gpt-4o-mini", temperature=0.1)
 
 
@@ -103,13 +104,13 @@ def _what_to_set(provider: str, name: str) -> str:
     if provider in settings.PROVIDER_KEYS:
         key = f"{provider.upper()}_API_KEY"
         return f"No model serves this agent: set LLM_BASE_URL to an OpenAI-compatible gateway, or {key}."
-    known = ", ".join(sorted(settings.PROVIDER_KEYS))
-    return f"No model serves provider {provider!r}: set LLM_BASE_URL to a gateway that does, or use one of {known}."
+    providers = ", ".join(sorted(settings.PROVIDER_KEYS))
+    return f"No model serves provider {provider!r}: set LLM_BASE_URL to a gateway that does, or use one of {providers}."
 
 
 async def close() -> None:
     """End all connections that agents and tools keep on this event loop; the last act of a worker."""
-    await litellm_model.close()
+    await litellm_library.close()
     await gateway_model.close()
     await client.close()
 
@@ -117,4 +118,4 @@ async def close() -> None:
 def preload() -> None:
     """Load what model calls need, in the workers' parent, so that they share its memory; nothing when offline."""
     if settings.LLM_BASE_URL or any(settings.PROVIDER_KEYS.values()):
-        litellm_model.preload()
+        preload_litellm()

@@ -9,28 +9,28 @@ from dataclasses import replace
 from agents.llm.chat_model import ANSWER_TOKENS, ModelRequest, rough_tokens
 from agents.llm.messages import Message, system
 
-CUT_TO = 2_000  # characters that are left of a tool's result when room is needed
-LAST_CUT = 200
-LEFT_OUT = "[{count} earlier messages of this conversation are left out for want of room.]"
-CUT = " … [cut: the result had {count} characters]"
+MAX_OLD_RESULT = 2_000  # characters that are left of a tool's result when room is needed
+MIN_RESULT = 200
+OMISSION_NOTE = "[{count} earlier messages of this conversation are left out for want of room.]"
+CUT_NOTE = " … [cut: the result had {count} characters]"
 
 
-def fitted(request: ModelRequest, window: int) -> list[Message]:
+def fit_messages(request: ModelRequest, window: int) -> list[Message]:
     """The request's messages, as many of them and as much of each as the window has room for."""
     room = window - (request.profile.max_tokens or min(ANSWER_TOKENS, window // 4))
     messages = request.messages
     if _fits(request, messages, room):
         return messages
-    messages = _shortened(messages, CUT_TO)
+    messages = _shorten(messages, MAX_OLD_RESULT)
     while not _fits(request, messages, room):
         shorter = _without_oldest(messages)
         if shorter is None:
             break
         messages = shorter
     if not _fits(request, messages, room):
-        messages = _shortened(messages, LAST_CUT)
+        messages = _shorten(messages, MIN_RESULT)
     if not _fits(request, messages, room):
-        messages = _squeezed(request, messages, room)
+        messages = _cut_longest(request, messages, room)
     return [{key: value for key, value in message.items() if key != "_note"} for message in messages]
 
 
@@ -38,11 +38,11 @@ def _fits(request: ModelRequest, messages: list[Message], room: int) -> bool:
     return rough_tokens(replace(request, messages=messages)) <= room
 
 
-def _shortened(messages: list[Message], most: int) -> list[Message]:
+def _shorten(messages: list[Message], max_length: int) -> list[Message]:
     """Tool results cut to so many characters."""
     return [
-        message | {"content": message["content"][:most] + CUT.format(count=len(message["content"]))}
-        if message["role"] == "tool" and len(str(message.get("content") or "")) > most + 100
+        message | {"content": message["content"][:max_length] + CUT_NOTE.format(count=len(message["content"]))}
+        if message["role"] == "tool" and len(str(message.get("content") or "")) > max_length + 100
         else message
         for message in messages
     ]
@@ -54,12 +54,12 @@ def _without_oldest(messages: list[Message]) -> list[Message] | None:
     if len(starts) < 2:
         return None
     head = [message for message in messages[: starts[0]] if not message.get("_note")]
-    gone = starts[1] - starts[0] + sum(message.get("_note", 0) for message in messages[: starts[0]])
-    note = system(LEFT_OUT.format(count=gone)) | {"_note": gone}
+    count = starts[1] - starts[0] + sum(message.get("_note", 0) for message in messages[: starts[0]])
+    note = system(OMISSION_NOTE.format(count=count)) | {"_note": count}
     return [*head, note, *messages[starts[1] :]]
 
 
-def _squeezed(request: ModelRequest, messages: list[Message], room: int) -> list[Message]:
+def _cut_longest(request: ModelRequest, messages: list[Message], room: int) -> list[Message]:
     """The longest text cut in its middle, again and again, until all fits: the last resort, a single huge question."""
     messages = [dict(message) for message in messages]
     for _ in range(60):

@@ -1,1 +1,1 @@
-"""An agent's turn: ask the model, run the tool calls, tell it their results."""
+"""An agent's turn: call the model, run its tool calls, send it their results."""

@@ -4,10 +4,11 @@ A run's input is {message, profile?, timeout_s?, retry?: {max_attempts, backoff_
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agents.catalog.lookup import AgentSpec
-from agents.loop.agent_loop import Ask, Turn, load_agent, run_agent
+from agents.loop.agent_loop import AgentRequest, Turn, load_agent, run_agent
+from config.values.json_types import JsonObject
 from orchestration.program.registry import program
 from orchestration.program.retry import Retry
 
@@ -15,40 +16,40 @@ if TYPE_CHECKING:
     from orchestration.program.context import RunContext
 
 KIND = "agent"
-WHOLE = frozenset({"stop", "tool_calls"})  # ends of answers that lack nothing
+WHOLE = frozenset({"stop", "tool_calls"})  # finish reasons of complete answers
 OVERRIDES = ("provider", "model", "temperature", "max_tokens")
 
 
 @program(KIND)
-async def answer_once(ctx: "RunContext") -> dict[str, Any]:
+async def answer_once(ctx: "RunContext") -> JsonObject:
     """{result: the answer's text}, and `data`, when the answer is a JSON object."""
-    asked = ctx.run.input
-    agent = overridden(await load_agent(ctx, ctx.run.subject_id), asked.get("profile") or {})
+    input = ctx.run.input
+    agent = with_overrides(await load_agent(ctx, ctx.run.subject_id), input.get("profile") or {})
 
-    async def answer() -> dict[str, Any]:
-        ask = Ask(asked["message"], aloud=True, answer_schema=asked.get("answer_schema"))
-        return output(await run_agent(ctx, agent, ask, prefix="agent"))
+    async def answer() -> JsonObject:
+        request = AgentRequest(input["message"], stream=True, answer_schema=input.get("answer_schema"))
+        return output(await run_agent(ctx, agent, request, prefix="agent"))
 
-    retry = asked.get("retry") or {}
-    told: dict[str, Any] = await ctx.step(
+    retry = input.get("retry") or {}
+    result: JsonObject = await ctx.step(
         "agent",
         answer,
         node_id=agent.id,
         type="agent",
-        input={"message": asked["message"]},
+        input={"message": input["message"]},
         retry=Retry(retry.get("max_attempts", 1), retry.get("backoff_s", 1.0)),
-        timeout_s=asked.get("timeout_s"),
+        timeout_s=input.get("timeout_s"),
     )
-    return told
+    return result
 
 
-def overridden(agent: AgentSpec, profile: dict[str, Any]) -> AgentSpec:
+def with_overrides(agent: AgentSpec, profile: JsonObject) -> AgentSpec:
     """The agent with another model, temperature or length of answers."""
-    changed = {name: profile[name] for name in OVERRIDES if profile.get(name) is not None}
-    return replace(agent, profile=replace(agent.profile, **changed)) if changed else agent
+    overrides = {name: profile[name] for name in OVERRIDES if profile.get(name) is not None}
+    return replace(agent, profile=replace(agent.profile, **overrides)) if overrides else agent
 
 
-def output(turn: Turn) -> dict[str, Any]:
+def output(turn: Turn) -> JsonObject:
     """An answer as the next agent, conditions and clients see it."""
     data = turn.data
     end = {} if turn.finish_reason in WHOLE else {"finish_reason": turn.finish_reason}

@@ -1,15 +1,18 @@
-"""Answers that must be JSON of a given schema: read, checked, and asked for once more when they do not fit."""
+"""Answers that must be JSON of a given schema: read, checked, and requested once more when they do not fit."""
 
 from typing import Any
 
 from agents.llm.answer_text import answer_json
-from agents.llm.messages import assistant, user
+from agents.llm.messages import Message, assistant, user
 from config.values.json_schema import coerced, errors_of
+from config.values.json_types import JsonObject
 
 MAX_ERRORS = 10
+INCOMPLETE = "Your answer is not complete yet:\n{errors}\nAnswer again, in the same form."
+UNFIT = "Your answer does not fit the JSON Schema that was asked for:\n{errors}\nAnswer again: the JSON alone."
 
 
-def fitted(schema: dict[str, Any], text: str) -> tuple[Any, list[str]]:
+def coerce_answer(schema: JsonObject, text: str) -> tuple[Any, list[str]]:
     """(the answer's JSON value, coerced to the schema; sentences about what is wrong with it, none when it fits)."""
     try:
         value = answer_json(text)
@@ -20,16 +23,13 @@ def fitted(schema: dict[str, Any], text: str) -> tuple[Any, list[str]]:
     return result, [f"{field}: {sentences[0]}" for field, sentences in errors.items()][:MAX_ERRORS]
 
 
-def problems(schema: dict[str, Any], text: str) -> list[str]:
-    """Sentences about what is wrong with this answer; none when it fits the schema."""
-    return fitted(schema, text)[1]
+def answer_errors(schema: JsonObject, text: str) -> list[str]:
+    """Sentences about what does not fit the schema; none when all does."""
+    return coerce_answer(schema, text)[1]
 
 
-def repair(text: str, wrong: list[str], *, in_form: bool) -> list[dict[str, Any]]:
-    """The messages that ask for a better answer; `in_form`: what is wrong is not its form."""
-    told = "\n".join(f"- {sentence}" for sentence in wrong)
-    if in_form:
-        asked = f"Your answer is not complete yet:\n{told}\nAnswer again, in the same form."
-    else:
-        asked = f"Your answer does not fit the JSON Schema that was asked for:\n{told}\nAnswer again: the JSON alone."
-    return [*assistant(text), user(asked)]
+def repair(text: str, errors: list[str], *, in_form: bool) -> list[Message]:
+    """The messages that ask for a better answer; `in_form`: its form is right, its content lacks something."""
+    lines = "\n".join(f"- {sentence}" for sentence in errors)
+    prompt = INCOMPLETE if in_form else UNFIT
+    return [*assistant(text), user(prompt.format(errors=lines))]

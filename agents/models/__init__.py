@@ -1,4 +1,4 @@
-"""What thinks and acts: agents and tools of a tenant, and conversations with them."""
+"""Agents and tools of a tenant, conversations, and agent jobs."""
 
 from agents.models.agent import Agent
 from agents.models.conversation import Conversation, ConversationTurn

@@ -1,4 +1,4 @@
-"""Conversations: their turns are runs, which hold what was said; these rows only say which belong together."""
+"""Conversations: their turns are runs, which hold the messages; these rows only put them in order."""
 
 from django.db import models
 from uuid_utils.compat import uuid7

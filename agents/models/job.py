@@ -1,4 +1,4 @@
-"""What an agent job has beside its run: what it is about, and who is told of its end."""
+"""Agent jobs: what a job has beside its run, the related object and the callback."""
 
 from django.db import models
 

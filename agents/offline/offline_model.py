@@ -38,7 +38,7 @@ class OfflineModel:
         """No cost."""
         return 0
 
-    async def longest(self, request: ModelRequest) -> int:
+    async def max_answer_tokens(self, request: ModelRequest) -> int:
         """No limit: the answer costs nothing."""
         return NO_LIMIT
 

@@ -10,6 +10,7 @@ from agents.tools.registry import Canonical
 from config.errors import DomainError, Invalid
 from config.outbound import client
 from config.outbound.canonical_url import canonical_url
+from config.values.json_types import JsonObject
 
 Form = Callable[[Any], Any]
 
@@ -20,13 +21,13 @@ def canonical(**forms: Form) -> Canonical:
     A form raises ValueError, or a DomainError, with a sentence.
     """
 
-    def convert(input: dict[str, Any]) -> dict[str, Any]:
-        return input | {name: _converted(name, form, input[name]) for name, form in forms.items() if name in input}
+    def convert(input: JsonObject) -> JsonObject:
+        return input | {name: _convert(name, form, input[name]) for name, form in forms.items() if name in input}
 
     return convert
 
 
-def _converted(name: str, form: Form, value: Any) -> Any:
+def _convert(name: str, form: Form, value: Any) -> Any:
     try:
         return form(value)
     except Invalid:

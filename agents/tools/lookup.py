@@ -13,18 +13,18 @@ from config.errors import ToolNotFound
 
 def find_tool(tenant_id: str, tool_id: str) -> ToolSpec:
     """The tool of this id, built-in or the tenant's; ToolNotFound without one."""
-    found = find_tools(tenant_id, [tool_id])
-    if not found:
+    tools = find_tools(tenant_id, [tool_id])
+    if not tools:
         raise ToolNotFound(f"There is no tool {tool_id!r}.", tool_id=tool_id)
-    return found[0]
+    return tools[0]
 
 
 def find_tools(tenant_id: str, tool_ids: Iterable[str]) -> list[ToolSpec]:
     """Those of these tools that exist, in the given order."""
     ids = list(dict.fromkeys(tool_ids))
     own = [id for id in ids if id not in BUILT_IN]
-    stored = {row.key: spec(row) for row in Tool.objects.for_tenant(tenant_id).filter(key__in=own)} if own else {}
-    return [found for id in ids if (found := BUILT_IN.get(id) or stored.get(id))]
+    rows = {row.key: spec(row) for row in Tool.objects.for_tenant(tenant_id).filter(key__in=own)} if own else {}
+    return [tool for id in ids if (tool := BUILT_IN.get(id) or rows.get(id))]
 
 
 HANDLERS: dict[str, Handler] = {
@@ -48,5 +48,5 @@ def spec(row: Tool) -> ToolSpec:
         risk_level=row.risk_level,
         side_effects=tuple(row.side_effects),
         idempotent=row.idempotent,
-        sealed=row.sealed,
+        sealed_secrets=row.sealed,
     )

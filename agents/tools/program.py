@@ -24,5 +24,5 @@ async def run_one_tool(ctx: "RunContext") -> Any:
     """The tool's output."""
     run = ctx.run
     tool = await ctx.shared((run.tenant_id, "tool", run.subject_id), partial(find_tool, run.tenant_id, run.subject_id))
-    call = ToolCall(run.tenant_id, tool, run.input, run, CALL, run.mode, ctx)
+    call = ToolCall(ctx, tool, run.input, CALL, run.mode, run)
     return await ctx.step(CALL, call_tool, call, node_id=tool.id, type="tool", input=run.input)

@@ -1,27 +1,11 @@
 """A memory as tools show it."""
 
-from typing import TypedDict
-
 from config.values.json_types import JsonObject
 from memory.models import MemoryEntry
 
 
-class EntryJson(TypedDict):
-    """A memory without its vectors; times are ISO 8601 in UTC."""
-
-    memory_id: str
-    content: str
-    metadata: JsonObject
-    type: str
-    owner_type: str
-    owner_id: str
-    visibility: str
-    created_at: str
-    expires_at: str | None
-
-
-def entry_json(entry: MemoryEntry) -> EntryJson:
-    """The JSON of this memory."""
+def entry_json(entry: MemoryEntry) -> JsonObject:
+    """Without its vectors; times are ISO 8601 in UTC."""
     return {
         "memory_id": str(entry.pk),
         "content": entry.content,

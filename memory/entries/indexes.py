@@ -21,6 +21,14 @@ PUBLIC = "\x00public"  # no tenant's id
 BUILD_MEMORY = "1GB"
 INDEX_LOCK = 0x6D656D69
 QUERIES = load_queries(__package__, "sql/indexes.sql")
+DROP = 'DROP INDEX CONCURRENTLY IF EXISTS :"index"'
+BUILD = """
+CREATE INDEX CONCURRENTLY :"index" ON memory_memorychunk
+USING hnsw ((embedding::halfvec(%(dimension)s)) halfvec_ip_ops)
+WHERE model = %(model)s AND embedding IS NOT NULL AND
+"""
+BUILD_TENANT = BUILD + "tenant_id = %(tenant)s"
+BUILD_PUBLIC = BUILD + "visibility = 'public'"
 
 
 def index_name(key: str, model: str) -> str:
@@ -61,10 +69,10 @@ def alone() -> Iterator[bool]:
 def build(key: str, model: str, dimension: int) -> str:
     """The name of the index, built while others read and write; what an interrupted build left is dropped first."""
     name = index_name(key, model)
-    statement = QUERIES["build_public_index" if key == PUBLIC else "build_tenant_index"]
-    values = {"model": model, "dimension": int(dimension), "tenant": key}
+    statement = BUILD_PUBLIC if key == PUBLIC else BUILD_TENANT
+    values: dict[str, Any] = {"model": model, "dimension": int(dimension), "tenant": key}
     with owner_session(), connection.cursor() as cursor:
-        cursor.execute(with_identifiers(QUERIES["drop_index"], index=name))
+        cursor.execute(with_identifiers(DROP, index=name))
         cursor.execute(f"SET maintenance_work_mem = '{BUILD_MEMORY}'")
         try:
             cursor.execute(with_identifiers(statement, index=name), values)
@@ -78,4 +86,4 @@ def drop_of(model: str) -> None:
     with owner_session(), connection.cursor() as cursor:
         cursor.execute(QUERIES["indexes_of_model"], {"model": model})
         for (name,) in cursor.fetchall():
-            cursor.execute(with_identifiers(QUERIES["drop_index"], index=name))
+            cursor.execute(with_identifiers(DROP, index=name))

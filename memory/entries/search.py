@@ -3,9 +3,10 @@
 Synchronous, and over ready vectors: callers embed first (embedding.py), then come with a connection.
 """
 
+from config.values.json_types import JsonObject
 from memory.entries import candidates
 from memory.entries.embedding import similarity
-from memory.entries.entry_json import EntryJson, entry_json
+from memory.entries.entry_json import entry_json
 from memory.entries.query import MemoryQuery
 from memory.entries.visibility import Viewer, visible_to
 from memory.entries.words import coverage, is_specific, key_words
@@ -14,15 +15,10 @@ from memory.models import MemoryEntry
 WORDS_WORTH = 0.9  # the similarity of a text that has all key words of the query, however it is put
 
 
-class SearchResult(EntryJson):
-    """A memory, its calibrated similarity, and the cosine of its nearest chunk (null when found by words alone)."""
-
-    similarity: float
-    cosine: float | None
-
-
-def search_memories(viewer: Viewer, query: MemoryQuery) -> list[SearchResult]:
-    """The memories above the query's threshold, the best first."""
+def search_memories(viewer: Viewer, query: MemoryQuery) -> list[JsonObject]:
+    """The memories above the query's threshold, the best first, each with its calibrated `similarity` and with the
+    `cosine` of its nearest chunk (null when it was found by words alone).
+    """
     limit = max(query.limit * 4, 40)
     cosines = candidates.by_meaning(viewer, query, limit)
     words = key_words(query.text)
@@ -37,12 +33,12 @@ def search_memories(viewer: Viewer, query: MemoryQuery) -> list[SearchResult]:
     return results[: query.limit]
 
 
-def search_result(entry: MemoryEntry, query: MemoryQuery, cosine: float | None) -> SearchResult:
+def search_result(entry: MemoryEntry, query: MemoryQuery, cosine: float | None) -> JsonObject:
     """The result for a memory that is not saved yet."""
     return _result(entry, query, key_words(query.text), cosine)
 
 
-def _result(entry: MemoryEntry, query: MemoryQuery, words: list[str], cosine: float | None) -> SearchResult:
+def _result(entry: MemoryEntry, query: MemoryQuery, words: list[str], cosine: float | None) -> JsonObject:
     by_meaning = similarity(cosine, query.model) if cosine is not None else 0.0
     by_words = WORDS_WORTH * coverage(words, entry.content) ** 2 if is_specific(words) else 0.0
     return {

@@ -34,6 +34,7 @@ class MemoryContext:
 
     def __post_init__(self) -> None:
         self.pen = SimpleNamespace(entry=lambda: SimpleNamespace(add=self._written))
+        self.engine = SimpleNamespace(in_thread=asyncio.to_thread)
         self.run = SimpleNamespace(
             parent_id=None,
             id=uuid.uuid4(),

@@ -81,7 +81,7 @@ def test_an_answer_that_does_not_fit_is_asked_for_once_more(gateway: ModelServer
 def test_a_stream_is_cut_when_the_reserve_is_used_up(gateway: ModelServer) -> None:
     ctx, short = MemoryContext(limited=True), ModelProfile("openai", "gpt-4o-mini", max_tokens=3)
     with pytest.raises(BudgetExceeded, match="3 tokens"):
-        run(ctx, replace(agent(), profile=short), "<<words: 200>>", aloud=True)
+        run(ctx, replace(agent(), profile=short), "<<words: 200>>", stream=True)
     (bill,) = ctx.bills
     assert bill.cost_micro == bill.held_micro > 0  # charged for what was reserved, and no more was heard
     assert len("".join(ctx.said["ask/model-1"])) <= 4 * 4 and ctx.told("budget_exceeded")
@@ -96,7 +96,7 @@ def test_under_a_limit_the_provider_is_told_how_long_an_answer_may_be(gateway: M
 
 def test_what_is_said_aloud_is_the_answer(gateway: ModelServer) -> None:
     ctx = MemoryContext()
-    turn = run(ctx, agent(), "<<say: one two three>>", aloud=True)
+    turn = run(ctx, agent(), "<<say: one two three>>", stream=True)
     assert "".join(ctx.said["ask/model-1"]) == turn.text == "one two three" and len(ctx.said["ask/model-1"]) == 3
     assert gateway.requests[0]["stream_options"] == {"include_usage": True}
     (told,) = ctx.told("llm_call")
@@ -105,7 +105,7 @@ def test_what_is_said_aloud_is_the_answer(gateway: ModelServer) -> None:
 
 def test_tool_calls_come_in_pieces_too(gateway: ModelServer) -> None:
     ctx = MemoryContext()
-    turn = run(ctx, agent(tools=("ticketing.list_open",)), "<<call: ticketing_list_open {}>> <<say: two>>", aloud=True)
+    turn = run(ctx, agent(tools=("ticketing.list_open",)), "<<call: ticketing_list_open {}>> <<say: two>>", stream=True)
     assert turn.text == "two" and turn.tool_calls[0]["result"]["count"] == 2
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from agents.llm.assembly import Answer, Assembler, ProviderError, Unreadable, whole_answer
+from agents.llm.providers.answer_parts import ProviderError, Unreadable
+from agents.llm.providers.assembly import Answer, Assembler, whole_answer
 
 
 def call(arguments: Any = "", *, id: Any = None, name: Any = None, index: Any = None) -> dict[str, Any]:

@@ -3,19 +3,19 @@
 import asyncio
 import json
 import uuid
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from agents.errors import ToolExecutionError, ToolUnavailable
 from agents.handlers.http_call import call_url
-from agents.loop.tool_calls import coerced, stage_or_handle
+from agents.loop.tool_calls import call_tool
 from agents.tools.registry import BUILT_IN, ToolCall, ToolSpec
 from config.errors import Invalid
 from config.outbound import client
 from config.values.json_schema import checked, schema_problems
 from governance import vault
+from tests.agents.context import MemoryContext
 from tests.agents.far_end import FarEnd
 
 SCHEMA = {
@@ -30,22 +30,29 @@ SCHEMA = {
     },
     "additionalProperties": False,
 }
-RUN = SimpleNamespace(id=uuid.UUID(int=7), kind="workflow", subject_id="flow", app_id="", created_by=None)
+RUN_ID = uuid.UUID(int=7)
 
 
 def http_tool(url: str, method: str = "POST", **more: Any) -> ToolSpec:
     """A tenant's http tool."""
     config, sealed = {"url": url, "method": method}, vault.encrypt({"headers": more.pop("headers", {})})
-    given = {"input_schema": {"type": "object"}, "handler_type": "http", "handler_config": config, "sealed": sealed}
+    given = {
+        "input_schema": {"type": "object"},
+        "handler_type": "http",
+        "handler_config": config,
+        "sealed_secrets": sealed,
+    }
     return ToolSpec("my.tool", "My Tool", "x", handler=call_url, **given | more)
 
 
-def call(tool: ToolSpec, input: Any, **more: Any) -> Any:
-    """The output of one call."""
+def call(tool: ToolSpec, input: Any, step: str = "s", mode: str = "auto") -> Any:
+    """The output of one call of a run."""
+    ctx = MemoryContext()
+    ctx.run.id = RUN_ID
 
     async def once() -> Any:
         try:
-            return await stage_or_handle(coerced(ToolCall("acme", tool, input, **more)))
+            return await call_tool(ToolCall(ctx, tool, input, step, mode, ctx.run))  # type: ignore[arg-type]
         finally:
             await client.close()
 
@@ -143,7 +150,7 @@ def test_an_http_tool_sends_the_checked_input(far_end: FarEnd) -> None:
     assert call(tool, {"n": "3", "text": "olá"}) == {"ok": True}
     (hit,) = far_end.hits
     assert (hit.method, hit.path, json.loads(hit.body)) == ("POST", "/hook", {"n": 3, "text": "olá"})
-    assert hit.headers["x-own"] == "yes" and "x-run-id" not in hit.headers
+    assert hit.headers["x-own"] == "yes"
 
 
 def test_an_http_tool_with_get_sends_the_input_as_query(far_end: FarEnd) -> None:
@@ -153,9 +160,9 @@ def test_an_http_tool_with_get_sends_the_input_as_query(far_end: FarEnd) -> None
 
 
 def test_in_a_run_the_receiver_learns_run_and_key(far_end: FarEnd) -> None:
-    call(http_tool(far_end.url), {}, run=RUN, step="post")
+    call(http_tool(far_end.url), {}, step="post")
     headers = far_end.hits[0].headers
-    assert (headers["x-run-id"], headers["idempotency-key"]) == (str(RUN.id), f"{RUN.id}:post")
+    assert (headers["x-run-id"], headers["idempotency-key"]) == (str(RUN_ID), f"{RUN_ID}:post")
 
 
 @pytest.mark.parametrize(
@@ -181,7 +188,7 @@ PASSING = [(status, ToolUnavailable) for status in (429, 500, 503)]
 def test_another_status_is_an_error(far_end: FarEnd, status: int, error: type[Exception]) -> None:
     far_end.answer = lambda _: (status, {"retry-after": "4"}, b"no such room")
     with pytest.raises(error, match=r"failed for 'my.tool': 127.0.0.1 answered \d+") as fault:
-        call(http_tool(far_end.url), {"q": "x"}, run=RUN, step="post")
+        call(http_tool(far_end.url), {"q": "x"}, step="post")
     told = fault.value.context  # type: ignore[attr-defined]
     assert (told["tool_id"], told["execution_context"]["step_id"], told["input_summary"]) == (
         "my.tool",
@@ -223,10 +230,10 @@ def test_a_draft_allows_reading(far_end: FarEnd) -> None:
 def test_http_request_answers_any_status(far_end: FarEnd) -> None:
     far_end.answer = lambda hit: (404, {"content-type": "application/json"}, b'{"missing": true}')
     asked = {"url": far_end.url, "method": "PUT", "body": {"a": 1}, "headers": {"X-A": "b"}}
-    answer = call(BUILT_IN["http.request"], asked, run=RUN, step="s")
+    answer = call(BUILT_IN["http.request"], asked)
     assert (answer["status"], answer["body"]) == (404, {"missing": True})
     assert (far_end.hits[0].method, far_end.hits[0].body) == ("PUT", b'{"a":1}')
-    assert far_end.hits[0].headers["idempotency-key"] == f"{RUN.id}:s"
+    assert far_end.hits[0].headers["idempotency-key"] == f"{RUN_ID}:s"
 
 
 def test_the_demo_lists_two_tickets_or_the_callers_open_ones() -> None:

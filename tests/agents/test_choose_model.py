@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from agents.errors import AgentExecutionError, ModelUnavailable
-from agents.llm import litellm_model, model_choice
+from agents.llm import model_choice
 from agents.llm.chat_model import ModelProfile, ModelReply, ModelRequest
+from agents.llm.providers.litellm_model import LiteLLMModel
+from agents.llm.providers.priced_model import Price, price
 from tests.model_server import ModelServer
 
 HELLO = "Hello"
@@ -61,13 +63,13 @@ def test_a_gateway_needs_a_model_name(gateway: ModelServer, settings: Any) -> No
 def test_a_provider_with_a_key_is_called_with_that_key(offline: None, settings: Any) -> None:
     settings.PROVIDER_KEYS = {**settings.PROVIDER_KEYS, "anthropic": "key-a"}
     model = model_choice.chat_model(ModelProfile("claude", "claude-sonnet-4-5"))
-    assert model == litellm_model.LiteLLMModel("anthropic", "claude-sonnet-4-5", "anthropic/claude-sonnet-4-5", "key-a")
+    assert model == LiteLLMModel("anthropic", "claude-sonnet-4-5", "anthropic/claude-sonnet-4-5", "key-a")
 
 
 def test_the_default_model_may_name_its_provider(offline: None, settings: Any) -> None:
     settings.PROVIDER_KEYS = {**settings.PROVIDER_KEYS, "gemini": "key-g"}
     settings.LLM_MODEL = "gemini/gemini-2.5-flash"
-    assert model_choice.chat_model(ModelProfile()) == litellm_model.LiteLLMModel(
+    assert model_choice.chat_model(ModelProfile()) == LiteLLMModel(
         "gemini", "gemini-2.5-flash", "gemini/gemini-2.5-flash", "key-g"
     )
 
@@ -113,15 +115,15 @@ def test_a_rate_limit_tells_how_long_to_wait(gateway: ModelServer, settings: Any
 
 def test_prices_are_those_of_the_plain_model_name() -> None:
     for provider in ("openai", "anthropic"):
-        known = litellm_model.price(provider, "gpt-4o-mini")
+        known = price(provider, "gpt-4o-mini")
         assert known and known.cost(1_000_000, 1_000_000) == 150_000 + 600_000
-    assert litellm_model.price("openai", "nobody-knows-this") is None
+    assert price("openai", "nobody-knows-this") is None
 
 
 def test_costs_are_rounded_up_and_cached_tokens_are_cheaper() -> None:
-    price = litellm_model.Price(prompt=0.15, completion=0.6, cached=0.075)
-    assert price.cost(1, 0) == 1 and price.cost(0, 0) == 0
-    assert price.cost(1000, 0, cached_tokens=1000) == 75
+    own = Price(prompt=0.15, completion=0.6, cached=0.075)
+    assert own.cost(1, 0) == 1 and own.cost(0, 0) == 0
+    assert own.cost(1000, 0, cached_tokens=1000) == 75
 
 
 def test_an_answer_without_a_limit_reserves_for_4096_tokens(gateway: ModelServer) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agents.conversations.turn_stream import place_of
+from agents.conversations.turn_frames import place_of
 from agents.models import Conversation
 from memory.models import MemoryEntry
 from orchestration.models import Run

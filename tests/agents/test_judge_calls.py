@@ -277,7 +277,7 @@ def test_handler_event_and_policies_see_one_input(properties: dict[str, Any], ar
 
     tool = ToolSpec("x.tool", "X", "x", {"type": "object", "properties": properties}, handler, side_effects=("act",))
     ctx = MemoryContext()
-    call = ToolCall("acme", tool, arguments, ctx.run, "s", "auto", ctx)  # type: ignore[arg-type]
+    call = ToolCall(ctx, tool, arguments, "s", "auto", ctx.run)  # type: ignore[arg-type]
     try:
         asyncio.run(call_tool(call))
     except Invalid:

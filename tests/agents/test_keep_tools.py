@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agents.handlers.handler_secrets import opened_headers
+from agents.handlers.handler_secrets import secrets_of
 from agents.models import Tool
 from agents.tools.lookup import find_tools
 from tests.agents.far_end import FarEnd
@@ -121,12 +121,12 @@ def test_credentials_in_headers_are_never_shown_and_kept_by_a_change(
     assert "planted-secret" not in made.content.decode() and shown["headers"]["X-Plain"] == "shown"
     url = f"{URL}/{TOOL['id']}"
     assert api.patch(url, {"handler_config": shown}, format="json").json()["handler_config"] == shown
-    assert opened_headers(find_tools(tenant.pk, [TOOL["id"]])[0])["Authorization"] == "Bearer planted-secret"
+    assert secrets_of(find_tools(tenant.pk, [TOOL["id"]])[0]).headers["Authorization"] == "Bearer planted-secret"
     assert "planted-secret" not in str(Tool.all_tenants.values().get(key=TOOL["id"]))
     elsewhere = api.patch(url, {"handler_config": shown | {"url": "http://127.0.0.1:9/"}}, format="json")
     assert elsewhere.status_code == 400 and "masked" in elsewhere.json()["message"]
     api.patch(url, {"handler_type": "http"}, format="json")
-    assert opened_headers(find_tools(tenant.pk, [TOOL["id"]])[0])["Authorization"] == "Bearer planted-secret"
+    assert secrets_of(find_tools(tenant.pk, [TOOL["id"]])[0]).headers["Authorization"] == "Bearer planted-secret"
     new = api.post(URL, TOOL | {"id": "other", "handler_config": shown}, format="json")
     assert new.status_code == 400 and "masked" in new.json()["message"]
 

@@ -9,8 +9,9 @@ import pytest
 from agents.errors import AgentExecutionError, ModelUnavailable
 from agents.llm import model_choice
 from agents.llm.chat_model import ModelProfile, ModelReply, ModelRequest
-from agents.llm.gateway_model import GatewayModel
-from agents.llm.litellm_model import LiteLLMModel, PricedModel
+from agents.llm.providers.gateway_model import GatewayModel
+from agents.llm.providers.litellm_model import LiteLLMModel
+from agents.llm.providers.priced_model import PricedModel
 from tests.model_replies import Reply, message, stream
 from tests.model_server import ModelServer
 

@@ -247,7 +247,7 @@ def test_usage_by_month_counts_tokens_of_jobs(front: Front, acme: "Tenant", toke
 def test_health_asks_the_gateway(
     front: Front, token: str, settings: Any, gateway: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.llm.health._known", None)
+    monkeypatch.setattr("agents.llm.health._latest", None)
     payload = front.request("GET", "/api/ai/health/", token).json()
     assert (payload["status"], payload["llm"]["healthy"], payload["llm"]["provider"]) == (
         "healthy",
@@ -255,6 +255,6 @@ def test_health_asks_the_gateway(
         "openai_compat",
     )
     settings.LLM_BASE_URL = "http://127.0.0.1:9"
-    monkeypatch.setattr("agents.llm.health._known", None)
+    monkeypatch.setattr("agents.llm.health._latest", None)
     payload = front.request("GET", "/api/ai/health/", token).json()
     assert payload["status"] == "degraded" and payload["llm"]["error"] and payload["agents"]

@@ -12,7 +12,7 @@ from agents.errors import AgentExecutionError
 from agents.llm import model_choice
 from agents.llm.chat_model import ModelProfile
 from agents.loop import agent_loop, model_calls
-from agents.loop.turn_calls import functions
+from agents.tools.functions import functions_by_name
 from agents.tools.lookup import find_tools
 from governance.budgets.reservations import BudgetExceeded
 from orchestration.program.retry import Retry, StepFailed
@@ -36,7 +36,7 @@ def run(ctx: MemoryContext, who: AgentSpec, message: str, **ask: Any) -> agent_l
 
     async def once() -> agent_loop.Turn:
         try:
-            return await agent_loop.run_agent(ctx, who, agent_loop.Ask(message, **ask), prefix="ask")  # type: ignore[arg-type]
+            return await agent_loop.run_agent(ctx, who, agent_loop.AgentRequest(message, **ask), prefix="ask")  # type: ignore[arg-type]
         finally:
             await model_choice.close()
 
@@ -189,7 +189,7 @@ def test_a_draft_may_read(gateway: ModelServer, far_end: FarEnd) -> None:
 def test_names_for_the_model_lead_back_to_each_tool() -> None:
     made = find_tools("acme", ["http.request", "ticketing.list_open"])
     twins = [*made, *(type(t)(**{**vars(t), "id": t.id.replace(".", "_")}) for t in made)]
-    named = functions(twins)
+    named = functions_by_name(twins)
     assert list(named) == ["http_request", "ticketing_list_open", "http_request_2", "ticketing_list_open_2"]
     assert [tool.id for tool in named.values()] == [tool.id for tool in twins]
 

@@ -10,7 +10,7 @@ import pytest
 
 from accounts.models import User
 from agents.conversations.program import NewTurn, start_turn
-from agents.conversations.turn_stream import Turn
+from agents.conversations.turn_frames import TurnFrames
 from agents.loop import model_calls
 from orchestration.live.text_listener import Heard
 from orchestration.models import Run, RunEvent
@@ -91,11 +91,11 @@ def test_an_answer_that_is_always_cut_is_an_error(front: Front, token: str, gate
 @pytest.mark.parametrize("kind, kinds", [("run_failed", ["restart", "error"]), ("run_cancelled", ["error"])])
 def test_pieces_that_come_after_their_failure_are_taken_back_in_the_end(kind: str, kinds: list[str]) -> None:
     async def told() -> list[bytes]:
-        told = Turn(uuid4())
+        told = TurnFrames(uuid4())
         event = {"step": "conversation/model-1", "status": "running", "input": None, "output": None, "error": None}
-        told.read(event | {"seq": 3, "kind": "llm_call", "payload": {"error": "It broke off."}})
-        await told.hear(Heard("conversation/model-1", "a", 0, "The first half"))
-        return told.read(event | {"seq": 4, "kind": kind, "payload": {"error": "It broke off."}})
+        told.event_frames(event | {"seq": 3, "kind": "llm_call", "payload": {"error": "It broke off."}})
+        await told.text_frames(Heard("conversation/model-1", "a", 0, "The first half"))
+        return told.event_frames(event | {"seq": 4, "kind": kind, "payload": {"error": "It broke off."}})
 
     parts = asyncio.run(told())
     assert [json.loads(part.split(b"data: ")[1])["type"] for part in parts] == kinds

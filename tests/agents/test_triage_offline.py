@@ -10,7 +10,7 @@ from agents.catalog.demo_agents import TRIAGE_AGENT
 from agents.catalog.lookup import BUILT_IN, AgentSpec
 from agents.llm import model_choice
 from agents.llm.chat_model import ModelProfile, ModelReply, ModelRequest
-from agents.loop.turn_calls import functions
+from agents.tools.functions import functions_by_name
 from agents.tools.lookup import find_tools
 from orchestration.workflows import routing
 from tests.agents.context import MemoryContext
@@ -35,7 +35,8 @@ TICKETS = [
 def ask(agent_id: str, message: str, *tools: str, instructions: str = "") -> ModelReply:
     """The offline model's reply."""
     definitions = [
-        {"function": {"name": n, "parameters": t.input_schema}} for n, t in functions(find_tools("x", tools)).items()
+        {"function": {"name": n, "parameters": t.input_schema}}
+        for n, t in functions_by_name(find_tools("x", tools)).items()
     ]
     system = [{"role": "system", "content": instructions}] if instructions else []
     messages: list[dict[str, Any]] = [*system, {"role": "user", "content": message}]

@@ -8,7 +8,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Tenant
-from agents.llm.assembly import provider_error
+from agents.llm.providers.answer_parts import provider_error
 from governance.conditions import holds
 from orchestration.models import Run, RunEvent
 

@@ -5,7 +5,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from memory.entries.embedding import LOCAL_MODEL, embedder, same_subject
 from memory.entries.query import MemoryQuery
@@ -51,3 +51,24 @@ def test_reembedding_makes_all_memories_found_by_the_new_model(tenant: "Tenant",
     assert find(tenant, "boiler", threshold=0.95) == []  # the old model's vectors are gone
     call_command("reembed", stdout=told)
     assert LOCAL_MODEL not in set(MemoryChunk.all_tenants.values_list("model", flat=True))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_memories_of_one_tenant_alone_are_embedded_again(
+    tenant: "Tenant", other_tenant: "Tenant", remote: ModelServer
+) -> None:
+    for one in (tenant, other_tenant):
+        remember(one, "The boiler of the annex hums at night.")
+    call_command("reembed", "--tenant", tenant.pk, stdout=StringIO())
+    models = dict(MemoryChunk.all_tenants.values_list("tenant_id", "model"))
+    assert models == {tenant.pk: MODEL, other_tenant.pk: LOCAL_MODEL}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_model_that_does_not_answer_leaves_memories_as_they_were(tenant: "Tenant", settings: Any) -> None:
+    remember(tenant, "The boiler of the annex hums at night.")
+    settings.LLM_BASE_URL, settings.LLM_API_KEY = "http://127.0.0.1:9/v1", "sk-test"
+    settings.EMBEDDING_MODEL = MODEL
+    with pytest.raises(CommandError, match="run this again"):
+        call_command("reembed", stdout=StringIO())
+    assert MemoryChunk.all_tenants.get().model == LOCAL_MODEL

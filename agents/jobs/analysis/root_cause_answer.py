@@ -2,7 +2,7 @@
 
 from agents.jobs.analysis.alert_facts import AlertFacts
 from agents.jobs.analysis.evidence import Evidence
-from agents.loop.answers import fitted
+from agents.loop.answers import coerce_answer
 from config.values.foreign_json import write_json
 from config.values.json_types import JsonObject
 
@@ -56,7 +56,7 @@ def citation_problems(evidence: Evidence, text: str) -> list[str]:
     """Sentences about the hypotheses of this answer that cite no evidence, or evidence that does not exist."""
     return [
         problem
-        for hypothesis in fitted(ANSWER, text)[0]["hypotheses"]
+        for hypothesis in coerce_answer(ANSWER, text)[0]["hypotheses"]
         for problem in evidence.citation_problems(f"The hypothesis {hypothesis['id']}", hypothesis["evidence"])
     ]
 

@@ -12,7 +12,7 @@ from agents.jobs.analysis.risk_assessment import LEVELS, MAX_SCORE, RiskInput, a
 from agents.jobs.fields import IdField, Items
 from agents.jobs.registry import job_agent
 from agents.llm.answer_text import answer_text
-from agents.loop.agent_loop import Ask, run_agent
+from agents.loop.agent_loop import AgentRequest, run_agent
 from config.http.fields import CharField, ChoiceField, DateTimeField, IntegerField, ObjectField
 from config.values.foreign_json import write_json
 from config.values.json_types import JsonObject
@@ -100,9 +100,9 @@ async def _summary(ctx: "RunContext", assessment: JsonObject, evidence: Evidence
     def problems(text: str) -> list[str]:
         return evidence.citation_problems("The summary", [text])
 
-    ask = Ask(write_json(prompt, default=str).decode(), lacks=problems)
+    request = AgentRequest(write_json(prompt, default=str).decode(), gaps=problems)
     try:
-        return answer_text((await run_agent(ctx, AGENT, ask, prefix="summary")).text) or None
+        return answer_text((await run_agent(ctx, AGENT, request, prefix="summary")).text) or None
     except (StepFailed, AgentExecutionError) as fault:
         ctx.emit("error", {"error": str(fault), "error_type": type(fault).__name__}, "summary")
         return None

@@ -21,7 +21,7 @@ from agents.jobs.analysis.evidence import alert_evidence
 from agents.jobs.analysis.root_cause_answer import ANSWER, citation_problems, prompt, with_citations
 from agents.jobs.fields import IdField, Items
 from agents.jobs.registry import job_agent
-from agents.loop.agent_loop import Ask, run_agent
+from agents.loop.agent_loop import AgentRequest, run_agent
 from config.http.fields import CharField, ChoiceField, DateTimeField, FloatField, IntegerField, ObjectField, iso
 from config.values.json_types import JsonObject
 
@@ -99,8 +99,8 @@ async def analyse_alert(ctx: "RunContext", values: JsonObject) -> JsonObject:
 
     facts = AlertFacts(**await ctx.step("facts", compute, type="facts", silent=True))
     evidence = alert_evidence(facts)
-    ask = Ask(prompt(facts, evidence), answer_schema=ANSWER, lacks=partial(citation_problems, evidence))
-    answer = (await run_agent(ctx, AGENT, ask, prefix=PREFIX)).value
+    request = AgentRequest(prompt(facts, evidence), answer_schema=ANSWER, gaps=partial(citation_problems, evidence))
+    answer = (await run_agent(ctx, AGENT, request, prefix=PREFIX)).value
     return {
         "schema_version": SCHEMA_VERSION,
         "alert": facts.alert,

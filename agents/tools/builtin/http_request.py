@@ -1,11 +1,10 @@
 """http.request: call any public URL."""
 
-from typing import Any
-
 from agents.handlers.http_call import output, run_headers
 from agents.tools.canonical import canonical, headers_form, url_form
 from agents.tools.registry import ToolCall, tool
 from config.outbound import client
+from config.values.json_types import JsonObject
 
 SAFE = ("GET", "HEAD")
 SCHEMA = {
@@ -31,17 +30,17 @@ SCHEMA = {
     acts_on=lambda input: input.get("method", "GET") not in SAFE,
     canonical=canonical(url=url_form, headers=headers_form),
 )
-async def http_request(call: ToolCall) -> dict[str, Any]:
+async def http_request(call: ToolCall) -> JsonObject:
     """{status, headers, body}, whatever the status is."""
-    asked, body = call.input, call.input.get("body")
-    method = asked.get("method", "GET")
-    headers = asked.get("headers", {}) | ({} if method in SAFE else run_headers(call))
+    arguments, body = call.input, call.input.get("body")
+    method = arguments.get("method", "GET")
+    headers = arguments.get("headers", {}) | ({} if method in SAFE else run_headers(call))
     answer = await client.request(
         method,
-        asked["url"],
+        arguments["url"],
         headers=headers,
         json=None if isinstance(body, str) else body,
         data=body if isinstance(body, str) else None,
-        timeout_s=asked.get("timeout_s", 10),
+        timeout_s=arguments.get("timeout_s", 10),
     )
     return {"status": answer.status, "headers": answer.headers, "body": output(answer)}

@@ -1,7 +1,6 @@
 """mail.send: a letter through the operator's mail server; in a draft it is staged until the draft is applied."""
 
 from functools import partial
-from typing import Any
 
 from django.conf import settings
 
@@ -9,6 +8,7 @@ from agents.errors import ToolExecutionError
 from agents.tools.canonical import canonical
 from agents.tools.registry import Staging, ToolCall, tool
 from config import mail
+from config.values.json_types import JsonObject
 from orchestration.program.draft_effects import Staged
 
 ADDRESS = {"type": "string", "minLength": 3, "maxLength": 320}
@@ -52,9 +52,9 @@ async def _stage(call: ToolCall) -> Staged:
     canonical=canonical(to=_addresses, subject=_subject),
     staging=Staging(_stage),
 )
-async def send_mail(call: ToolCall) -> dict[str, Any]:
+async def send_mail(call: ToolCall) -> JsonObject:
     """{sent: true, recipients, message_id}."""
-    to, id = _to(call), (call.effect_id.hex if call.effect_id else "")
+    to, id = _to(call), call.effect_id.hex
     try:
         await call.in_thread(partial(mail.send, call.input["subject"], call.input["body"], to, id))
     except OSError as fault:  # all of smtplib's faults are

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -14,6 +13,7 @@ from agents.tools.registry import Staging, ToolCall, tool
 from agents.tools.staging.memory import conflict, entry_of, merge_staged, stage_delete, stage_store, staged_memories
 from config.errors import Forbidden, Invalid
 from config.http.fields import iso
+from config.values.json_types import JsonObject
 from memory.entries import entry_store
 from memory.entries.embedding import embedder
 from memory.entries.entry_json import entry_json
@@ -26,7 +26,7 @@ from memory.models import MemoryEntry, MemoryType, Owner, Visibility
 from orchestration.program.draft_effects import Staged
 
 MAX_CONTENT = 200_000
-OWNER: dict[str, Any] = {
+OWNER: JsonObject = {
     "owner_type": {"type": "string", "enum": list(Owner.values), "description": "Whose memory it is."},
     "owner_id": {"type": "string", "maxLength": 128, "description": "The owner's id; without one your own."},
 }
@@ -67,8 +67,7 @@ DELETE = {"type": "object", "properties": {"memory_id": {"type": "string"}}, "re
 
 
 def viewer(call: ToolCall) -> Viewer:
-    """Who asks."""
-    assert call.run
+    """The caller, as a reader of memories."""
     return viewer_of(call.run, call.agent_id)
 
 
@@ -77,8 +76,7 @@ def owner(call: ToolCall) -> tuple[str, str]:
 
     An end user on whose behalf the call is made is none of ours: its id is what the caller calls it.
     """
-    run, given = call.run, call.input.get("owner_id") or ""
-    assert run
+    run, owner_id = call.run, call.input.get("owner_id") or ""
     kind = call.input.get("owner_type") or Owner.TENANT
     mine = {
         Owner.USER: [run.on_behalf_of or str(run.created_by or "")],
@@ -87,30 +85,30 @@ def owner(call: ToolCall) -> tuple[str, str]:
         Owner.AGENT: [call.agent_id],
         Owner.RUN: [str(run.id)],
     }[Owner(kind)]
-    allowed = [id for id in mine if id]
-    if kind == Owner.AGENT and run.kind == "workflow" and not call.agent_id and given:
-        allowed = [given]  # a developer's workflow writes what one of the tenant's agents is to know
-    if not allowed:
+    owner_ids = [id for id in mine if id]
+    if kind == Owner.AGENT and run.kind == "workflow" and not call.agent_id and owner_id:
+        owner_ids = [owner_id]  # a developer's workflow writes what one of the tenant's agents is to know
+    if not owner_ids:
         raise Invalid({"owner_type": [f"This call is not made by {'an' if kind[0] in 'au' else 'a'} {kind}."]})
-    if given and given not in allowed:
+    if owner_id and owner_id not in owner_ids:
         raise Forbidden(f"owner_id: memories are stored for the caller's own {kind} only; leave owner_id out.")
-    return kind, given or allowed[0]
+    return kind, owner_id or owner_ids[0]
 
 
 async def _new(call: ToolCall) -> NewMemory:
-    """What a call of memory.store wants remembered."""
-    given, model = call.input, embedder()
+    """The memory that a call of memory.store makes."""
+    arguments, model = call.input, embedder()
     kind, id = owner(call)
     return NewMemory(
-        content=given["content"],
-        type=given.get("type", MemoryType.LONG_TERM),
+        content=arguments["content"],
+        type=arguments.get("type", MemoryType.LONG_TERM),
         owner_type=kind,
         owner_id=id,
         model=model.model,
-        vectors=await model.embed(pieces(given["content"])),
-        visibility=given.get("visibility", Visibility.PRIVATE),
-        metadata=given.get("metadata") or {},
-        expires_at=_moment(given.get("ttl")),
+        vectors=await model.embed(pieces(arguments["content"])),
+        visibility=arguments.get("visibility", Visibility.PRIVATE),
+        metadata=arguments.get("metadata") or {},
+        expires_at=_moment(arguments.get("ttl")),
         effect_key=call.key,
         id=call.effect_id,
         agent_id=call.agent_id,
@@ -130,7 +128,7 @@ async def _stage_store(call: ToolCall) -> Staged:
     remembers=True,
     staging=Staging(_stage_store),
 )
-async def store(call: ToolCall) -> dict[str, Any]:
+async def store(call: ToolCall) -> JsonObject:
     """{memory_id, stored_at}."""
     new = await _new(call)
     entry = await call.database(partial(entry_store.store, call.tenant_id, viewer(call).user_id, new))
@@ -155,26 +153,26 @@ def _moment(text: str | None) -> datetime | None:
     SEARCH,
     side_effects=("memory_read",),
 )
-async def search(call: ToolCall) -> list[dict[str, Any]]:
+async def search(call: ToolCall) -> list[JsonObject]:
     """[{memory_id, content, similarity, metadata, …}], the best first."""
-    given, model = call.input, embedder()
-    (vector,) = await model.embed([given["query"]])
+    arguments, model = call.input, embedder()
+    (vector,) = await model.embed([arguments["query"]])
     question = MemoryQuery(
-        text=given["query"],
+        text=arguments["query"],
         vector=vector,
         model=model.model,
-        owner_type=given.get("owner_type") or "",
-        owner_id=given.get("owner_id") or "",
-        type=given.get("type") or "",
-        metadata=given.get("metadata") or {},
-        limit=min(given.get("limit", 10), 50),
-        threshold=given.get("threshold", 0.7),
+        owner_type=arguments.get("owner_type") or "",
+        owner_id=arguments.get("owner_id") or "",
+        type=arguments.get("type") or "",
+        metadata=arguments.get("metadata") or {},
+        limit=min(arguments.get("limit", 10), 50),
+        threshold=arguments.get("threshold", 0.7),
     )
-    found: list[dict[str, Any]] = await call.database(partial(search_memories, viewer(call), question))
+    rows: list[JsonObject] = await call.database(partial(search_memories, viewer(call), question))
     if call.mode == "draft":
         memories = await call.database(partial(staged_memories, call))
-        return await merge_staged(question, found, memories, model)
-    return found
+        return await merge_staged(question, rows, memories, model)
+    return rows
 
 
 @tool(
@@ -185,10 +183,10 @@ async def search(call: ToolCall) -> list[dict[str, Any]]:
     side_effects=("memory_read",),
     canonical=canonical(memory_id=uuid_form),
 )
-async def retrieve(call: ToolCall) -> dict[str, Any]:
+async def retrieve(call: ToolCall) -> JsonObject:
     """The memory; without an id {memories} of the owner."""
-    given = call.input
-    if memory_id := given.get("memory_id"):
+    arguments = call.input
+    if memory_id := arguments.get("memory_id"):
         if call.mode == "draft":
             memories = await call.database(partial(staged_memories, call))
             if memory_id in memories.stores:
@@ -197,7 +195,7 @@ async def retrieve(call: ToolCall) -> dict[str, Any]:
                 raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
         return entry_json(await call.database(partial(entry_store.retrieve, viewer(call), memory_id)))
     kind, id = owner(call)
-    limit = min(given.get("limit", 50), 100)
+    limit = min(arguments.get("limit", 50), 100)
     rows = await call.database(partial(entry_store.list_entries, viewer(call), kind, id, limit))
     return {"memories": [entry_json(row) for row in rows]}
 
@@ -223,15 +221,15 @@ async def _stage_delete(call: ToolCall) -> Staged:
     canonical=canonical(memory_id=uuid_form),
     staging=Staging(_stage_delete, conflict),
 )
-async def delete(call: ToolCall) -> dict[str, Any]:
+async def delete(call: ToolCall) -> JsonObject:
     """{deleted: true, memory_id}."""
     memory_id = call.input["memory_id"]
     await call.database(lambda: entry_store.delete_entry(_deletable(viewer(call), memory_id), viewer(call)))
     return {"deleted": True, "memory_id": memory_id}
 
 
-def _deletable(asked_by: Viewer, memory_id: str) -> MemoryEntry:
-    return entry_store.find_deletable(asked_by, memory_id, admin=_is_admin(asked_by.tenant_id, asked_by.user_id))
+def _deletable(reader: Viewer, memory_id: str) -> MemoryEntry:
+    return entry_store.find_deletable(reader, memory_id, admin=_is_admin(reader.tenant_id, reader.user_id))
 
 
 def _is_admin(tenant_id: str, user_id: UUID | None) -> bool:

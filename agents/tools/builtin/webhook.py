@@ -1,7 +1,6 @@
 """webhook.send: an event posted to a URL, signed as Standard Webhooks has it with the tenant's secret."""
 
 from functools import partial
-from typing import Any
 
 from django.utils import timezone
 
@@ -11,6 +10,7 @@ from agents.tools.registry import Staging, ToolCall, tool
 from config.http.fields import iso
 from config.outbound import client
 from config.values.foreign_json import write_json
+from config.values.json_types import JsonObject
 from orchestration.outgoing.webhooks import signed, tenant_secret
 from orchestration.program.draft_effects import Staged
 
@@ -40,9 +40,8 @@ async def _stage(call: ToolCall) -> Staged:
     canonical=canonical(url=url_form),
     staging=Staging(_stage),
 )
-async def send_webhook(call: ToolCall) -> dict[str, Any]:
+async def send_webhook(call: ToolCall) -> JsonObject:
     """{status, webhook_id}; an error when the receiver does not answer 2xx."""
-    assert call.effect_id
     id = f"msg_{call.effect_id.hex}"
     event = {"type": call.input["type"], "timestamp": iso(timezone.now()), "data": call.input.get("data", {})}
     body = write_json(event)

@@ -5,15 +5,16 @@ import itertools
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
-from typing import Any
+from typing import Any, Unpack
 
 from agents.errors import WorkspaceError
 from agents.tools.canonical import canonical
-from agents.tools.registry import ToolCall, tool
+from agents.tools.registry import ToolCall, ToolOptions, tool
 from agents.workspaces import patches, shell_commands
 from agents.workspaces.paths import file_path, folder_path
 from agents.workspaces.workspace import Workspace
 from config.errors import DomainError
+from config.values.json_types import JsonObject
 
 KIND = "task"
 MAX_READ_BYTES = 50_000  # characters of a file at a time
@@ -27,27 +28,29 @@ PATH = {"type": "string", "minLength": 1, "maxLength": 1024, "description": "A p
 Work = Callable[[ToolCall, Workspace], Awaitable[Any]]
 
 
-def code_tool(id: str, name: str, description: str, properties: dict[str, Any], *required: str, **more: Any) -> Any:
+def code_tool(
+    id: str, name: str, description: str, properties: JsonObject, *required: str, **options: Unpack[ToolOptions]
+) -> Any:
     """Register a tool that works in the workspace of the task that calls it, and nowhere else."""
 
     def register(function: Work) -> Any:
         @wraps(function)
         async def handler(call: ToolCall) -> Any:
-            if call.run is None or call.run.kind != KIND:
+            if call.run.kind != KIND:
                 raise WorkspaceError(f"{id} works in the workspace of a code task only; start one with POST /tasks.")
             space = Workspace(call.run.id)
             space.check()
             return await function(call, space)
 
         schema = {"type": "object", "properties": properties, "required": list(required)}
-        return tool(id, name, description, schema, **more)(handler)
+        return tool(id, name, description, schema, **options)(handler)
 
     return register
 
 
-WRITES: dict[str, Any] = {"side_effects": ("workspace_write",)}
-# What may not be done twice: a command whose worker died under it is told as broken off, and not run again.
-RUNS: dict[str, Any] = WRITES | {"idempotent": False, "contained": True}
+WRITES: ToolOptions = {"side_effects": ("workspace_write",)}
+# Not to be done twice: a command whose worker died under it ends with an error, and is not run again.
+RUNS: ToolOptions = {**WRITES, "idempotent": False, "is_contained": True}
 
 
 @code_tool(
@@ -56,7 +59,7 @@ RUNS: dict[str, Any] = WRITES | {"idempotent": False, "contained": True}
     "path", canonical=canonical(path=file_path),
 )  # fmt: skip
 async def read_file(call: ToolCall, space: Workspace) -> str:
-    """The text, or as much of it as is told at a time."""
+    """The text, at most MAX_READ_BYTES of it from the offset."""
     content = await asyncio.to_thread(space.read_file, call.input["path"], MAX_FILE + 1)
     if b"\0" in content[:8192]:
         raise WorkspaceError(f"{call.input['path']} is no text file.")
@@ -73,7 +76,7 @@ async def read_file(call: ToolCall, space: Workspace) -> str:
     canonical=canonical(path=file_path), **WRITES,
 )  # fmt: skip
 async def write_file(call: ToolCall, space: Workspace) -> str:
-    """That it is written."""
+    """A confirmation."""
     await asyncio.to_thread(space.write_file, call.input["path"], call.input["content"].encode("utf-8", "replace"))
     return "File written successfully"
 
@@ -96,22 +99,22 @@ async def list_files(call: ToolCall, space: Workspace) -> list[str]:
     },
     "pattern", canonical=canonical(path=folder_path),
 )  # fmt: skip
-async def search_files(call: ToolCall, space: Workspace) -> list[dict[str, Any]]:
+async def search_files(call: ToolCall, space: Workspace) -> list[JsonObject]:
     """[{path, line, text}], at most two hundred."""
-    wanted, beneath = call.input["pattern"].casefold(), call.input.get("path", ".")
-    return await asyncio.to_thread(lambda: list(itertools.islice(_lines(space, beneath, wanted), MAX_MATCHES)))
+    pattern, folder = call.input["pattern"].casefold(), call.input.get("path", ".")
+    return await asyncio.to_thread(lambda: list(itertools.islice(_lines(space, folder, pattern), MAX_MATCHES)))
 
 
-def _lines(space: Workspace, beneath: str, wanted: str) -> Any:
-    for path in itertools.islice(space.files(beneath), MAX_LIST * 10):
+def _lines(space: Workspace, folder: str, pattern: str) -> Any:
+    for path in itertools.islice(space.files(folder), MAX_LIST * 10):
         try:
             content = space.read(path, limit=MAX_FILE)
-        except (DomainError, OSError):  # gone, not ours to read, or of a name that only commands can say
+        except (DomainError, OSError):  # gone, not ours to read, or with a name that is no text
             continue
         if b"\0" in content[:8192]:
             continue
         for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
-            if wanted in line.casefold():
+            if pattern in line.casefold():
                 yield {"path": path, "line": number, "text": line[:MAX_LINE_LENGTH]}
 
 
@@ -120,7 +123,7 @@ def _lines(space: Workspace, beneath: str, wanted: str) -> Any:
     {"patch": {"type": "string", "minLength": 1, "description": "As diff -u or git diff write it."}}, "patch", **RUNS,
 )  # fmt: skip
 async def apply_patch(call: ToolCall, space: Workspace) -> str:
-    """Which files it has changed."""
+    """A sentence with the changed files."""
     return f"Patch applied: {', '.join(await patches.apply(space, call.input['patch']))}"
 
 
@@ -132,23 +135,23 @@ async def apply_patch(call: ToolCall, space: Workspace) -> str:
     },
     "command", risk_level="medium", **RUNS,
 )  # fmt: skip
-async def shell(call: ToolCall, space: Workspace) -> dict[str, Any]:
+async def shell(call: ToolCall, space: Workspace) -> JsonObject:
     """{stdout, stderr, returncode, execution_time, note?}; the last in seconds."""
     wall_s = call.input.get("timeout", 300)
-    began = time.perf_counter()
-    outcome = await shell_commands.shell(space, call.input["command"], wall_s)
+    start = time.perf_counter()
+    result = await shell_commands.shell(space, call.input["command"], wall_s)
     notes = [
         {"": "", "time": f"Stopped after {wall_s:g} s."}.get(
-            outcome.stop_reason, f"Stopped: too much {outcome.stop_reason}."
+            result.stop_reason, f"Stopped: too much {result.stop_reason}."
         )
     ]
-    notes += ["The output was longer; the rest is cut."] if outcome.output_truncated else []
+    notes += ["The output was longer; the rest is cut."] if result.output_truncated else []
     note = " ".join(part for part in notes if part)
     return {
-        "stdout": _text(outcome.stdout),
-        "stderr": _text(outcome.stderr),
-        "returncode": TIMED_OUT if outcome.returncode is None else outcome.returncode,
-        "execution_time": round(time.perf_counter() - began, 3),
+        "stdout": _text(result.stdout),
+        "stderr": _text(result.stderr),
+        "returncode": TIMED_OUT if result.returncode is None else result.returncode,
+        "execution_time": round(time.perf_counter() - start, 3),
     } | ({"note": note} if note else {})
 
 
@@ -168,7 +171,7 @@ async def git_status(call: ToolCall, space: Workspace) -> str:
     {"message": {"type": "string", "minLength": 1, "maxLength": 2_000}}, "message", **RUNS,
 )  # fmt: skip
 async def git_commit(call: ToolCall, space: Workspace) -> str:
-    """What git says."""
+    """The output of git."""
     script = 'git add -A && if git diff --cached --quiet; then echo "Nothing to commit."; else git commit -qm "$1" && '
     script += "git log -1 --stat --format=%h\\ %s; fi"
     return (await shell_commands.git(space, script, call.input["message"])).rstrip()

@@ -13,7 +13,6 @@ PREVIEW = "This is a draft: nothing has happened yet. The change is listed at GE
 async def stage_call(call: ToolCall) -> JsonObject:
     """{preview: true, proposed: {…}, change_id, message, …}: what the call would do."""
     run, staging = call.run, call.tool.staging
-    assert run and call.ctx
     effect = await staging.stage(call) if staging else effect_of_request(call)
     change = await call.database(
         partial(stage, run, call.step, call.tool.id, call.agent_id, call.input, effect, _reason(call))

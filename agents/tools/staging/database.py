@@ -19,7 +19,6 @@ NO_TABLES = "The tenant's tables are gone."
 
 def statements(call: ToolCall) -> list[str]:
     """The statements that the run has staged, in their order."""
-    assert call.run
     return [change.base["sql"] for change in staged_by(call.tenant_id, call.run.id, KIND)]
 
 

@@ -34,7 +34,6 @@ def find_target(tenant_id: str, run_id: UUID, path: str) -> File | None:
 async def stage_write(call: ToolCall) -> Staged:
     """The file before and after the write."""
     run, content, path = call.run, decode_content(call.input), call.input["path"]
-    assert run
     mime_type = file_store.mime_of(path, call.input.get("mime_type") or "")
 
     def read() -> tuple[JsonObject | None, JsonObject]:
@@ -81,7 +80,6 @@ STAGING = Staging(stage_write, conflict)
 
 def find_staged(call: ToolCall, path: str, file_id: str) -> tuple[JsonObject, bytes] | None:
     """(description, content) of the latest staged version of a file; None when the run has staged none."""
-    assert call.run
     for change in reversed(staged_by(call.tenant_id, call.run.id, KIND)):
         if (file_id and file_id == change.base["file_id"]) or (not file_id and path == change.target):
             return file_json(change), decode_content(change.arguments)
@@ -103,7 +101,6 @@ def file_json(change: Change) -> JsonObject:
 
 def merge_staged(call: ToolCall, prefix: str, files: list[JsonObject]) -> list[JsonObject]:
     """The list with the staged files of this prefix, in the order of paths."""
-    assert call.run
     by_id = {file["file_id"]: file for file in files}
     for change in staged_by(call.tenant_id, call.run.id, KIND):
         if change.target.startswith(prefix):

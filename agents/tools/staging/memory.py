@@ -7,10 +7,9 @@ from uuid import UUID
 from agents.tools.registry import ToolCall
 from config.values.json_types import JsonObject
 from memory.entries.embedding import Embedder
-from memory.entries.entry_json import EntryJson
 from memory.entries.entry_store import NewMemory
 from memory.entries.query import MemoryQuery
-from memory.entries.search import SearchResult, search_result
+from memory.entries.search import search_result
 from memory.entries.words import pieces
 from memory.models import MemoryEntry
 from orchestration.models import Change
@@ -37,7 +36,7 @@ def stage_store(call: ToolCall, new: NewMemory, created_at: str) -> Staged:
     return Staged(KIND, f"memory {call.effect_id}", None, after, {"memory_id": str(call.effect_id)}, answer)
 
 
-def stage_delete(memory_id: str, before: JsonObject | EntryJson, *, must_exist: bool) -> Staged:
+def stage_delete(memory_id: str, before: JsonObject, *, must_exist: bool) -> Staged:
     """The effect of memory.delete; `must_exist`: the memory is not one that the same draft has staged."""
     base = {"memory_id": memory_id, "must_exist": must_exist}
     return Staged(KIND, f"memory {memory_id}", before, None, base, {"deleted": True, "memory_id": memory_id})
@@ -53,7 +52,6 @@ def conflict(change: Change, earlier: list[Change]) -> str:
 
 def staged_memories(call: ToolCall) -> StagedMemories:
     """What the run has staged, later changes over earlier ones."""
-    assert call.run
     memories = StagedMemories()
     for change in staged_by(call.tenant_id, call.run.id, KIND):
         memory_id = change.base["memory_id"]
@@ -76,8 +74,8 @@ def entry_of(change: Change) -> MemoryEntry:
 
 
 async def merge_staged(
-    query: MemoryQuery, results: list[SearchResult], memories: StagedMemories, model: Embedder
-) -> list[SearchResult]:
+    query: MemoryQuery, results: list[JsonObject], memories: StagedMemories, model: Embedder
+) -> list[JsonObject]:
     """The search's results as they will be once the draft is applied: its few memories are compared one by one."""
     rows = [result for result in results if result["memory_id"] not in memories.deleted_ids]
     for change in memories.stores.values():

@@ -1,9 +1,8 @@
--- HNSW indexes over the chunks of one model: one of each tenant that has very many, one of what all tenants share.
+-- HNSW indexes over the chunks of one model: one of each tenant that has very many, one of what all tenants share. The
+-- statements that build and drop them take no transaction; indexes.py has them.
 -- By hand: psql -f memory/entries/sql/indexes.sql, with these samples.
 \set min_chunks 30000
 \set model 'wordllama/l2_supercat_256'
-\set tenant demo
-\set dimension 256
 \set index memory_ann_sample
 \set lock 1835363689
 
@@ -29,16 +28,3 @@ SELECT pg_try_advisory_lock(:'lock');
 
 -- name: unlock
 SELECT pg_advisory_unlock(:'lock');
-
--- name: drop_index
--- Also of an index that a stopped build has left behind.
-DROP INDEX CONCURRENTLY IF EXISTS :"index";
-
--- name: build_tenant_index
--- While others read and write.
-CREATE INDEX CONCURRENTLY :"index" ON memory_memorychunk USING hnsw ((embedding::halfvec(:'dimension')) halfvec_ip_ops)
-WHERE tenant_id = :'tenant' AND model = :'model' AND embedding IS NOT NULL;
-
--- name: build_public_index
-CREATE INDEX CONCURRENTLY :"index" ON memory_memorychunk USING hnsw ((embedding::halfvec(:'dimension')) halfvec_ip_ops)
-WHERE visibility = 'public' AND model = :'model' AND embedding IS NOT NULL;

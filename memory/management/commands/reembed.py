@@ -19,6 +19,7 @@ from memory.entries.embedding import embedder
 from memory.entries.entry_store import add_chunks
 from memory.entries.words import pieces
 from memory.models import MemoryChunk, MemoryEntry
+from orchestration.program.retry import Transient
 
 BATCH = 200
 
@@ -42,8 +43,8 @@ class Command(BaseCommand):
         total = stale.values("entry_id").distinct().count()
         try:
             count = self._embed_all(stale, model, total)
-        except DomainError as fault:
-            raise CommandError(f"{fault.message} What was embedded stays so; run this again for the rest.") from None
+        except (DomainError, Transient) as fault:
+            raise CommandError(f"{fault} What was embedded stays so; run this again for the rest.") from None
         for key, name, dimension in indexes.missing():
             self.stdout.write(f"Indexing {name} …")
             indexes.build(key, name, dimension)

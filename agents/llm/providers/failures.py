@@ -1,4 +1,4 @@
-"""What a failed model call is called: worth another try or not, in a sentence without a library's inner life."""
+"""The errors of failed model calls: worth another try or not, in a sentence without the internals of a library."""
 
 import logging
 import re
@@ -7,15 +7,15 @@ import aiohttp
 
 from agents.errors import AgentExecutionError, ModelUnavailable
 from agents.excerpts import summary
-from agents.llm.assembly import ProviderError, Unreadable
+from agents.llm.providers.answer_parts import ProviderError, Unreadable
 
 log = logging.getLogger(__name__)
 WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})
 MAX_REASON = 500  # characters of a provider's error
 PREFIX = re.compile(r"^(?:(?:litellm\.)?\w+(?:Error|Exception|Timeout)(?::| -)\s+)+|\blitellm\.\w+:\s*")
 SSL_OBJECT = re.compile(r" ssl:<[^>]*>")
-# What Python and its libraries say of their own code, which no user can act upon.
-INNER_LIFE = re.compile(
+# Messages of Python and its libraries about their own code, which no user can act upon.
+INTERNALS = re.compile(
     r"Traceback \(most recent|site-packages|\bFile \"[^\"]+\", line \d|\bline \d+, in \w+"
     r"|'\w+' object |can only concatenate|recursion depth|validation errors? for|indices must be|keyword argument"
     r"|Unable to get json response",
@@ -65,13 +65,13 @@ def failure(
 
 
 def readable(reason: str, otherwise: str) -> str:
-    """The provider's sentence, short and with its secrets masked; `otherwise` for what a library says of its inside."""
+    """The provider's sentence, short and with its secrets masked; `otherwise` for a message about internals."""
     reason = SSL_OBJECT.sub("", PREFIX.sub("", reason))
-    return summary(otherwise if INNER_LIFE.search(reason) else reason, MAX_REASON)
+    return summary(otherwise if INTERNALS.search(reason) else reason, MAX_REASON)
 
 
 def _reason(fault: Exception) -> str:
-    """What the fault says; nothing of one that is no provider's but of the code that reads its answers."""
+    """The provider's message; for a fault of the code that reads answers its class alone, and the trace in the log."""
     if hasattr(fault, "status_code") or hasattr(fault, "llm_provider"):
         return str(fault)
     log.warning("the code that reads a model's answer failed", exc_info=fault)
@@ -79,7 +79,7 @@ def _reason(fault: Exception) -> str:
 
 
 def _retry_after_s(fault: Exception) -> float | None:
-    """Seconds that the provider asks to wait."""
+    """The seconds of the provider's Retry-After."""
     if (seconds := getattr(fault, "retry_after_s", None)) is not None:
         return float(seconds)
     response = getattr(fault, "response", None)

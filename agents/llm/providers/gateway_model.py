@@ -1,4 +1,4 @@
-"""Model calls to the operator's gateway, straight: it speaks the OpenAI form, and what it says is read as it was sent.
+"""Model calls to the operator's gateway, without LiteLLM: it has the OpenAI form; answers are read as they are sent.
 
 LiteLLM's reading would hide whether a stream came to its end, make tool calls of one index one, and cost 2 ms a call.
 """
@@ -13,17 +13,19 @@ from weakref import WeakKeyDictionary
 import aiohttp
 import orjson
 
-from agents.llm.assembly import Answer, Assembler, Unreadable, provider_error, whole_answer
 from agents.llm.chat_model import ModelRequest
-from agents.llm.failures import HTTPFailure, seconds_of
-from agents.llm.litellm_model import PricedModel, openai_parameters
+from agents.llm.providers.answer_parts import Unreadable, provider_error
+from agents.llm.providers.assembly import Answer, Assembler, whole_answer
+from agents.llm.providers.failures import HTTPFailure, seconds_of
+from agents.llm.providers.openai_parameters import openai_parameters
+from agents.llm.providers.priced_model import PricedModel
 from config.values.foreign_json import write_json
 
 CONNECT_S = 10.0
 MAX_BYTES = 32 * 1024 * 1024  # of one answer
 END_S = 5.0  # how long usage and [DONE] are waited for once the finish reason has come
 DRAIN_S = 0.1  # for the HTTP body's end after [DONE], so that the connection can be used again
-DONE = "[DONE]"
+END_OF_STREAM = "[DONE]"
 JSON_HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 
 _sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = WeakKeyDictionary()
@@ -45,8 +47,8 @@ class GatewayModel(PricedModel):
             if not 200 <= response.status < 300:
                 raise await _http_failure(response)
             if _is_stream(response, request):
-                return await _streamed(response, request)
-            answer = whole_answer(_decoded(await _body(response)))
+                return await _read_stream(response, request)
+            answer = whole_answer(_parse(await _body(response)))
         if request.on_text and answer.text:  # a server that streams nothing
             request.on_text(answer.text)
         return answer
@@ -82,16 +84,16 @@ def _is_stream(response: aiohttp.ClientResponse, request: ModelRequest) -> bool:
     return "event-stream" in kind or (request.on_text is not None and "json" not in kind)
 
 
-async def _streamed(response: aiohttp.ClientResponse, request: ModelRequest) -> Answer:
+async def _read_stream(response: aiohttp.ClientResponse, request: ModelRequest) -> Answer:
     """The answer that the stream makes. What breaks after the finish reason breaks nothing."""
     assembler, loop, is_done = Assembler(), asyncio.get_running_loop(), False
     try:
         async with asyncio.timeout(None) as patience:
             async for data in _events(response):
-                if is_done := data == DONE:
+                if is_done := data == END_OF_STREAM:
                     await _drain(response)
                     break
-                text = assembler.take(_decoded(data))
+                text = assembler.take(_parse(data))
                 if text and request.on_text:
                     request.on_text(text)
                 if assembler.finish_reason and patience.when() is None:
@@ -99,7 +101,7 @@ async def _streamed(response: aiohttp.ClientResponse, request: ModelRequest) -> 
     except (aiohttp.ClientError, TimeoutError) as fault:
         if not assembler.finish_reason or (isinstance(fault, TimeoutError) and not patience.expired()):
             raise
-    return assembler.finish(ended=is_done)
+    return assembler.finish(is_complete=is_done)
 
 
 async def _drain(response: aiohttp.ClientResponse) -> None:
@@ -127,7 +129,7 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[str]:
 def _whole_data(lines: list[str]) -> list[str]:
     """The data of an event: its lines are one text, or, of servers that leave out the blank lines, one each."""
     lines = [line for line in lines if line]
-    if len(lines) > 1 and not all(line == DONE or line.startswith("{") for line in lines):
+    if len(lines) > 1 and not all(line == END_OF_STREAM or line.startswith("{") for line in lines):
         return ["\n".join(lines)]
     return lines
 
@@ -155,7 +157,7 @@ async def _body(response: aiohttp.ClientResponse) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _decoded(text: str) -> Any:
+def _parse(text: str) -> Any:
     """The JSON value; orjson refuses halves of characters and NaN, which models do write."""
     try:
         return orjson.loads(text)
@@ -168,7 +170,7 @@ def _decoded(text: str) -> Any:
 
 
 async def _http_failure(response: aiohttp.ClientResponse) -> HTTPFailure:
-    """The error that the server tells, in its own words where it has some."""
+    """The error response, with the server's own message where it has one."""
     text = (await response.content.read(65_536)).decode("utf-8", "replace")
     try:
         body = json.loads(text)

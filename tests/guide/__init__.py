@@ -1,0 +1,1 @@
+"""The guide's tables, generated from the registries, and its samples, run by the tests."""
