@@ -1,12 +1,13 @@
-"""The accounts' bodies: what comes in is checked by strict fields, what goes out never holds a secret."""
+"""The accounts' bodies: requests are checked by strict fields, responses hold no secret but a new one."""
 
-from datetime import datetime
+import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import timezone
 from rest_framework import serializers
 
-from accounts.models import ApiKey, Invitation, KeyPermission, Role, Tenant
+from accounts.models import ApiKey, Invitation, KeyPermission, Membership, Role, Tenant, User
 from config.http.fields import (
     BooleanField,
     CharField,
@@ -16,8 +17,8 @@ from config.http.fields import (
     IntegerField,
     StrictModelSerializer,
     URLField,
-    UUIDField,
 )
+from config.http.serializers import ResponseSerializer
 
 DAY = 24 * 3600
 ROLES = [*Role.values, "viewer"]
@@ -42,42 +43,46 @@ class PasswordField(CharField):
         super().__init__(**{"write_only": True, "trim_whitespace": False, "max_length": 256, **kwargs})
 
 
-class UserSerializer(serializers.Serializer):
-    """A member of a tenant as the contract shows them."""
+class UserSerializer(ResponseSerializer):
+    """A member of a tenant; its row is a Membership or an Identity."""
 
-    id = UUIDField(source="user.id", read_only=True)
-    email = EmailField(source="user.email", read_only=True)
-    name = CharField(source="user.name", read_only=True)
-    tenant_id = CharField(read_only=True)
-    role = CharField(read_only=True)
-    avatar_url = CharField(source="user.avatar_url", read_only=True)
-    is_active = BooleanField(source="user.is_active", read_only=True)
-    created_at = DateTimeField(source="user.created_at", read_only=True)
+    example = Membership(
+        user=User(id=uuid.UUID("0197a3c2-5d1e-4b40-9c3f-2f6d1c0b8a13"), email="ana@example.com", name="Ana Souza",
+                  created_at=datetime(2026, 1, 31, 9, 30, tzinfo=UTC)),
+        tenant_id="acme", role=Role.DEVELOPER,
+    )  # fmt: skip
+
+    id = serializers.UUIDField(source="user.id")
+    email = serializers.EmailField(source="user.email")
+    name = serializers.CharField(source="user.name")
+    tenant_id = serializers.CharField()
+    role = serializers.CharField()
+    avatar_url = serializers.CharField(source="user.avatar_url")
+    is_active = serializers.BooleanField(source="user.is_active")
+    created_at = serializers.DateTimeField(source="user.created_at")
 
 
-class SessionSerializer(serializers.Serializer):
-    """What register, login and a changed password answer with."""
+class TokensSerializer(ResponseSerializer):
+    """A pair of tokens; the refresh token works once."""
+
+    access_token = serializers.CharField()
+    refresh_token = serializers.CharField()
+
+
+class SessionSerializer(ResponseSerializer):
+    """A new session; its row is a tokens.Session."""
+
+    example = {"member": UserSerializer.example, "access_token": "eyJhbGciOi…", "refresh_token": "eyJ0eXAiOi…"}
 
     user = UserSerializer(source="member")
-    access_token = CharField()
-    refresh_token = CharField()
-
-
-class TokensSerializer(serializers.Serializer):
-    """What refresh answers with; the refresh token is a new one, the old one is used up."""
-
-    access_token = CharField()
-    refresh_token = CharField()
-
-
-class MessageSerializer(serializers.Serializer):
-    """What was done."""
-
-    message = CharField()
+    access_token = serializers.CharField()
+    refresh_token = serializers.CharField()
 
 
 class RegisterSerializer(serializers.Serializer):
     """A new user; tenant_id names a new tenant, or one that is open to all."""
+
+    example = {"email": "ana@example.com", "password": "correct horse battery", "name": "Ana Souza"}
 
     email = EmailField(max_length=254)
     password = PasswordField()
@@ -89,32 +94,34 @@ class RegisterSerializer(serializers.Serializer):
 class LoginSerializer(serializers.Serializer):
     """Credentials of a person."""
 
+    example = {"email": "ana@example.com", "password": "correct horse battery"}
+
     email = CharField(max_length=254)
     password = PasswordField()
 
 
 class CodeSerializer(serializers.Serializer):
-    """What single sign-on has given."""
+    """The code of a single sign-on."""
 
     code = CharField(max_length=500)
     verifier = CharField(max_length=128, required=False, allow_blank=True, default="")
 
 
 class RefreshSerializer(serializers.Serializer):
-    """A refresh token that was not used yet."""
+    """A refresh token that has not been used."""
 
     refresh_token = CharField(max_length=4096)
 
 
 class PasswordSerializer(serializers.Serializer):
-    """The password in use, and the one to come."""
+    """The password in use, and the next one."""
 
     current_password = PasswordField()
     new_password = PasswordField()
 
 
 class ProfileSerializer(serializers.Serializer):
-    """What people may change about themselves."""
+    """The fields of one's own profile that may change."""
 
     name = CharField(max_length=255, allow_blank=True, required=False)
     avatar_url = URLField(max_length=1000, allow_blank=True, required=False)
@@ -141,7 +148,7 @@ class ApiKeySerializer(StrictModelSerializer):
         read_only_fields = ["id", "start", "revoked_at", "created_at"]
 
     def validate_expires_at(self, moment: datetime | None) -> datetime | None:
-        """A time to come."""
+        """A time in the future."""
         if moment is not None and moment <= timezone.now():
             raise serializers.ValidationError("Must be in the future.")
         return moment
@@ -157,7 +164,7 @@ class NewApiKeySerializer(ApiKeySerializer):
 
 
 class NewUserSerializer(serializers.Serializer):
-    """A user whom an admin adds."""
+    """A user that an admin adds."""
 
     email = EmailField(max_length=254)
     password = PasswordField()
@@ -166,7 +173,7 @@ class NewUserSerializer(serializers.Serializer):
 
 
 class MemberSerializer(serializers.Serializer):
-    """What an admin may change about a user."""
+    """The fields of a user that an admin may change."""
 
     role = RoleField(required=False)
     is_active = BooleanField(required=False)

@@ -18,7 +18,7 @@ from rest_framework import exceptions as rest_errors
 
 from config.database.roles import WrongRole
 from config.http.error_bodies import Problem, body_of
-from config.masking import cut, scrub
+from config.masking import scrub, truncate
 from config.values.foreign_json import write_json
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def _django_problem(exc: BaseException | None) -> Problem | None:
     return None
 
 
-def handle(exc: Exception, context: dict[str, Any]) -> HttpResponse:
+def handle(exc: Exception, context: Mapping[str, Any]) -> HttpResponse:
     """DRF's exception handler: the façade's error body for whatever a view raised."""
     request, view = context["request"], context["view"]
     if isinstance(exc, DomainError) and exc.afterwards is not None:
@@ -254,7 +254,7 @@ def handle(exc: Exception, context: dict[str, Any]) -> HttpResponse:
     elif isinstance(exc, rest_errors.UnsupportedMediaType):
         takes = " or ".join(parser.media_type for parser in view.parser_classes)
         problem.message = (
-            f"{cut(request.content_type) or 'A body without Content-Type'} is not taken here; send {takes}."
+            f"{truncate(request.content_type) or 'A body without Content-Type'} is not taken here; send {takes}."
         )
     elif isinstance(exc, rest_errors.NotAuthenticated):
         problem.message = (Unauthorized.__doc__ or "").strip()

@@ -97,9 +97,9 @@ def external_redis(folder: Path) -> Iterator[Server]:
     port = free_port()
     options = {"port": port, "bind": "127.0.0.1", "requirepass": VALUES["REDIS_PASSWORD"], "dir": folder, "save": ""}
     command = [redis_server.program(), *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
-    tied = orphans.tied(command, signal.SIGTERM)
+    command = orphans.tie_to_parent(command, signal.SIGTERM)
     (folder / "log").mkdir(exist_ok=True)
-    with startup.process_of(startup.Server("redis", tied, signal.SIGTERM, lambda: True), folder) as process:
+    with startup.process_of(startup.Server("redis", command, signal.SIGTERM, lambda: True), folder) as process:
         yield Server(port, process)
 
 
@@ -127,7 +127,7 @@ class Parts:
     def command(self, *arguments: str) -> list[str]:
         """The command line, ended with us."""
         assert arguments[0] == "python"
-        return orphans.tied([sys.executable, *arguments[1:]], signal.SIGTERM)
+        return orphans.tie_to_parent([sys.executable, *arguments[1:]], signal.SIGTERM)
 
     def run(self, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """What a command in the part's container says, by default its own one, run to its end."""

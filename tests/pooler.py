@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from config import embedded
-from config.launch.orphans import tied
+from config.launch.orphans import tie_to_parent
 from config.launch.servers import account
 from tests.product import free_port
 
@@ -63,7 +63,7 @@ def pooler(data_dir: Path, mode: str, sessions: int = SESSIONS) -> Iterator[Pool
     values = {"host": embedded.postgres_socket_dir(data_dir), "port": embedded.PORT, "listen_port": port}
     file.write_text(CONFIGURATION.format(mode=mode, sessions=sessions, **values))
     file.chmod(0o644)
-    command = tied([BINARY, str(file)], user=runs_as.ids if runs_as else None)
+    command = tie_to_parent([BINARY, str(file)], user=runs_as.ids if runs_as else None)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:

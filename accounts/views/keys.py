@@ -10,16 +10,17 @@ from rest_framework.response import Response
 from accounts import members
 from accounts.models import ApiKey, Role
 from accounts.permissions import has_role
-from accounts.serializers import ApiKeySerializer, MessageSerializer, NewApiKeySerializer
+from accounts.serializers import ApiKeySerializer, NewApiKeySerializer
 from accounts.tenancy.tenant_model import bind
 from config.http.api_request import ApiRequest
+from config.http.serializers import MessageSerializer
 from config.http.viewsets import ArrayPagination, TenantViewSet
 
 
 class ApiKeyViewSet(mixins.ListModelMixin, TenantViewSet):
     """The caller's API keys."""
 
-    model = ApiKey
+    model, noun = ApiKey, "API key"
     serializer_class = ApiKeySerializer
     pagination_class = ArrayPagination
 
@@ -33,15 +34,15 @@ class ApiKeyViewSet(mixins.ListModelMixin, TenantViewSet):
     @extend_schema(request=ApiKeySerializer, responses={201: NewApiKeySerializer})
     def create(self, request: ApiRequest) -> Response:
         """Make a key; this answer alone shows it."""
-        given = self.valid().validated_data
+        fields = self.valid().validated_data
         bind(request.identity.tenant_id)  # an operator who names another tenant makes a key of their own all the same
         member = members.find_member(request.identity.tenant, request.identity.user.pk)
-        row, key = members.create_api_key(member, given["name"], given["permissions"], given.get("expires_at"))
+        row, key = members.create_api_key(member, fields["name"], fields["permissions"], fields.get("expires_at"))
         bind(request.tenant.pk)
         row.key = key
         return Response(NewApiKeySerializer(row).data, status=201)
 
-    @extend_schema(request=None, responses=MessageSerializer)
+    @extend_schema(summary="Revoke an API key", request=None, responses=MessageSerializer)
     @action(detail=True, methods=["post"])
     def revoke(self, request: ApiRequest, pk: str) -> Response:
         """End a key; doing it again changes nothing."""

@@ -21,12 +21,14 @@ class MeView(ApiView):
 
     audit_action = "update"
 
-    @extend_schema(responses=UserSerializer)
+    @extend_schema(summary="Get one's own profile", responses=UserSerializer)
     def get(self, request: ApiRequest) -> Response:
         """The caller."""
-        return Response(UserSerializer(request.identity).data)
+        return Response(UserSerializer.render(request.identity))
 
-    @extend_schema(request=ProfileSerializer, responses=UserSerializer)
+    @extend_schema(
+        summary="Change one's own profile, only the fields sent", request=ProfileSerializer, responses=UserSerializer
+    )
     def patch(self, request: ApiRequest) -> Response:
         """Change name or avatar_url."""
         changes: dict[str, Any] = valid(ProfileSerializer, request, partial=True).validated_data
@@ -35,9 +37,9 @@ class MeView(ApiView):
             User.objects.filter(pk=user.pk).update(**changes)
         for name, value in changes.items():
             setattr(user, name, value)
-        return Response(UserSerializer(request.identity).data)
+        return Response(UserSerializer.render(request.identity))
 
-    @extend_schema(request=ProfileSerializer, responses=UserSerializer)
+    @extend_schema(summary="Change one's own profile", request=ProfileSerializer, responses=UserSerializer)
     def put(self, request: ApiRequest) -> Response:
         """Change name or avatar_url."""
         return self.patch(request)
@@ -48,13 +50,13 @@ class PasswordView(ApiView):
 
     audit_action = "change_password"
 
-    @extend_schema(request=PasswordSerializer, responses=SessionSerializer)
+    @extend_schema(summary="Change one's own password", request=PasswordSerializer, responses=SessionSerializer)
     def post(self, request: ApiRequest) -> Response:
         """Change the password; all sessions end, and the answer opens a new one."""
-        given = valid(PasswordSerializer, request).validated_data
+        passwords = valid(PasswordSerializer, request).validated_data
         user = User.objects.get(pk=request.user.pk)
-        if not user.check_password(given["current_password"]):
+        if not user.check_password(passwords["current_password"]):
             raise Invalid({"current_password": ["Is not the password in use."]})
-        members.change_password(user, given["new_password"])
+        members.change_password(user, passwords["new_password"])
         bind(request.identity.tenant_id)  # an operator who names another tenant stays in their own
         return session_response(request, tokens.open_session(members.find_member(request.identity.tenant, user.pk)))

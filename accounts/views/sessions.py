@@ -19,16 +19,16 @@ from accounts.login.authentication import (
 from accounts.serializers import (
     CodeSerializer,
     LoginSerializer,
-    MessageSerializer,
     RefreshSerializer,
     RegisterSerializer,
     SessionSerializer,
     TokensSerializer,
 )
 from accounts.tenancy.tenant_model import bind, open_scope
-from config.errors import RegistrationClosed
+from config.errors import Forbidden, RegistrationClosed, TenantSuspended, Unauthorized
 from config.http import origin
 from config.http.api_request import ApiHttpRequest, ApiRequest
+from config.http.serializers import MessageSerializer
 from config.http.viewsets import ApiView, valid
 
 
@@ -37,7 +37,7 @@ def session_response(request: ApiRequest, session: tokens.Session, status: int =
     member = session.member
     bind(member.tenant_id)
     establish(request._request, Identity(member.user, member.tenant, member.role))
-    return set_cookie(Response(SessionSerializer(session).data, status=status), session.access_token)
+    return set_cookie(Response(SessionSerializer.render(session), status=status), session.access_token)
 
 
 def set_cookie(response: Response, token: str) -> Response:
@@ -55,30 +55,31 @@ def set_cookie(response: Response, token: str) -> Response:
 
 def _is_operator(request: ApiHttpRequest) -> bool:
     """Whether the credentials that come along are those of an operator, who may make accounts for others."""
-    shown = credential(request)
-    return shown is not None and authenticate_token(shown).user.is_staff
+    token = credential(request)
+    return token is not None and authenticate_token(token).user.is_staff
 
 
 class RegisterView(ApiView):
     """A new user, in a new tenant or in one that lets them in."""
 
     audit_action = "register"
+    errors = {"post": (RegistrationClosed, Forbidden)}
     authentication_classes = (Anybody,)
     permission_classes = ()
 
-    @extend_schema(request=RegisterSerializer, responses={201: SessionSerializer})
+    @extend_schema(summary="Register", request=RegisterSerializer, responses={201: SessionSerializer})
     def post(self, request: ApiRequest) -> Response:
         """Create a user, and the tenant when it is new."""
-        given = valid(RegisterSerializer, request).validated_data
+        fields = valid(RegisterSerializer, request).validated_data
         open_scope(request._request)
-        if not settings.OPEN_REGISTRATION and not given.get("invitation") and not _is_operator(request._request):
+        if not settings.OPEN_REGISTRATION and not fields.get("invitation") and not _is_operator(request._request):
             raise RegistrationClosed
         member = members.register(
-            given["email"],
-            given["password"],
-            given["name"],
-            given.get("tenant_id") or "",
-            given.get("invitation") or "",
+            fields["email"],
+            fields["password"],
+            fields["name"],
+            fields.get("tenant_id") or "",
+            fields.get("invitation") or "",
         )
         return session_response(request, tokens.open_session(member), 201)
 
@@ -87,16 +88,17 @@ class LoginView(ApiView):
     """A session for an e-mail address and its password."""
 
     audit_action = "login"
+    errors = {"post": (Unauthorized, TenantSuspended)}
     authentication_classes = (Anybody,)
     permission_classes = ()
 
-    @extend_schema(request=LoginSerializer, responses=SessionSerializer)
+    @extend_schema(summary="Log in", request=LoginSerializer, responses=SessionSerializer)
     def post(self, request: ApiRequest) -> Response:
         """Log in."""
-        given = valid(LoginSerializer, request).validated_data
+        fields = valid(LoginSerializer, request).validated_data
         open_scope(request._request)
-        request._request.failed_login = given["email"]  # for the record, if it comes to that
-        member = members.log_in(given["email"], given["password"], origin.address(request._request))
+        request._request.failed_login = fields["email"]  # for the audit log, if it is refused
+        member = members.log_in(fields["email"], fields["password"], origin.address(request._request))
         return session_response(request, tokens.open_session(member))
 
 
@@ -104,34 +106,36 @@ class SingleSignOnView(ApiView):
     """A session for the code that /sso/login has led to; there only when single sign-on is on."""
 
     audit_action = "login"
+    errors = {"post": (Unauthorized, Forbidden)}
     authentication_classes = (Anybody,)
     permission_classes = ()
 
-    @extend_schema(request=CodeSerializer, responses=SessionSerializer)
+    @extend_schema(summary="Exchange the code of a single sign-on", request=CodeSerializer, responses=SessionSerializer)
     def post(self, request: ApiRequest) -> Response:
         """Exchange the code, which works once."""
         from accounts.login.sso import redeem
 
-        given = valid(CodeSerializer, request).validated_data
+        fields = valid(CodeSerializer, request).validated_data
         open_scope(request._request)
-        return session_response(request, tokens.open_session(redeem(given["code"], given["verifier"])))
+        return session_response(request, tokens.open_session(redeem(fields["code"], fields["verifier"])))
 
 
 class RefreshView(ApiView):
     """The next pair of tokens."""
 
     audit_action = "refresh"
+    errors = {"post": (Unauthorized, TenantSuspended)}
     authentication_classes = (Anybody,)
     permission_classes = ()
 
-    @extend_schema(request=RefreshSerializer, responses=TokensSerializer)
+    @extend_schema(summary="Exchange a refresh token", request=RefreshSerializer, responses=TokensSerializer)
     def post(self, request: ApiRequest) -> Response:
         """Exchange a refresh token for new tokens; each works once."""
-        given = valid(RefreshSerializer, request).validated_data["refresh_token"]
+        refresh_token = valid(RefreshSerializer, request).validated_data["refresh_token"]
         open_scope(request._request)
-        session = tokens.refresh(given)
+        session = tokens.refresh(refresh_token)
         refuse_suspended(session.member.user, session.member.tenant)
-        return set_cookie(Response(TokensSerializer(session).data), session.access_token)
+        return set_cookie(Response(TokensSerializer.render(session)), session.access_token)
 
 
 class LogoutView(ApiView):
@@ -139,7 +143,7 @@ class LogoutView(ApiView):
 
     audit_action = "logout"
 
-    @extend_schema(request=RefreshSerializer, responses=MessageSerializer)
+    @extend_schema(summary="Log out", request=RefreshSerializer, responses=MessageSerializer)
     def post(self, request: ApiRequest) -> Response:
         """Revoke the refresh token and its family, and take the cookie back."""
         tokens.close_session(request.identity.user, valid(RefreshSerializer, request).validated_data["refresh_token"])

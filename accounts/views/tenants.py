@@ -17,6 +17,7 @@ from accounts.serializers import (
     TenantSerializer,
     UserSerializer,
 )
+from config.errors import Conflict
 from config.http.api_request import ApiRequest
 from config.http.viewsets import TenantViewSet
 
@@ -26,33 +27,34 @@ ADMINS = {"read": Role.ADMIN, "write": Role.ADMIN}
 class UserViewSet(mixins.ListModelMixin, TenantViewSet):
     """The tenant's users."""
 
-    model = Membership
+    model, noun = Membership, "user"
+    errors = {"update": (Conflict,), "partial_update": (Conflict,)}
     serializer_class = UserSerializer
     roles = ADMINS
     lookup_field = "user_id"
     lookup_url_kwarg = "id"
 
     def get_queryset(self) -> QuerySet[Membership]:
-        """The members, those who came first at the top."""
+        """The members, the oldest first."""
         return super().get_queryset().select_related("user").order_by("user__created_at", "pk")
 
     @extend_schema(request=NewUserSerializer, responses={201: UserSerializer})
     def create(self, request: ApiRequest) -> Response:
         """Add a user with a role."""
-        given = self.valid(NewUserSerializer).validated_data
-        return Response(UserSerializer(members.add_member(request.tenant, **given)).data, status=201)
+        fields = self.valid(NewUserSerializer).validated_data
+        return Response(UserSerializer.render(members.add_member(request.tenant, **fields)), status=201)
 
     @extend_schema(responses=UserSerializer)
     def retrieve(self, request: ApiRequest, id: str) -> Response:
         """One user."""
-        return Response(UserSerializer(members.find_member(request.tenant, id)).data)
+        return Response(UserSerializer.render(members.find_member(request.tenant, id)))
 
     @extend_schema(request=MemberSerializer, responses=UserSerializer)
     def partial_update(self, request: ApiRequest, id: str) -> Response:
         """Change role, name or is_active; a deactivated user's sessions and keys end at once."""
         changes = self.valid(MemberSerializer, partial=True).validated_data
         self.note_before(members.find_member(request.tenant, id))
-        return Response(UserSerializer(members.change_member(request.tenant, id, **changes)).data)
+        return Response(UserSerializer.render(members.change_member(request.tenant, id, **changes)))
 
     @extend_schema(request=MemberSerializer, responses=UserSerializer)
     def update(self, request: ApiRequest, id: str) -> Response:
@@ -71,9 +73,9 @@ class InvitationViewSet(mixins.ListModelMixin, TenantViewSet):
     @extend_schema(request=InvitationSerializer, responses={201: NewInvitationSerializer})
     def create(self, request: ApiRequest) -> Response:
         """Invite somebody; this answer alone shows the code, which register takes as `invitation`."""
-        given = self.valid().validated_data
-        for_s = timedelta(seconds=given["expires_in_s"])
-        row, code = members.invite(request.tenant, request.identity.user, given["role"], given["email"], for_s)
+        fields = self.valid().validated_data
+        lifetime = timedelta(seconds=fields["expires_in_s"])
+        row, code = members.invite(request.tenant, request.identity.user, fields["role"], fields["email"], lifetime)
         row.code = code
         return Response(NewInvitationSerializer(row).data, status=201)
 
@@ -86,21 +88,24 @@ class TenantView(TenantViewSet):
     audit_type = "tenant"
     roles = ADMINS
 
+    @extend_schema(summary="Get the tenant's settings")
     def retrieve(self, request: ApiRequest) -> Response:
-        """The tenant's settings."""
+        """Its name, and whether anybody may register in it."""
         return Response(TenantSerializer(request.tenant).data)
 
+    @extend_schema(summary="Change the tenant's settings, only the fields sent")
     def partial_update(self, request: ApiRequest) -> Response:
         """Change name or open_registration."""
         self.note_before(request.tenant)
-        changed = self.valid(instance=request.tenant, partial=True)
-        changed.save()
-        return Response(changed.data)
+        serializer = self.valid(instance=request.tenant, partial=True)
+        serializer.save()
+        return Response(serializer.data)
 
+    @extend_schema(summary="Change the tenant's settings")
     def update(self, request: ApiRequest) -> Response:
         """Change name or open_registration."""
         return self.partial_update(request)
 
     def get_queryset(self) -> QuerySet[Tenant]:
-        """Nothing but the tenant itself is ever read here."""
+        """Empty: the tenant comes with the request."""
         return self.queryset

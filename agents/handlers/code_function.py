@@ -9,7 +9,7 @@ from agents.sandbox import sandboxed_command
 from agents.sandbox.bubblewrap import python
 from agents.sandbox.limits import Limits
 from agents.tools.registry import ToolCall
-from config.values.foreign_json import decoded, write_json
+from config.values.foreign_json import decode_json_text, write_json
 
 MAX_CODE_LENGTH = 100_000
 # Prints of the tool go to stderr, so that its answer alone is on stdout. What JSON lacks is written as near as may be.
@@ -44,7 +44,7 @@ async def run_code(call: ToolCall) -> Any:
     if result.returncode != 0:
         raise ToolExecutionError(f"The code failed: {summary(_last_line(result.stderr), 500)}")
     try:
-        return as_output("" if result.output_truncated else decoded(result.stdout))
+        return as_output("" if result.output_truncated else decode_json_text(result.stdout))
     except ValueError:
         raise ToolExecutionError("The code answered nothing that is JSON, or more than 1 MiB of it.") from None
 

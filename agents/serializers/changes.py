@@ -4,9 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.http.fields import UUIDField
+from config.http.fields import UUIDField, iso
 from orchestration.models import Change, ChangeStatus
-from orchestration.serializers.runs import stamp, step_id
+from orchestration.serializers.runs import step_id
 
 MAX_IDS = 1_000
 
@@ -67,6 +67,6 @@ def change_json(change: Change) -> dict[str, Any]:
         "error": change.error or None,
         "outcome": change.outcome,
         "settled_by": str(change.settled_by) if change.settled_by else None,
-        "settled_at": stamp(change.settled_at),
-        "created_at": stamp(change.created_at),
+        "settled_at": iso(change.settled_at),
+        "created_at": iso(change.created_at),
     }

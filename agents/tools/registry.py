@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from uuid import UUID
 
 from config.values.foreign_json import clean_value
-from config.values.json_schema import checked
+from config.values.json_schema import validate_input
 from config.values.json_types import JsonObject
 from orchestration.program.draft_effects import Staged, effect_id
 
@@ -60,7 +60,7 @@ class ToolSpec:
 
         Policies, approvals, records and the handler get this form, and it is its own canonical form.
         """
-        arguments = checked(self.input_schema, clean_value(input))
+        arguments = validate_input(self.input_schema, clean_value(input))
         return self.canonical(arguments) if self.canonical else arguments
 
     def acts(self, input: JsonObject) -> bool:

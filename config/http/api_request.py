@@ -14,7 +14,7 @@ from rest_framework.request import Request
 if TYPE_CHECKING:
     from accounts.login.authentication import Identity
     from accounts.models import Tenant, User
-    from config.rate_limits.limiter import Standing
+    from config.rate_limits.limiter import LimitState
     from config.values.json_types import JsonObject
 
 
@@ -23,7 +23,7 @@ class ApiHttpRequest(HttpRequest):
 
     trace_id: str  # of X-Trace-ID, else a new one
     transaction_scope: ExitStack | None  # the transaction to begin with the credentials; None once it has begun
-    rate_limit: "Standing | None"  # what is left of the caller's nearest limit, for the headers of the response
+    rate_limit: "LimitState | None"  # what is left of the caller's nearest limit, for the headers of the response
     counted: bool  # counted against the rate limits before
     failed_login: str  # the account of a refused login, for the audit log
     audit: "JsonObject"  # what the audit entry says beside the response: `before` and `action`

@@ -47,6 +47,17 @@ class CharField(serializers.CharField):
         return super().run_validation(data)
 
 
+class TextOrNullField(serializers.CharField):
+    """A text to read, null where the row has an empty one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"allow_null": True, **kwargs})
+
+    def to_representation(self, value: Any) -> Any:
+        """The text or None."""
+        return str(value) or None
+
+
 class EmailField(CharField, serializers.EmailField):
     """An e-mail address."""
 

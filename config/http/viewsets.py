@@ -23,7 +23,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.permissions import Authenticated, HasRole, OwnTenant
 from accounts.tenancy.tenant_model import TenantModel
-from config.errors import Invalid, NotFound
+from config.errors import DomainError, Invalid, NotFound
 from config.http.api_request import ApiRequest
 from config.http.fields import DateTimeField, StatusField, StrictModelSerializer, iso
 from config.http.paging import ArrayPagination, PagePagination, TenPerPage
@@ -45,6 +45,7 @@ __all__ = [
     "valid",
 ]
 
+Errors = Mapping[str, tuple[type[DomainError], ...]]
 CHANGES = frozenset({"update", "partial_update", "destroy"})
 
 
@@ -87,6 +88,7 @@ class ApiView(APIView):
     """A view whose request is typed."""
 
     request: ApiRequest
+    errors: ClassVar[Errors] = {}  # by action (of a plain view by method): what /openapi.json adds to the usual ones
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ApiRequest:
         """DRF's request around Django's."""
@@ -104,6 +106,7 @@ class TenantViewSet(GenericViewSet, ApiView):
 
     model: ClassVar[type[TenantModel]]
     not_found: ClassVar[type[NotFound]] = NotFound
+    noun: ClassVar[str] = ""  # what one row is called in summaries; the model's verbose name when empty
     roles: ClassVar[Mapping[str, str]] = {}  # by action, else "read" (safe methods) and "write"; missing = any member
     free_body: ClassVar[bool | frozenset[str]] = False  # actions whose body is all the caller's own data
     permission_classes = [Authenticated, HasRole, OwnTenant]

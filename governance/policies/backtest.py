@@ -1,12 +1,12 @@
-"""What a candidate policy would have changed: it is asked about recorded decisions, without any effect."""
+"""Backtest of a candidate policy: recorded decisions are made again with it, without any effect."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.db.models import QuerySet
 
 from config.http.fields import iso
+from config.values.json_types import JsonObject
 from governance.models import Policy, PolicyDecision, Scope
 from governance.policies.evaluation import decide
 from governance.policies.rulesets import CompiledPolicy, Ruleset, compile_policy, enabled_policies
@@ -16,7 +16,7 @@ MAX_EXAMPLES = 100
 
 @dataclass
 class Backtest:
-    """The counts so far; before and after are what the rules in force say without the candidate and with it."""
+    """The counts so far: decisions by the rules in force without the candidate (before) and with it (after)."""
 
     evaluated_count: int = 0
     skipped_count: int = 0
@@ -24,10 +24,10 @@ class Backtest:
     flip_count: int = 0
     by_tool: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     by_tenant: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    examples: list[dict[str, Any]] = field(default_factory=list)
+    examples: list[JsonObject] = field(default_factory=list)
 
     def note(self, row: PolicyDecision, before: str, after: str, explanation: str) -> None:
-        """One decision, judged twice."""
+        """Count a decision that was made twice."""
         self.evaluated_count += 1
         if before == after:
             return
@@ -50,20 +50,8 @@ class Backtest:
                 }
             )
 
-    def as_json(self) -> dict[str, Any]:
-        """The answer of POST /policies/{id}/backtest."""
-        return {
-            "evaluated": self.evaluated_count,
-            "skipped": self.skipped_count,
-            "matched": self.matched_count,
-            "flips": self.flip_count,
-            "by_tool": {tool: dict(changes) for tool, changes in self.by_tool.items()},
-            "by_tenant": {tenant_id: dict(changes) for tenant_id, changes in self.by_tenant.items()},
-            "examples": self.examples,
-        }
 
-
-def backtest(candidate: Policy, decisions: int) -> dict[str, Any]:
+def backtest(candidate: Policy, decisions: int) -> Backtest:
     """What the candidate changes in the tenant's last recorded decisions; a global one is asked of all tenants'."""
     test, rules = Backtest(), {}
     one = compile_policy(candidate)
@@ -79,7 +67,7 @@ def backtest(candidate: Policy, decisions: int) -> dict[str, Any]:
         matches = (*after.matches, *after.shadow_matches)
         test.matched_count += any(match["policy_id"] == str(one.id) for match in matches)
         test.note(row, decide(without, row.action, row.context).result, after.result, after.explanation)
-    return test.as_json()
+    return test
 
 
 def _rows(candidate: Policy) -> QuerySet[PolicyDecision]:

@@ -1,1 +1,1 @@
-"""What governance takes and tells over REST."""
+"""Bodies of policies, budgets, the audit log and provider keys."""

@@ -1,10 +1,12 @@
 """The audit log as it is read (seed 000 §11)."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework import serializers
 
-from config.http.fields import DateTimeField, iso
+from config.http.fields import DateTimeField, TextOrNullField
+from config.http.serializers import ResponseSerializer
 from governance.models import AuditEntry
 
 
@@ -20,62 +22,49 @@ class AuditQuery(serializers.Serializer):
 
     def to_internal_value(self, data: Any) -> Any:
         """A day alone is its first moment; as an end its last."""
-        given = {name: value for name, value in data.items() if value != ""}
+        values = {name: value for name, value in data.items() if value != ""}
         for name, time in (("start_date", "T00:00:00Z"), ("end_date", "T23:59:59.999999Z")):
-            if len(given.get(name, "")) == 10:
-                given[name] += time
-        return super().to_internal_value(given)
+            if len(values.get(name, "")) == 10:
+                values[name] += time
+        return super().to_internal_value(values)
 
 
-class ChangesShape(serializers.Serializer):
+class ChangesSerializer(ResponseSerializer):
     """The resource before and after."""
 
     before = serializers.JSONField(allow_null=True)
     after = serializers.JSONField(allow_null=True)
 
 
-class AuditEntryShape(serializers.Serializer):
-    """Something that was done."""
+class AuditEntrySerializer(ResponseSerializer):
+    """One operation that changed something."""
 
-    id = serializers.CharField()
+    example = AuditEntry(
+        pk=156, action="update", resource_type="workflow", resource_id="0197a3c1-0000-7000-8000-000000000001",
+        before={"name": "Refund"}, after={"name": "Refunds"}, ip_address="192.0.2.7", user_agent="curl/8.5",
+        created_at=datetime(2026, 1, 31, 9, 30, tzinfo=UTC),
+    )  # fmt: skip
+
+    id = serializers.CharField(source="pk")
     user_id = serializers.CharField(allow_null=True)
     action = serializers.CharField()
     resource_type = serializers.CharField()
     resource_id = serializers.CharField()
-    changes = ChangesShape()
+    changes = ChangesSerializer(source="*")
     ip_address = serializers.CharField()
     user_agent = serializers.CharField()
-    on_behalf_of = serializers.CharField(allow_null=True)
-    agent_id = serializers.CharField(allow_null=True)
-    api_key_id = serializers.CharField(allow_null=True)
-    trace_id = serializers.CharField(allow_null=True)
+    on_behalf_of = TextOrNullField()
+    agent_id = TextOrNullField()
+    api_key_id = serializers.CharField(source="key_id", allow_null=True)
+    trace_id = TextOrNullField()
     created_at = serializers.DateTimeField()
 
 
-class AuditLogShape(serializers.Serializer):
+class AuditLogSerializer(ResponseSerializer):
     """A page of the log, the newest first; beyond 10,000 the total is 10,000 and inexact."""
 
-    logs = AuditEntryShape(many=True)
+    logs = AuditEntrySerializer(many=True)
     total = serializers.IntegerField()
-    totalIsExact = serializers.BooleanField()  # noqa: N815 - as the contract's other lists have it
     limit = serializers.IntegerField()
     offset = serializers.IntegerField()
-
-
-def entry_json(entry: AuditEntry) -> dict[str, Any]:
-    """An entry in the contract's shape."""
-    return {
-        "id": str(entry.pk),
-        "user_id": str(entry.user_id) if entry.user_id else None,
-        "action": entry.action,
-        "resource_type": entry.resource_type,
-        "resource_id": entry.resource_id,
-        "changes": {"before": entry.before, "after": entry.after},
-        "ip_address": entry.ip_address,
-        "user_agent": entry.user_agent,
-        "on_behalf_of": entry.on_behalf_of or None,
-        "agent_id": entry.agent_id or None,
-        "api_key_id": str(entry.key_id) if entry.key_id else None,
-        "trace_id": entry.trace_id or None,
-        "created_at": iso(entry.created_at),
-    }
+    totalIsExact = serializers.BooleanField()  # noqa: N815 - as the contract's other lists have it

@@ -5,7 +5,10 @@ from typing import Any
 from rest_framework import serializers
 
 from config.http.fields import BooleanField, CharField, ChoiceField, DateTimeField, IntegerField, UUIDField
+from config.http.serializers import ResponseSerializer
+from config.values.json_types import JsonObject
 from governance.models import Policy, PolicyDecision, Scope
+from governance.policies.backtest import Backtest
 from governance.policies.evaluation import RESULT
 from governance.policies.rule_parser import BadRule, read_rule, rule_expression
 
@@ -48,8 +51,8 @@ class PolicySerializer(serializers.Serializer):
         """The scope's id fits the scope."""
         own = self.context["request"].tenant.pk
         scope = attrs.get("scope", getattr(self.instance, "scope", None))
-        kept = getattr(self.instance, "scope_id", "") if scope == getattr(self.instance, "scope", None) else ""
-        scope_id = attrs.get("scope_id", kept) or ""
+        stored = getattr(self.instance, "scope_id", "") if scope == getattr(self.instance, "scope", None) else ""
+        scope_id = attrs.get("scope_id", stored) or ""
         if scope in NAMED and not scope_id:
             raise serializers.ValidationError({"scope_id": [f"Is required: the id of the {scope}."]})
         if scope == Scope.TENANT and scope_id not in ("", own):
@@ -60,8 +63,8 @@ class PolicySerializer(serializers.Serializer):
 
     def to_representation(self, policy: Policy) -> dict[str, Any]:
         """The policy; without a scope_id that is null."""
-        told: dict[str, Any] = super().to_representation(policy)
-        return told | {"scope_id": policy.scope_id or None}
+        body: JsonObject = super().to_representation(policy)
+        return body | {"scope_id": policy.scope_id or None}
 
 
 class DecisionSerializer(serializers.ModelSerializer):
@@ -92,7 +95,7 @@ class BacktestRequest(serializers.Serializer):
     decisions = IntegerField(required=False, default=1000, min_value=1, max_value=MAX_BACKTEST)
 
 
-class FlipShape(serializers.Serializer):
+class FlipSerializer(ResponseSerializer):
     """A decision that the candidate would have changed."""
 
     decision_id = serializers.IntegerField()
@@ -106,13 +109,17 @@ class FlipShape(serializers.Serializer):
     created_at = serializers.DateTimeField()
 
 
-class BacktestShape(serializers.Serializer):
-    """What a candidate would have changed."""
+class BacktestSerializer(ResponseSerializer):
+    """What a candidate would have changed; its row is a Backtest."""
 
-    evaluated = serializers.IntegerField()
-    skipped = serializers.IntegerField(help_text="Their inputs were too long to be kept, and the rule looks at them.")
-    matched = serializers.IntegerField(help_text="The candidate applies to so many.")
-    flips = serializers.IntegerField()
+    example = Backtest(evaluated_count=1000, matched_count=2, flip_count=1)
+
+    evaluated = serializers.IntegerField(source="evaluated_count")
+    skipped = serializers.IntegerField(
+        source="skipped_count", help_text="Their inputs were too long to be kept, and the rule looks at them."
+    )
+    matched = serializers.IntegerField(source="matched_count", help_text="The candidate applies to so many.")
+    flips = serializers.IntegerField(source="flip_count")
     by_tool = serializers.DictField()
     by_tenant = serializers.DictField()
-    examples = FlipShape(many=True)
+    examples = FlipSerializer(many=True)

@@ -1,1 +1,1 @@
-"""What is allowed, over REST."""
+"""Policies, budgets, the audit log and provider keys over REST."""

@@ -1,4 +1,4 @@
-"""/api/v1/audit: who did what (seed 000 §11); it is read, exported, and never written here."""
+"""/api/v1/audit: the audit log, to read and to export (seed 000 §11)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ from config.http.query_parameters import query_of
 from config.http.viewsets import TenantViewSet
 from config.values.foreign_json import write_json
 from governance.models import AuditEntry
-from governance.serializers.audit import AuditLogShape, AuditQuery, entry_json
+from governance.serializers.audit import AuditEntrySerializer, AuditLogSerializer, AuditQuery
 
 PAGE = [OpenApiParameter("limit", int), OpenApiParameter("offset", int)]
 MAX_EXPORT = 100_000
@@ -31,26 +31,26 @@ class AuditViewSet(TenantViewSet):
 
     def _rows(self) -> QuerySet[Any]:
         """What the filters leave, the newest first."""
-        asked = query_of(AuditQuery, self.request)
+        query = query_of(AuditQuery, self.request)
         for name, lookup in (("start_date", "created_at__gte"), ("end_date", "created_at__lte")):
-            if name in asked:
-                asked[lookup] = asked.pop(name)
-        return self.get_queryset().filter(**asked).order_by("-pk")
+            if name in query:
+                query[lookup] = query.pop(name)
+        return self.get_queryset().filter(**query).order_by("-pk")
 
-    @extend_schema(operation_id="audit_logs", parameters=[AuditQuery, *PAGE], responses=AuditLogShape)
+    @extend_schema(summary="List audit entries", parameters=[AuditQuery, *PAGE], responses=AuditLogSerializer)
     @action(detail=False)
     def logs(self, request: ApiRequest) -> Response:
         """A page of the log."""
         rows, limit = self._rows(), number(request, "limit", 100, 1, MAX_LIMIT)
         offset = number(request, "offset", 0, 0, 10**9)
         page, total = page_of(rows, offset, limit)
-        body = {"logs": [entry_json(entry) for entry in page], "total": total.value, "limit": limit, "offset": offset}
-        return Response(body | {"totalIsExact": total.is_exact})
+        body = {"logs": page, "total": total.value, "limit": limit, "offset": offset, "totalIsExact": total.is_exact}
+        return Response(AuditLogSerializer.render(body))
 
     @extend_schema(
-        operation_id="audit_export",
+        summary="Export the audit log",
         parameters=[AuditQuery],
-        responses={(200, "application/x-ndjson"): OpenApiTypes.STR},
+        responses={(200, "application/x-ndjson"): OpenApiTypes.BINARY},
     )
     @action(detail=False)
     def export(self, request: ApiRequest) -> HttpResponse:
@@ -58,7 +58,7 @@ class AuditViewSet(TenantViewSet):
 
         def lines() -> Iterator[bytes]:
             for entry in reversed(self._rows()[:MAX_EXPORT]):
-                yield write_json(entry_json(entry)) + b"\n"
+                yield write_json(AuditEntrySerializer.render(entry)) + b"\n"
 
         response = HttpResponse(b"".join(lines()), content_type="application/x-ndjson")
         response["Content-Disposition"] = 'attachment; filename="audit.jsonl"'

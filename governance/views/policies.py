@@ -16,11 +16,12 @@ from config.errors import Forbidden, NotFound
 from config.http.api_request import ApiRequest
 from config.http.query_parameters import FlagFilter, query_of
 from config.http.viewsets import ArrayPagination, ResourceViewSet, body_object
+from config.values.json_types import JsonObject
 from governance.models import Policy, PolicyDecision, Scope
 from governance.policies.backtest import backtest
 from governance.serializers.policies import (
     BacktestRequest,
-    BacktestShape,
+    BacktestSerializer,
     DecisionQuery,
     DecisionSerializer,
     PolicySerializer,
@@ -68,18 +69,18 @@ class PolicyViewSet(ResourceViewSet):
     @extend_schema(responses={201: PolicySerializer})
     def create(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """201 and the new policy; it holds from the next action on."""
-        made = self._made(self.valid().validated_data)
-        with self._reach(made):
-            made.save(force_insert=True)
-        return Response(self.get_serializer(made).data, status=201)
+        policy = self._new(self.valid().validated_data)
+        with self._reach(policy):
+            policy.save(force_insert=True)
+        return Response(self.get_serializer(policy).data, status=201)
 
-    def _made(self, fields: dict[str, Any]) -> Policy:
+    def _new(self, fields: JsonObject) -> Policy:
         """A policy that is not saved yet."""
         is_global = fields["scope"] == Scope.GLOBAL
         self._may_write(is_global)
-        made = Policy(**fields, created_by=self.request.user.pk)
-        made.tenant = None if is_global else self.request.tenant
-        return made
+        policy = Policy(**fields, created_by=self.request.user.pk)
+        policy.tenant = None if is_global else self.request.tenant
+        return policy
 
     def _reach(self, policy: Policy) -> AbstractContextManager[None]:
         """All tenants for operators, who write global policies, and may make one global."""
@@ -93,20 +94,20 @@ class PolicyViewSet(ResourceViewSet):
         """The policy with the body's fields changed, as its next version."""
         with self._reach(self.get_object()):
             # Locked, so that no two changes make the same version of it.
-            changed = self._changed(Policy.all_tenants.select_for_update().get(pk=self.get_object().pk))
-            changed.save()
-            Policy.all_tenants.filter(pk=changed.pk).update(version=F("version") + 1, updated_at=timezone.now())
-            changed.refresh_from_db()
-        return Response(self.get_serializer(changed).data)
+            policy = self._with_body(Policy.all_tenants.select_for_update().get(pk=self.get_object().pk))
+            policy.save()
+            Policy.all_tenants.filter(pk=policy.pk).update(version=F("version") + 1, updated_at=timezone.now())
+            policy.refresh_from_db()
+        return Response(self.get_serializer(policy).data)
 
-    def _changed(self, found: Policy) -> Policy:
+    def _with_body(self, policy: Policy) -> Policy:
         """The policy with the body's fields, not saved yet."""
-        fields = self.valid(instance=found, partial=True).validated_data
-        self._may_write(Scope.GLOBAL in (found.scope, fields.get("scope")))
+        fields = self.valid(instance=policy, partial=True).validated_data
+        self._may_write(Scope.GLOBAL in (policy.scope, fields.get("scope")))
         for name, value in fields.items():
-            setattr(found, name, value)
-        found.tenant = None if found.scope == Scope.GLOBAL else found.tenant or self.request.tenant
-        return found
+            setattr(policy, name, value)
+        policy.tenant = None if policy.scope == Scope.GLOBAL else policy.tenant or self.request.tenant
+        return policy
 
     def perform_destroy(self, row: Policy) -> None:
         """It no longer applies from the next action on."""
@@ -114,7 +115,9 @@ class PolicyViewSet(ResourceViewSet):
         with self._reach(row):
             row.delete()
 
-    @extend_schema(parameters=[DecisionQuery], responses=DecisionSerializer(many=True))
+    @extend_schema(
+        summary="List decisions of policies", parameters=[DecisionQuery], responses=DecisionSerializer(many=True)
+    )
     @action(detail=False, filterset_class=None)
     def decisions(self, request: ApiRequest) -> Response:
         """What the policies decided for this tenant, and why; the newest first."""
@@ -123,23 +126,30 @@ class PolicyViewSet(ResourceViewSet):
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(DecisionSerializer(page, many=True).data)
 
-    @extend_schema(operation_id="policies_backtest", request=BacktestRequest, responses=BacktestShape)
+    @extend_schema(
+        summary="Test a saved policy on past decisions", request=BacktestRequest, responses=BacktestSerializer
+    )
     @action(detail=True, methods=["post"], url_path="backtest")
     def backtest_saved(self, request: ApiRequest, pk: str) -> Response:
         """What this policy, with the fields of the body changed, would have flipped; nothing is saved."""
-        found = self.get_object()
-        return self._backtest(self._changed(found) if set(body_object(request)) - {"decisions"} else found)
+        policy = self.get_object()
+        return self._backtest(self._with_body(policy) if set(body_object(request)) - {"decisions"} else policy)
 
-    @extend_schema(operation_id="policies_backtest_unsaved", request=PolicySerializer, responses=BacktestShape)
+    @extend_schema(
+        operation_id="policies_backtest_unsaved",
+        summary="Test a policy on past decisions",
+        request=PolicySerializer,
+        responses=BacktestSerializer,
+    )
     @action(detail=False, methods=["post"], url_path="backtest")
     def backtest_unsaved(self, request: ApiRequest) -> Response:
         """What a policy with this body would have flipped; nothing is saved."""
-        return self._backtest(self._made(self.valid().validated_data))
+        return self._backtest(self._new(self.valid().validated_data))
 
     def _backtest(self, candidate: Policy) -> Response:
         """A global policy is asked about all tenants' decisions, so that only operators may."""
         self._may_write(candidate.scope == Scope.GLOBAL)
-        asked = BacktestRequest(data={name: v for name, v in body_object(self.request).items() if name == "decisions"})
-        asked.is_valid(raise_exception=True)
+        query = BacktestRequest(data={name: v for name, v in body_object(self.request).items() if name == "decisions"})
+        query.is_valid(raise_exception=True)
         with self._reach(candidate):
-            return Response(backtest(candidate, asked.validated_data["decisions"]))
+            return Response(BacktestSerializer.render(backtest(candidate, query.validated_data["decisions"])))

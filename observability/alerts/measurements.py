@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncMinute
 
-from config.rate_limits.request_counts import blocked
+from config.rate_limits.request_counts import refusals
 from governance.models import PolicyDecision
 from memory.models import MemoryEntry
 from observability.metrics.queries import OWN_KINDS
@@ -94,7 +94,7 @@ def _memories(tenant_id: str, since: datetime, until: datetime) -> list[Minute]:
 
 
 def _blocks(tenant_id: str, since: datetime, until: datetime) -> list[Minute]:
-    return [Minute(at, count, count) for at, count in blocked(tenant_id, since, until)]
+    return [Minute(at, count, count) for at, count in refusals(tenant_id, since, until)]
 
 
 MEASUREMENTS: dict[str, Measurement] = {

@@ -24,7 +24,7 @@ from orchestration.live.feeds import Feed, Story, feeds, frame
 from orchestration.live.updates import MAX_EVENTS, MAX_UPDATE_BYTES, MAX_WINDOW, Pacer, fitting, update
 from orchestration.models import Run
 from orchestration.runs.access import Access, admitted, readable_run, threads
-from orchestration.serializers.runs import event_json
+from orchestration.serializers.runs import EventSerializer
 
 log = logging.getLogger(__name__)
 POLICY_VIOLATION, TRY_LATER, INTERNAL = 1008, 1013, 1011  # RFC 6455 §7.4.1 and its registry
@@ -41,7 +41,7 @@ class RunStory:
 
     def frames(self, event: dict[str, Any], seq: int) -> list[bytes]:
         """The event."""
-        return [dumps(event_json(event))]
+        return [dumps(EventSerializer.render(event))]
 
     def greeting(self, after: int) -> bytes:
         """That the client is connected."""

@@ -14,10 +14,10 @@ from uuid import UUID
 
 import psycopg
 
+from config.http.fields import iso
 from config.http.renderers import dumps
 from orchestration.live.change_listener import POLL_S, followers
 from orchestration.live.updates import END_EVENTS, MAX_EVENTS, read_changes
-from orchestration.serializers.runs import stamp
 
 log = logging.getLogger(__name__)
 Told = tuple[str, dict[str, Any]]  # a frame's type and data
@@ -35,7 +35,7 @@ class Story(Protocol):
 
 def frame(told: Told, at: datetime | None, **more: Any) -> bytes:
     """A frame's JSON: {type, data, timestamp, …}."""
-    return dumps({"type": told[0], "data": told[1], "timestamp": stamp(at or datetime.now(UTC)), **more})
+    return dumps({"type": told[0], "data": told[1], "timestamp": iso(at or datetime.now(UTC)), **more})
 
 
 class Feed:

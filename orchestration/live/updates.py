@@ -11,7 +11,7 @@ from uuid import UUID
 from config.http.renderers import dumps
 from orchestration.live.change_listener import COMMENT_S, STATE, followers, frame
 from orchestration.models import FINAL
-from orchestration.serializers.runs import event_json
+from orchestration.serializers.runs import EventSerializer
 
 MAX_BURST, MIN_INTERVAL_S = 5, 0.05
 MAX_EVENTS, MAX_WINDOW = 1_000, 100
@@ -63,7 +63,7 @@ async def run_stream(run_id: UUID, after: int, window: int) -> AsyncGenerator[by
         while True:
             await asyncio.sleep(pacer.delay(loop.time()))
             run, rows = await read_changes(run_id, seen, window)
-            events = [dumps(event_json(row)) for row in rows]
+            events = [dumps(EventSerializer.render(row)) for row in rows]
             count = fitting(events, sum(row["seq"] <= seen for row in rows))
             last = max([seen, *(row["seq"] for row in rows[:count])])
             is_last = count == len(events) < MAX_EVENTS

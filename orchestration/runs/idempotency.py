@@ -6,12 +6,19 @@ import hashlib
 from typing import Any
 
 import orjson
+from drf_spectacular.utils import OpenApiParameter
 
 from config.errors import Invalid
 from config.http.api_request import ApiRequest
 from config.http.deferred import DeferrableResponse
 
 MAX_KEY_LENGTH = 255
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="The same key and body start one run and replay its response.",
+)
 
 
 def idempotency(request: ApiRequest) -> dict[str, Any]:

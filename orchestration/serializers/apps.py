@@ -1,28 +1,51 @@
-"""How apps look outside, and what a call of an action may hold (seed 000 §4)."""
+"""Apps in responses, and what an import and a call of an action may hold (seed 000 §4)."""
 
-from typing import Any
-
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.http.fields import CharField, ObjectField, StrictModelSerializer
-from orchestration.models import App
+from config.http.fields import CharField, ObjectField
+from config.http.serializers import ResponseSerializer
+from config.values.json_types import JsonObject
+from orchestration.models import App, Mode, Status
+from orchestration.models.workflow import Visibility
+from orchestration.serializers.runs import EXAMPLE_MOMENT, EXAMPLE_RUN
+
+EXAMPLE_APP = App(
+    key="hotel", name="Hotel", description="Front desk", owner="ana@example.com",
+    scopes=[{"type": "tool", "value": "mail.send"}],
+    workflows=[
+        {"alias": "refund", "label": "Refund", "workflow_id": EXAMPLE_RUN.subject_id, "default_mode": Mode.DRAFT}
+    ],
+    actions=[
+        {"id": "pay_back", "label": "Pay back", "workflow_alias": "refund", "input_mapping": {"sum": "$event.sum"}}
+    ],
+    created_at=EXAMPLE_MOMENT, updated_at=EXAMPLE_MOMENT,
+)  # fmt: skip
 
 
-class ScopeShape(serializers.Serializer):
+def actions_of(app: App) -> list[JsonObject]:
+    """The app's actions, each with the id of its workflow."""
+    ids = {flow["alias"]: flow["workflow_id"] for flow in app.workflows}
+    return [action | {"workflow_id": ids[action["workflow_alias"]]} for action in app.actions]
+
+
+class ScopeSerializer(ResponseSerializer):
     """Something that an app may touch."""
 
     type = serializers.CharField(help_text="tool, memory or external")
     value = serializers.CharField()
 
 
-class ScopesShape(serializers.Serializer):
+class AppScopesSerializer(ResponseSerializer):
     """All scopes of an app."""
 
-    app_id = serializers.CharField()
-    scopes = ScopeShape(many=True)
+    example = EXAMPLE_APP
+
+    app_id = serializers.CharField(source="key")
+    scopes = ScopeSerializer(many=True)
 
 
-class AppWorkflowShape(serializers.Serializer):
+class AppWorkflowSerializer(ResponseSerializer):
     """A workflow that an app names."""
 
     alias = serializers.CharField()
@@ -31,50 +54,83 @@ class AppWorkflowShape(serializers.Serializer):
     default_mode = serializers.CharField()
 
 
-class ActionShape(serializers.Serializer):
-    """What an app offers to start."""
+class ActionSerializer(ResponseSerializer):
+    """What an app offers to start; its row is one of actions_of()."""
+
+    example = actions_of(EXAMPLE_APP)[0]
 
     id = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
-    workflow_id = serializers.CharField()
-    workflow_alias = serializers.CharField()
     input_mapping = serializers.DictField()
+    workflow_alias = serializers.CharField()
+    workflow_id = serializers.CharField()
 
 
-def actions_of(app: App) -> list[dict[str, Any]]:
-    """The app's actions, each with the id of its workflow."""
-    ids = {flow["alias"]: flow["workflow_id"] for flow in app.workflows}
-    return [action | {"workflow_id": ids[action["workflow_alias"]]} for action in app.actions]
-
-
-class AppSerializer(StrictModelSerializer):
+class AppSerializer(ResponseSerializer):
     """An app with all its parts."""
 
-    id = serializers.CharField(source="key", read_only=True)
-    scopes = ScopeShape(many=True, read_only=True)
-    workflows = AppWorkflowShape(many=True, read_only=True)
+    example = EXAMPLE_APP
+
+    id = serializers.CharField(source="key")
+    name = serializers.CharField()
+    description = serializers.CharField()
+    visibility = serializers.ChoiceField(Visibility.choices)
+    icon = serializers.CharField()
+    owner = serializers.CharField()
+    scopes = ScopeSerializer(many=True)
+    workflows = AppWorkflowSerializer(many=True)
     actions = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
 
-    class Meta:
-        model = App
-        fields = ("id", "name", "description", "visibility", "icon", "owner", "scopes", "workflows", "actions",
-                  "created_at", "updated_at")  # fmt: skip
-        read_only_fields = fields
+    @extend_schema_field(ActionSerializer(many=True))
+    def get_actions(self, app: App) -> list[JsonObject]:
+        return ActionSerializer.render_all(actions_of(app))
 
-    def get_actions(self, app: App) -> list[dict[str, Any]]:
-        """The actions as GET /apps/{id}/actions lists them."""
-        return actions_of(app)
+
+class StartedActionSerializer(ResponseSerializer):
+    """The run that an action has started."""
+
+    example = {
+        "run_id": EXAMPLE_RUN.id,
+        "status": Status.PENDING,
+        "workflow_id": EXAMPLE_RUN.subject_id,
+        "app_id": "hotel",
+        "app_action_id": "pay_back",
+        "warnings": [],
+    }
+
+    run_id = serializers.UUIDField()
+    status = serializers.CharField()
+    workflow_id = serializers.CharField()
+    app_id = serializers.CharField()
+    app_action_id = serializers.CharField()
+    warnings = serializers.ListField(
+        child=serializers.CharField(), help_text="References of the input_mapping that lead nowhere."
+    )
 
 
 class ActionRequest(serializers.Serializer):
     """POST /apps/{id}/actions/{action}: the event, and in which context it happened."""
 
+    example = {"event": {"sum": 120}, "context": {"mode": "draft"}}
+
     event = ObjectField(required=False, default=dict)
     context = ObjectField(required=False, default=dict)  # type: ignore[assignment]
 
 
-class ManifestShape(serializers.Serializer):
+class ManifestRequest(serializers.Serializer):
     """A manifest. Its parts may also stand inside `app`, as in the nested form."""
+
+    example = {
+        "version": "1.0.0",
+        "app": {"id": "hotel", "name": "Hotel"},
+        "scopes": [{"scope_type": "tool", "scope_value": "mail.send"}],
+        "workflows": [{"alias": "refund", "workflow_id": EXAMPLE_RUN.subject_id}],
+        "actions": [
+            {"action_id": "pay_back", "workflow_alias": "refund", "input_mapping": {"sum": "$event.sum"}},
+        ],
+    }
 
     version = CharField(help_text="1.0.0")
     app = ObjectField(help_text="{id, name, description?, visibility?, icon?, owner?}")
@@ -84,17 +140,4 @@ class ManifestShape(serializers.Serializer):
     )
     actions = serializers.ListField(
         child=ObjectField(), required=False, help_text="[{action_id, label?, workflow_alias, input_mapping?}]"
-    )
-
-
-class ActionStartedShape(serializers.Serializer):
-    """The run that an action has started."""
-
-    run_id = serializers.UUIDField()
-    status = serializers.CharField()
-    workflow_id = serializers.CharField()
-    app_id = serializers.CharField()
-    app_action_id = serializers.CharField()
-    warnings = serializers.ListField(
-        child=serializers.CharField(), help_text="References of the input_mapping that lead nowhere."
     )

@@ -10,19 +10,22 @@ from rest_framework.response import Response
 
 from accounts.models import Role
 from accounts.tenancy.tenant_choice import choose_tenant
+from config.errors import IdempotencyConflict
 from config.http.api_request import ApiRequest
+from config.http.serializers import MessageSerializer
 from config.http.viewsets import ArrayPagination, TenantViewSet, body_object
-from orchestration.manifests.apps import AppNotFound, action_call, import_app
+from governance.policies.evaluation import PolicyDenied
+from orchestration.manifests.apps import ActionNotFound, AppNotFound, action_call, import_app
 from orchestration.models import App, Status
 from orchestration.runs.commands import start_run
-from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.idempotency import IDEMPOTENCY_KEY, answer, asked_by, idempotency
 from orchestration.serializers.apps import (
     ActionRequest,
-    ActionShape,
-    ActionStartedShape,
+    ActionSerializer,
+    AppScopesSerializer,
     AppSerializer,
-    ManifestShape,
-    ScopesShape,
+    ManifestRequest,
+    StartedActionSerializer,
     actions_of,
 )
 
@@ -35,45 +38,53 @@ class AppViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet
     pagination_class = ArrayPagination
     lookup_field = "key"
     lookup_url_kwarg = "id"
+    errors = {"run": (ActionNotFound, PolicyDenied, IdempotencyConflict)}
     roles = {"read": Role.USER, "write": Role.DEVELOPER, "run": Role.USER}
 
     def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """By id."""
         return rows.order_by("key")
 
-    @extend_schema(request=ManifestShape, responses={201: AppSerializer})
+    @extend_schema(summary="Import an app", request=ManifestRequest, responses={201: AppSerializer})
     @action(detail=False, methods=["post"], url_path="import")
     def import_manifest(self, request: ApiRequest) -> Response:
         """The app, made or replaced with all its parts."""
         app = import_app(request.tenant.pk, body_object(request), request.user.pk)
-        return Response(self.get_serializer(app).data, status=201)
+        return Response(AppSerializer.render(app), status=201)
 
+    @extend_schema(responses={200: MessageSerializer})
     def destroy(self, request: ApiRequest, id: str) -> Response:
         """Delete the app; its workflows and runs stay."""
         self.get_object().delete()
         return Response({"message": "App deleted"})
 
-    @extend_schema(responses=ActionShape(many=True))
+    @extend_schema(summary="List an app's actions", responses=ActionSerializer(many=True))
     @action(detail=True)
     def actions(self, request: ApiRequest, id: str) -> Response:
         """The app's actions."""
-        return self.get_paginated_response(self.paginate_queryset(actions_of(self.get_object())))
+        page = self.paginate_queryset(actions_of(self.get_object()))
+        return self.get_paginated_response(ActionSerializer.render_all(page))
 
-    @extend_schema(responses=ScopesShape)
+    @extend_schema(summary="List what an app may touch", responses=AppScopesSerializer)
     @action(detail=True)
     def scopes(self, request: ApiRequest, id: str) -> Response:
         """What the app may touch."""
-        app = self.get_object()
-        return Response({"app_id": app.key, "scopes": app.scopes})
+        return Response(AppScopesSerializer.render(self.get_object()))
 
-    @extend_schema(request=ActionRequest, responses={201: ActionStartedShape})
+    @extend_schema(
+        operation_id="apps_run_action",
+        summary="Run an app's action",
+        parameters=[IDEMPOTENCY_KEY],
+        request=ActionRequest,
+        responses={201: StartedActionSerializer},
+    )
     @action(detail=True, methods=["post"], url_path="actions/(?P<action_id>[^/]+)")
     def run(self, request: ApiRequest, id: str, action_id: str) -> Response:
         """Start the action's workflow with the mapped input; the answer comes at once."""
-        given = self.valid(ActionRequest).validated_data
-        choose_tenant(request._request, given["context"])
+        trigger = self.valid(ActionRequest).validated_data
+        choose_tenant(request._request, trigger["context"])
         app = self.get_object()
-        call = action_call(app, action_id, given["event"], given["context"])
+        call = action_call(app, action_id, trigger["event"], trigger["context"])
         run, created = start_run(
             tenant_id=request.tenant.pk,
             kind="workflow",
@@ -89,6 +100,6 @@ class AppViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet
             **asked_by(request),
             **idempotency(request),
         )
-        told: dict[str, Any] = {"run_id": str(run.id), "status": Status.PENDING, "workflow_id": run.subject_id}
-        told |= {"app_id": app.key, "app_action_id": action_id, "warnings": call.warnings}
-        return answer(told, created)
+        row = {"run_id": run.id, "status": Status.PENDING, "workflow_id": run.subject_id}
+        row |= {"app_id": app.key, "app_action_id": action_id, "warnings": call.warnings}
+        return answer(StartedActionSerializer.render(row), created)

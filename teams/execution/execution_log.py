@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 
-from config.http.fields import iso
 from config.values.json_types import JsonObject
 from teams.execution.state import CANCELLED, State
 
@@ -20,7 +19,7 @@ AGENT_MESSAGES = {
 
 
 def entries(state: State, events: Iterable[JsonObject]) -> list[JsonObject]:
-    """ExecutionLogEntry rows of these events, in their order; the state must be the one before the first of them."""
+    """Rows of LogEntrySerializer of these events, in their order; `state` is the one before the first of them."""
     return [entry for event in events for entry in _entries_of(state, event)]
 
 
@@ -55,7 +54,7 @@ def _agent_entry(event: JsonObject) -> JsonObject:
 
 def _entry(event: JsonObject, level: str, agent_id: str | None, message: str, details: JsonObject) -> JsonObject:
     return {
-        "timestamp": iso(event["ts"]),
+        "timestamp": event["ts"],
         "level": level,
         "agent_id": agent_id,
         "message": message,

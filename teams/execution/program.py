@@ -1,7 +1,7 @@
 """The program "team": runs a team's plan on a prompt.
 
 The agents' work is recorded as agent_started, agent_completed, agent_failed and agent_skipped events of the execution's
-run, each written with the record that makes it true; state.py, execution_log.py and monitor.py read them.
+run, each written with the record that makes it true; state.py, execution_log.py and the monitor read them.
 """
 
 from typing import TYPE_CHECKING

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from config.http.fields import iso
 from config.values.json_types import JsonObject
 from orchestration.models import FINAL, Run, RunEvent, Status
 from teams.definition.plan import Plan, plan_of
@@ -18,13 +17,8 @@ EVENT_KINDS = (
     *("run_started", "run_completed", "run_failed", "run_cancelled"),
 )
 EVENT_FIELDS = ("run_id", "seq", "kind", "step", "payload", "ts")
-WORDS = {Status.PAUSED: "running"}  # the contract has no word for it
+STATUS_WORDS: dict[str, str] = {Status.PAUSED: "running"}  # the contract has no word for it
 CANCELLED = "Execution cancelled by user"
-
-
-def status_word(status: str) -> str:
-    """The contract's word for a run's status."""
-    return str(WORDS.get(Status(status), status))
 
 
 def error_of(run: Run) -> str | None:
@@ -86,8 +80,8 @@ class State:
         """(step, agent's id) of the agents at work, in the order in which they began."""
         return [(step, agent.agent_id) for step, agent in self.agents.items() if agent.status == "running"]
 
-    def agent_ids(self, status: str) -> list[str]:
-        """The ids of the agents of this status, in the order of their steps, each once."""
+    def agents_in(self, status: str) -> list[str]:
+        """The ids of the agents in this status, in the order of their steps, each once."""
         return list(dict.fromkeys(agent.agent_id for _, agent in sorted(self.agents.items()) if agent.status == status))
 
     @property
@@ -109,32 +103,13 @@ class State:
         return max([step for step, _ in self.running_steps()] or self.agents, default=1)
 
     @property
-    def estimated_completion(self) -> str | None:
+    def estimated_completion(self) -> datetime | None:
         """The start and the seconds that the execution is estimated to take; None before it begins."""
         if self.started_at is None:
             return None
         if self.status in FINAL:
-            return iso(self.updated_at)
-        return iso(max(self.started_at + timedelta(seconds=self.expected_s), datetime.now(UTC)))
-
-    def status_json(self) -> JsonObject:
-        """TeamExecutionStatus of the contract."""
-        return {
-            "execution_id": str(self.run_id),
-            "team_id": self.team_id,
-            "status": status_word(self.status),
-            "progress": self.progress,
-            "current_step": self.current_step,
-            "total_steps": self.total,
-            "active_agents": self.agent_ids("running"),
-            "completed_agents": self.agent_ids("completed"),
-            "failed_agents": self.agent_ids("failed"),
-            "skipped_agents": self.agent_ids("skipped"),
-            "started_at": iso(self.started_at),
-            "estimated_completion": self.estimated_completion,
-            "error_message": self.error,
-            "last_updated": iso(self.updated_at),
-        }
+            return self.updated_at
+        return max(self.started_at + timedelta(seconds=self.expected_s), datetime.now(UTC))
 
 
 def state_of(run: Run) -> State:

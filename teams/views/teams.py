@@ -7,18 +7,20 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from accounts.models import Role
-from config.errors import Conflict, Invalid, TeamNotFound
+from config.errors import Conflict, IdempotencyConflict, Invalid, TeamNotFound
 from config.http.api_request import ApiRequest
 from config.http.query_parameters import query_of
+from config.http.serializers import StatusMessageSerializer
 from config.http.viewsets import ResourceViewSet
+from governance.policies.evaluation import PolicyDenied
 from orchestration.runs.commands import start_run
-from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.idempotency import IDEMPOTENCY_KEY, answer, asked_by, idempotency
 from orchestration.serializers.workflows import LIMITS, start_fields
 from teams.execution import keys
 from teams.models import KIND, Team
 from teams.paging import TeamPages
-from teams.schemas import DoneShape
-from teams.serializers import ExecuteRequest, ExecutionShape, TeamQuery, TeamSerializer, execution_json
+from teams.serializers.executions import ExecuteRequest, ExecutionSerializer
+from teams.serializers.teams import TeamQuery, TeamSerializer
 
 
 class TeamViewSet(ResourceViewSet):
@@ -27,6 +29,7 @@ class TeamViewSet(ResourceViewSet):
     model, not_found = Team, TeamNotFound
     serializer_class = TeamSerializer
     pagination_class = TeamPages
+    errors = {"execute": (Conflict, PolicyDenied, IdempotencyConflict)}
     roles = {"read": Role.USER, "write": Role.DEVELOPER, "execute": Role.USER}
 
     def filter_queryset(self, queryset: Any) -> Any:
@@ -44,35 +47,41 @@ class TeamViewSet(ResourceViewSet):
         """The teams."""
         return super().list(request, *args, **kwargs)
 
+    @extend_schema(responses={200: TeamSerializer})
     def create(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
-        """The new team."""
-        checked = self.valid()
-        checked.save(tenant=request.tenant, created_by=request.user.pk)
-        return Response(checked.data)
+        """The new team, with status 200."""
+        serializer = self.valid()
+        serializer.save(tenant=request.tenant, created_by=request.user.pk)
+        return Response(serializer.data)
 
-    @extend_schema(responses=DoneShape)
+    @extend_schema(responses={200: StatusMessageSerializer})
     def destroy(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """Delete the team; executions under way go on with what they were started with."""
         team = self.get_object()
-        told = {"status": "success", "message": f"Team {team.pk} deleted"}
+        message = f"Team {team.pk} deleted"
         team.delete()
-        return Response(told)
+        return Response(StatusMessageSerializer.render({"status": "success", "message": message}))
 
-    @extend_schema(request=ExecuteRequest, responses=ExecutionShape)
+    @extend_schema(
+        summary="Start an execution of a team",
+        parameters=[IDEMPOTENCY_KEY],
+        request=ExecuteRequest,
+        responses={200: ExecutionSerializer},
+    )
     @action(detail=True, methods=["post"])
     def execute(self, request: ApiRequest, pk: str) -> Response:
         """Start an execution; the answer comes at once."""
-        team, given = self.get_object(), self.valid(ExecuteRequest).validated_data
-        if given.get("team_id") not in (None, str(team.pk)):
+        team, body = self.get_object(), self.valid(ExecuteRequest).validated_data
+        if body.get("team_id") not in (None, str(team.pk)):
             raise Invalid({"team_id": [f"Must be {team.pk}, the id of the path, or be left out."]})
         if not team.is_active:
             raise Conflict(f"The team {team.pk} is not active; set its is_active to true.")
-        fields = start_fields({"mode": given["mode"]} | {name: given.get(name) for name in LIMITS})
+        fields = start_fields({"mode": body["mode"]} | {name: body.get(name) for name in LIMITS})
         fields["input"] = {
             "team_id": str(team.pk),
             "workflow_definition": team.workflow_definition,
             "team_config": team.team_config,
-            **{name: given[name] for name in ("initial_prompt", "context", "execution_config")},
+            **{name: body[name] for name in ("initial_prompt", "context", "execution_config")},
         }
         run, created = start_run(
             tenant_id=request.tenant.pk,
@@ -83,5 +92,5 @@ class TeamViewSet(ResourceViewSet):
             **fields,
         )
         if created:
-            keys.store_keys(team, run.pk, given.get("user_api_keys") or {})
-        return answer(execution_json(run), created, status=200)
+            keys.store_keys(team, run.pk, body.get("user_api_keys") or {})
+        return answer(ExecutionSerializer.render(run), created, status=200)

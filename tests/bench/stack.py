@@ -36,7 +36,7 @@ class Program:
         own = {"PGAPPNAME": name, "OUTBOUND_ALLOW": "127.0.0.1", orphans.PARENT: str(os.getpid())}
         with log.open("ab") as output:
             self.process = psutil.Popen(
-                orphans.tied(command),
+                orphans.tie_to_parent(command),
                 cwd=embedded.BASE_DIR,
                 env=os.environ | GENEROUS | own | environment,
                 stdin=subprocess.DEVNULL,

@@ -230,7 +230,7 @@ def test_a_look_at_the_clock_that_fails_is_followed_by_the_next(caplog: pytest.L
             raise faults.pop()
         return 5.0
 
-    call = task_supervisor.supervised_call(name, tick)
+    call = task_supervisor.supervise_call(name, tick)
     assert [call() <= task_supervisor.MAX_PAUSE_S, call()] == [True, 5.0]
     assert (STATES[name].restarts, tracebacks(caplog, name)) == (1, 1)
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from agents.errors import ToolExecutionError
 from agents.tools.canonical import canonical
 from agents.tools.registry import Staging, ToolCall, tool
-from config import mail
+from config.outbound import mail
 from config.values.json_types import JsonObject
 from orchestration.program.draft_effects import Staged
 
@@ -26,7 +26,7 @@ SCHEMA = {
 
 def _subject(subject: str) -> str:
     """The subject as the letter has it."""
-    line = mail.one_line(subject)
+    line = mail.header_line(subject)
     if not line:
         raise ValueError("Must not be blank.")
     return line

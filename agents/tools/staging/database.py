@@ -8,7 +8,8 @@ from config.errors import Conflict
 from config.values.json_types import JsonObject
 from memory.datastore import sql_runner
 from memory.datastore.logins import find_store
-from memory.datastore.sql_runner import Rows, SqlFailed
+from memory.datastore.sql_errors import RowsMoved, SqlFailed
+from memory.datastore.sql_runner import Rows
 from memory.models import DataStore
 from orchestration.models import Change
 from orchestration.program.draft_effects import Staged, staged_by
@@ -54,7 +55,7 @@ async def apply(call: ToolCall, change: Change) -> JsonObject:
     sql, rows_sql = change.base["sql"], change.base["rows_sql"]
     try:
         rows = await sql_runner.write(store, sql, call.key, (rows_sql, change.before or []) if rows_sql else None)
-    except sql_runner.RowsMoved as fault:
+    except RowsMoved as fault:
         raise Conflict(fault.message) from None
     except SqlFailed as fault:
         raise ToolExecutionError(fault.message) from None

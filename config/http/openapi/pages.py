@@ -1,19 +1,17 @@
 """The API's documentation: /openapi.json, /docs and /redoc, for everybody, with nothing loaded from elsewhere."""
 
-from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
 from django.templatetags.static import static
 from django.utils.html import format_html
-from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerView
 from rest_framework.response import Response
 
 from config.http.api_request import ApiRequest
+from config.http.openapi.document import document
 from config.http.viewsets import ApiView
 
 DOCUMENT = "/openapi.json"
@@ -29,12 +27,6 @@ REDOC = """<!DOCTYPE html>
 <body><redoc spec-url="{}"></redoc><script src="{}"></script></body>
 </html>
 """
-
-
-@cache
-def document() -> bytes:
-    """The OpenAPI document as JSON; routes do not change while a process lives."""
-    return OpenApiJsonRenderer().render(SchemaGenerator().get_schema(request=None, public=True), renderer_context={})
 
 
 class OpenAPIView(ApiView):

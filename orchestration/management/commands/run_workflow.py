@@ -18,7 +18,7 @@ from config.errors import DomainError
 from orchestration.engine.health import engine_health
 from orchestration.models import Mode, Run, Status, Workflow
 from orchestration.runs.commands import cancel_run, start_run
-from orchestration.serializers.runs import run_json
+from orchestration.serializers.runs import RunSerializer
 from orchestration.terminal import display
 from orchestration.terminal.input_files import read_input
 from orchestration.terminal.run_view import RunView, watch
@@ -74,7 +74,7 @@ class Command(BaseCommand):
         console = Console(file=cast("IO[str]", self.stdout._out), quiet=options["json"], highlight=False)
         view = follow(run, console)
         if options["json"]:
-            self.stdout.write(json.dumps(run_json(view.run), ensure_ascii=False, indent=2, default=str))
+            self.stdout.write(json.dumps(RunSerializer.render(view.run), ensure_ascii=False, indent=2, default=str))
         elif view.is_final:
             display.result(console, view)
         if view.run.status != Status.COMPLETED:

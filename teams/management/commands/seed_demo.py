@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from accounts.login.credentials import CHANGED, kept_password
+from accounts.login.credentials import CHANGED_PASSWORD, stored_password
 from accounts.models import Membership, Role, Tenant, User
 from agents.catalog.demo_agents import AGENTS, ROOMS
 from agents.catalog.demo_workflow import TRIAGE_WORKFLOW
@@ -38,10 +38,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Seed, and print the credentials."""
-        password = env_text("DEMO_PASSWORD") or kept_password(settings.DATA_DIR / CREDENTIALS, EMAIL)
+        password = env_text("DEMO_PASSWORD") or stored_password(settings.DATA_DIR / CREDENTIALS, EMAIL)
         with transaction.atomic():
             user = seed(password)
-        credentials = {"email": EMAIL, "password": password if user.check_password(password) else CHANGED}
+        credentials = {"email": EMAIL, "password": password if user.check_password(password) else CHANGED_PASSWORD}
         if options["json"]:
             self.stdout.write(json.dumps(credentials))
         else:

@@ -11,19 +11,19 @@ NOT_SET_UP = "No mail can be sent from here until the operator sets EMAIL_HOST."
 
 def recipients(value: object) -> list[str]:
     """The addresses of a text or an array of texts; ValueError says what is wrong with them."""
-    found = [value] if isinstance(value, str) and value else value
-    if not isinstance(found, list) or not 1 <= len(found) <= MAX_RECIPIENTS:
+    addresses = [value] if isinstance(value, str) and value else value
+    if not isinstance(addresses, list) or not 1 <= len(addresses) <= MAX_RECIPIENTS:
         raise ValueError(f"is required: an e-mail address, or an array of at most {MAX_RECIPIENTS}.")
-    for address in found:
+    for address in addresses:
         try:
             validate_email(address if isinstance(address, str) else "")
         except ValidationError:
             raise ValueError(f"{str(address)[:100]!r} is no e-mail address.") from None
-    return found
+    return addresses
 
 
-def one_line(subject: str) -> str:
-    """The subject as a letter's header can have it."""
+def header_line(subject: str) -> str:
+    """The subject on one line, as a header requires."""
     return " ".join(subject.split())
 
 
@@ -37,8 +37,8 @@ def canonical_address(address: str) -> str:
 
 
 def send(subject: str, text: str, to: list[str], id: str) -> None:
-    """Hand a letter to the server, which blocks; OSError when it does not take it. `id` names the letter for good."""
+    """Send a message by SMTP, which blocks; OSError when the server does not accept it. `id` becomes its Message-ID."""
     connection = get_connection(timeout=settings.EMAIL_TIMEOUT)
     headers = {"Message-ID": f"<{id}@regente.invalid>"}
-    sender, line = settings.DEFAULT_FROM_EMAIL, one_line(subject)
+    sender, line = settings.DEFAULT_FROM_EMAIL, header_line(subject)
     EmailMessage(line, text, sender, to, headers=headers, connection=connection).send()

@@ -10,6 +10,7 @@ from orchestration.models import Run
 from teams.execution.duration import expected_seconds
 from teams.execution.state import State
 from teams.models import KIND
+from teams.serializers.executions import ExecutionStatusSerializer
 
 STATUS_EVENTS = frozenset({"run_started", "run_completed", "run_failed", "run_cancelled"})
 PROGRESS_FIELDS = ("execution_id", "progress", "current_step", "total_steps", "estimated_completion")
@@ -56,10 +57,10 @@ class ExecutionFrames:
         return []
 
     def _status(self) -> Told:
-        return "status_update", self.state.status_json()
+        return "status_update", ExecutionStatusSerializer.render(self.state)
 
     def _progress(self) -> Told:
-        status = self.state.status_json()
+        status = ExecutionStatusSerializer.render(self.state)
         return "progress_update", {name: status[name] for name in PROGRESS_FIELDS}
 
 

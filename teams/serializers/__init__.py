@@ -1,0 +1,1 @@
+"""Bodies of teams and executions (seed 001)."""
