@@ -3,6 +3,8 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+
 from agents.code_tasks import FAILURE_PREFIX
 from agents.code_tasks.agent import coder, message
 from agents.code_tasks.report import make_report
@@ -30,7 +32,7 @@ class NotReached(DomainError):
     status, code = 424, "OBJECTIVE_NOT_REACHED"
 
 
-@program(KIND)
+@program(KIND, per_user=lambda: settings.TASKS_PER_USER)
 async def run_task(ctx: "RunContext") -> JsonObject:
     """{output}: the agent's answer; the changes in the workspace are the report step's output."""
     input, workspace = TaskInput.of(ctx.run.input), Workspace(ctx.run.id)

@@ -17,9 +17,9 @@ from agents.tools.lookup import find_tool
 from agents.tools.registry import ToolCall, ToolSpec
 from config.values.json_types import Json, JsonObject
 from orchestration.models import Change, ChangeStatus, Mode, Run
-from orchestration.program.draft_effects import Applied, give_back, settle_applied
 from orchestration.program.registry import program
 from orchestration.program.retry import ONCE, StepFailed
+from orchestration.runs.draft_effects import AppliedChange, record_applied, restage
 
 if TYPE_CHECKING:
     from orchestration.program.context import RunContext
@@ -41,7 +41,7 @@ class DraftCall:
         return f"apply {self.change.position}"
 
 
-@program(KIND)
+@program(KIND, internal=True)
 async def run_apply(ctx: "RunContext") -> JsonObject:
     """{applied: the ids of the changes}; the first that fails stops it, and the rest stays staged."""
     ids, tenant_id = ctx.run.input["change_ids"], ctx.run.tenant_id
@@ -52,7 +52,7 @@ async def run_apply(ctx: "RunContext") -> JsonObject:
         try:
             await ctx.step(draft_call.step, _apply, ctx, draft_call, node_id=tool.id, type="tool", retry=retry)
         except StepFailed as failure:
-            await ctx.database(partial(give_back, tenant_id, ctx.run.id, failure.error))
+            await ctx.database(partial(restage, tenant_id, ctx.run.id, failure.error))
             raise
     return {"applied": ids}
 
@@ -76,8 +76,8 @@ async def _perform(draft_call: DraftCall, call: ToolCall) -> Json:
     """The call's answer, recorded with the change and the arguments of the call, which an approver may have edited."""
     output = await _call_tool(draft_call, call)
     change = draft_call.change
-    result = Applied(change.pk, change.tenant_id, draft_call.draft.pk, call.input, output, call.run.created_by)
-    await call.ctx.database(partial(settle_applied, result))
+    result = AppliedChange(change.pk, change.tenant_id, draft_call.draft.pk, call.input, output, call.run.created_by)
+    await call.ctx.database(partial(record_applied, result))
     return output
 
 

@@ -11,9 +11,10 @@ from config.values.json_types import JsonObject
 from governance.policies.evaluation import Decision, decide
 from governance.policies.rulesets import rules_of
 from orchestration.models import FINAL, Change, ChangeStatus, Mode, Run
-from orchestration.program.draft_effects import reclaim
-from orchestration.program.policy_checks import context_of
-from orchestration.runs.commands import Actor, locked
+from orchestration.program.policy_checks import policy_context
+from orchestration.runs.commands import Actor
+from orchestration.runs.draft_effects import restage_abandoned
+from orchestration.runs.run_rows import lock_run
 
 MAX_NAMES = 5  # unknown ids that an error names
 
@@ -39,10 +40,10 @@ def select_changes(selection: ChangeSelection) -> tuple[Run, list[Change]]:
 
     Raises Conflict when the run is not finished or a change is being applied, Invalid for ids that are not the run's.
     """
-    run = locked(selection.run_id, selection.tenant_id)
+    run = lock_run(selection.run_id, selection.tenant_id)
     if run.status not in FINAL:
         raise Conflict(f"The run is {run.status}; its changes can be applied or discarded when it has finished.")
-    reclaim(run)
+    restage_abandoned(run)
     changes = changes_of(run)
     if selection.change_ids is not None:
         unknown = set(selection.change_ids) - {change.pk for change in changes}
@@ -73,7 +74,7 @@ def find_denial(run: Run, changes: list[Change], actor: Actor) -> Decision | Non
     for change in changes:
         tool = find_tool(run.tenant_id, change.tool_id)
         names = call_context(tool, change.agent_id) | workflow_context(run)
-        context = context_of(run, actor.role, input=_arguments(tool, change), **names)
+        context = policy_context(run, actor.role, input=_arguments(tool, change), **names)
         decision = decide(rules, "apply", context | {"mode": Mode.AUTO.value})
         if decision.effect == "deny":
             return decision

@@ -7,7 +7,7 @@ from django.utils import timezone
 from agents.drafts.apply_program import KIND
 from agents.drafts.change_selection import ChangeSelection, check_conflicts, find_denial, select_changes
 from orchestration.models import Change, ChangeStatus, Mode, Run
-from orchestration.runs.commands import denied, start_run
+from orchestration.runs.commands import start_refusal, start_run
 
 
 def start_apply(selection: ChangeSelection) -> Run | None:
@@ -26,7 +26,7 @@ def start_apply(selection: ChangeSelection) -> Run | None:
             apply_run = _start(run, changes, selection)
             _rows(run, changes).update(status=ChangeStatus.APPLYING, apply_run_id=apply_run.pk, error="")
             return apply_run
-    raise denied(selection.tenant_id, denial)
+    raise start_refusal(selection.tenant_id, denial)
 
 
 def _start(run: Run, changes: list[Change], selection: ChangeSelection) -> Run:

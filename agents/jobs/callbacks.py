@@ -16,9 +16,9 @@ from config.http.fields import iso
 from config.values.json_types import JsonObject
 from governance import vault
 from orchestration.models import Run, Status
-from orchestration.outgoing.deliveries import RETRY, Parcel, deliver
+from orchestration.outgoing.deliveries import RETRY, Delivery, deliver
 from orchestration.outgoing.deliveries import STEP as DELIVERY
-from orchestration.outgoing.webhooks import signed, tenant_secret
+from orchestration.outgoing.webhooks import signature_headers, tenant_secret
 from orchestration.program.registry import program
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ DELIVERY_EVENT = "webhook_delivery"
 EVENT_TYPES = {Status.COMPLETED: "run_completed", Status.FAILED: "run_failed", Status.CANCELLED: "run_cancelled"}
 
 
-@program(KIND)
+@program(KIND, internal=True)
 async def call_back(ctx: "RunContext") -> JsonObject:
     """{delivered: true, status}: the receiver's status code."""
     job_id = ctx.run.input["job_id"]
@@ -44,7 +44,9 @@ async def _deliver(ctx: "RunContext", job_id: UUID) -> JsonObject:
     # Not by orjson: a job may hold whole numbers of more than 64 bits.
     body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
     message_id = f"msg_{ctx.run.id.hex}"
-    return await deliver(ctx, DELIVERY_EVENT, Parcel(url, body, signed(secret, message_id, body), message_id))
+    return await deliver(
+        ctx, DELIVERY_EVENT, Delivery(url, body, signature_headers(secret, message_id, body), message_id)
+    )
 
 
 def _payload(tenant_id: str, job_id: UUID) -> tuple[str, str, JsonObject]:

@@ -16,7 +16,7 @@ from config.http.api_request import ApiRequest
 from config.http.deferred import DeferrableResponse
 from config.http.viewsets import ArrayPagination
 from governance.policies.evaluation import PolicyDenied
-from orchestration.live.change_listener import ended
+from orchestration.live.run_waits import wait_for_end
 from orchestration.models import FINAL, Change, Run, Status
 from orchestration.views.runs import RunViewSet, actor_of
 
@@ -29,13 +29,13 @@ class ChangeViewSet(RunViewSet):
     pagination_class = ArrayPagination
     roles = {"apply": Role.DEVELOPER, "discard": Role.DEVELOPER}
 
-    @extend_schema(operation_id="runs_changes", responses=ChangeShape(many=True))
+    @extend_schema(summary="List a draft's changes", responses=ChangeShape(many=True))
     def changes(self, request: ApiRequest, pk: str) -> Response:
         """What the run has staged, applied and discarded, in the order of its calls."""
         page = self.paginate_queryset(changes_of(self.get_object()))
         return self.get_paginated_response([change_json(change) for change in page or ()])
 
-    @extend_schema(operation_id="runs_apply", request=ChangesRequest, responses=SettledShape)
+    @extend_schema(summary="Apply a draft's changes", request=ChangesRequest, responses=SettledShape)
     def apply(self, request: ApiRequest, pk: str) -> Response:
         """Apply all staged changes, or those named; 409 and nothing is applied when what one rests on has moved."""
         run = self.get_object()
@@ -43,12 +43,12 @@ class ChangeViewSet(RunViewSet):
         if made is None:
             return self._settled(run, None, "applied")
         response = self._settled(run, made, "applying")
-        until = functools.partial(ended, made.pk, WAIT_S, or_paused=True)
+        until = functools.partial(wait_for_end, made.pk, WAIT_S, or_paused=True)
         again = Run.objects.for_tenant(run.tenant_id)
         response.defer(self, until, lambda: self._applied(run, again.get(pk=made.pk)))
         return response
 
-    @extend_schema(operation_id="runs_discard", request=ChangesRequest, responses=SettledShape)
+    @extend_schema(summary="Discard a draft's changes", request=ChangesRequest, responses=SettledShape)
     def discard(self, request: ApiRequest, pk: str) -> Response:
         """Drop all staged changes, or those named, for good."""
         run = self.get_object()

@@ -35,10 +35,10 @@ from config.http.deferred import DeferrableResponse
 from config.http.paging import page_of
 from config.http.query_parameters import query_of
 from config.http.viewsets import ApiView
-from orchestration.live.change_listener import ended
+from orchestration.live.run_waits import wait_for_end
 from orchestration.models import FINAL, Mode, Run
 from orchestration.runs.commands import cancel_run, start_run
-from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.idempotency import answer, caller_fields, idempotency
 from orchestration.runs.lookup import OneRun
 from orchestration.views.runs import actor_of, answer_or_wait
 
@@ -81,7 +81,7 @@ class TaskViewSet(OneRun):
             kind=KIND,
             input=input_json(given),
             mode=Mode.AUTO,
-            **asked_by(request),
+            **caller_fields(request),
             **idempotency(request),
         )
         return answer(new_task_json(run), created)
@@ -97,7 +97,7 @@ class TaskViewSet(OneRun):
         body = {"tasks": tasks_json(page, MAX_RESULT_LENGTH), "total": total.value, "total_is_exact": total.is_exact}
         return Response(body)
 
-    @extend_schema(responses=CountsShape)
+    @extend_schema(summary="Count code tasks by state", responses=CountsShape)
     @action(detail=False, methods=["get"])
     def stats(self, request: ApiRequest) -> Response:
         """How many tasks there are in each state."""
@@ -108,7 +108,7 @@ class TaskViewSet(OneRun):
         """One task; `Prefer: wait=N` answers when its state changes, or after N ≤ 30 s."""
         return answer_or_wait(self, task_json)
 
-    @extend_schema(request=None, responses=TaskShape)
+    @extend_schema(summary="Cancel a code task", request=None, responses=TaskShape)
     @action(detail=True, methods=["post"])
     def cancel(self, request: ApiRequest, pk: str) -> Response:
         """The task, cancelled, with all that it has started gone; 400 when it is over."""
@@ -119,7 +119,7 @@ class TaskViewSet(OneRun):
         run = cancel_run(run.id, run.tenant_id, actor_of(request))
         response = DeferrableResponse(task_json(run))
         if run.status not in FINAL:
-            until = functools.partial(ended, run.id, CANCEL_S)
+            until = functools.partial(wait_for_end, run.id, CANCEL_S)
             response.defer(self, until, lambda: Response(task_json(self.get_object())))
         return response
 
@@ -145,7 +145,7 @@ class TaskHealthView(ApiView):
     authentication_classes = [LocalAuthenticator]
     permission_classes = ()
 
-    @extend_schema(responses=TaskHealthShape)
+    @extend_schema(summary="Get the health of code tasks", responses=TaskHealthShape)
     def get(self, request: ApiRequest) -> Response:
         """healthy, the number of the caller's tenant's tasks in each state (without credentials those of this
         machine's own users), and whether commands can be run.

@@ -37,10 +37,10 @@ from config.http.fields import iso
 from config.http.query_parameters import query_of
 from config.http.viewsets import ArrayPagination, TenantViewSet
 from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent, Status
-from orchestration.outgoing.deliveries import shown
+from orchestration.outgoing.deliveries import masked_url
 from orchestration.outgoing.webhooks import tenant_secret
 from orchestration.runs.commands import cancel_run
-from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.idempotency import answer, caller_fields, idempotency
 from orchestration.runs.lookup import OneRun
 from orchestration.views.runs import actor_of, answer_or_wait
 
@@ -70,7 +70,9 @@ class JobAgentViewSet(TenantViewSet):
         page = self.paginate_queryset(job_agents(request.tenant.pk))
         return self.get_paginated_response([agent.as_json() for agent in page or ()])
 
-    @extend_schema(request=JobRequest, responses={202: StartedShape, 200: StartedShape})
+    @extend_schema(
+        summary="Start a job of an agent", request=JobRequest, responses={202: StartedShape, 200: StartedShape}
+    )
     @action(detail=True, methods=["post"])
     def run(self, request: ApiRequest, agent_key: str) -> Response:
         """202 and a new job; 200 and the old one when its idempotency_key is known in the tenant."""
@@ -81,7 +83,7 @@ class JobAgentViewSet(TenantViewSet):
             return _started(earlier, created=False)
         _check_input(agent, given["input"])
         fields: dict[str, Any] = {"key": key} if key else _by_header(request)
-        fields |= asked_by(request) | {"mode": given["mode"]}
+        fields |= caller_fields(request) | {"mode": given["mode"]}
         run, created = start_job(
             NewJob(
                 request.tenant.pk,
@@ -154,7 +156,7 @@ class JobViewSet(mixins.ListModelMixin, OneRun):
         job = AgentJob.objects.for_tenant(run.tenant_id).filter(run_id=run.id).first()
         return detail_json(run, job) | {"callback": _callback(job) if job and job.callback_url else None}
 
-    @extend_schema(request=None, responses=JobShape)
+    @extend_schema(summary="Cancel a job", request=None, responses=JobShape)
     @action(detail=True, methods=["post"])
     def cancel(self, request: ApiRequest, job_id: str) -> Response:
         """The job, cancelled or about to be; a finished one stays as it ended."""
@@ -176,7 +178,7 @@ def _callback(job: AgentJob) -> dict[str, Any]:
     if run and run.status in FINAL and status == "waiting":
         status = "failed"
     tries = [{"ts": iso(event.ts)} | event.payload for event in events]
-    return {"url": shown(job.callback_url), "status": status, "deliveries": tries}
+    return {"url": masked_url(job.callback_url), "status": status, "deliveries": tries}
 
 
 class JobHealthViewSet(TenantViewSet):
@@ -184,7 +186,7 @@ class JobHealthViewSet(TenantViewSet):
 
     model, pagination_class = AgentJob, ArrayPagination
 
-    @extend_schema(operation_id="ai_health", responses=HealthShape)
+    @extend_schema(summary="Get the health of job agents", responses=HealthShape)
     def health(self, request: ApiRequest) -> Response:
         """healthy, or degraded while the model cannot be asked: agents without one work all the same."""
         llm = model_health()
@@ -192,7 +194,7 @@ class JobHealthViewSet(TenantViewSet):
         return Response({"llm": llm, "agents": agents, "status": "healthy" if llm["healthy"] else "degraded"})
 
     @extend_schema(
-        operation_id="ai_usage_monthly",
+        summary="List model usage by month",
         responses=JobUsageShape(many=True),
         parameters=[
             OpenApiParameter("months", int),
@@ -213,7 +215,7 @@ class CallbackSecretViewSet(TenantViewSet):
     model = AgentJob
     roles = {"read": Role.ADMIN}
 
-    @extend_schema(operation_id="callback_secret", responses=SecretShape)
+    @extend_schema(summary="Get the secret of callbacks", responses=SecretShape)
     def secret(self, request: ApiRequest) -> Response:
         """The secret, for whoever checks the signatures; made when it is first asked for."""
         return Response({"secret": tenant_secret(request.tenant.pk)})

@@ -16,10 +16,10 @@ from agents.views.catalog import KeyedViewSet
 from config.errors import ScopeDenied, ToolNotFound
 from config.http.api_request import ApiRequest
 from config.http.viewsets import body_object
-from orchestration.live.change_listener import ended
+from orchestration.live.run_waits import wait_for_end
 from orchestration.models import FINAL, Approval, Mode, Run, Status, Step
 from orchestration.runs.commands import start_run
-from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.idempotency import answer, caller_fields, idempotency
 
 WAIT_S = 60.0  # an execution that takes longer is answered as running
 
@@ -54,7 +54,11 @@ class ToolViewSet(KeyedViewSet):
             response.data["handler_config"] |= {"secret": self.checked.new_secret}
         return response
 
-    @extend_schema(request={"application/json": {"type": "object"}}, responses=ToolExecutionSerializer)
+    @extend_schema(
+        summary="Execute a tool",
+        request={"application/json": {"type": "object"}},
+        responses=ToolExecutionSerializer,
+    )
     @action(detail=True, methods=["post"])
     def execute(self, request: ApiRequest, id: str) -> Response:
         """The execution: completed with the output, failed with the reason, or running when it takes too long to wait
@@ -66,12 +70,12 @@ class ToolViewSet(KeyedViewSet):
             subject_id=id,
             input=self._checked_input(id),
             mode=Mode.AUTO,
-            **asked_by(request),
+            **caller_fields(request),
             **idempotency(request),
         )
         response = answer(_row(run), created, 200)
         if run.status not in FINAL:
-            until = functools.partial(ended, run.id, WAIT_S, or_paused=True)
+            until = functools.partial(wait_for_end, run.id, WAIT_S, or_paused=True)
             again = Run.objects.for_tenant(run.tenant_id)
             response.defer(self, until, lambda: Response(_row(again.get(pk=run.id))))
         return response

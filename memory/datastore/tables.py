@@ -36,20 +36,21 @@ class Table:
     load_columns: list[Column] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def json(self) -> JsonObject:
-        """As routes list it."""
-        columns = [{"name": name, "type": KINDS.get(type, type)} for name, type in self.columns]
-        return {"name": self.name, "columns": columns, "rows": self.rows}
+    @property
+    def column_types(self) -> list[JsonObject]:
+        """[{name, type}] in the words of the API."""
+        return [{"name": name, "type": KINDS.get(type, type)} for name, type in self.columns]
 
-    def report(self) -> JsonObject:
-        """As a load answers it: also what each column is called in the rows, and why it has its type."""
+    @property
+    def load_report(self) -> list[JsonObject]:
+        """[{name, type, source, reason}]: after a load also each column's key in the rows, and why it has its type."""
         load_columns = {column.name: column for column in self.load_columns}
-        columns = []
-        for column in self.json()["columns"]:
+        report = []
+        for column in self.column_types:
             source = load_columns.get(column["name"])
             reason = source.reason if source else "The table has it; these rows do not."
-            columns.append(column | {"source": source.key if source else None, "reason": reason})
-        return self.json() | {"columns": columns, "notes": self.notes}
+            report.append(column | {"source": source.key if source else None, "reason": reason})
+        return report
 
 
 def checked_name(name: str) -> str:

@@ -6,6 +6,7 @@ run, each written with the record that makes it true; state.py, execution_log.py
 
 from typing import TYPE_CHECKING
 
+from agents.loop.agent_program import team_of
 from config.values.json_types import JsonObject
 from orchestration.program.registry import program
 from teams.definition.plan import plan_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from orchestration.program.context import RunContext
 
 
-@program(KIND)
+@program(KIND, budget_owners=team_of)
 async def run_team(ctx: "RunContext") -> JsonObject:
     """The execution's final_result: {summary, details} and what the team's type adds."""
     input = ctx.run.input

@@ -41,7 +41,7 @@ class TeamWork:
                 kind=AGENT_RUN,
                 subject_id=member.agent_id,
                 input=self._input(member, text),
-                tell=partial(agent_event, member.agent_id, number),
+                event=partial(agent_event, member.agent_id, number),
             )
         except BudgetExceeded:
             raise

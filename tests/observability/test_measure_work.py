@@ -10,7 +10,8 @@ from rest_framework.test import APIClient
 from accounts.models import Tenant
 from agents.models import Agent
 from governance.models import Policy
-from observability.serializers.metrics import nothing
+from observability.metrics.metrics_json import enhanced_json
+from observability.serializers.metrics import EMPTY
 from orchestration.models import Mode, Run, Status
 from tests.factories import log_in, make_agent, make_tenant, make_user, make_workflow
 from tests.model_server import ModelServer
@@ -62,7 +63,7 @@ def test_runs_calls_and_tools_are_counted(boss: APIClient, acme: Tenant, agent: 
     run(acme, node("tool_node", tool_id="ticketing.list_open"))
     run(acme, node("tool_node", tool_id="http.request", input={"url": "nowhere"}), mode=Mode.DRAFT)
     body = metrics(boss)
-    assert keys(body) == keys(nothing())
+    assert keys(body) == keys(enhanced_json(EMPTY))
     runs, llm, tools = body["runs"], body["llm"], body["tools"]
     assert (runs["total"], runs["by_status"]) == (3, {"completed": 2, "failed": 1})
     assert (runs["completed_today"], runs["failed_today"]) == (2, 1)

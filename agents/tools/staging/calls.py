@@ -5,7 +5,7 @@ from functools import partial
 from agents.excerpts import excerpt
 from agents.tools.registry import ToolCall
 from config.values.json_types import JsonObject
-from orchestration.program.draft_effects import Staged, stage
+from orchestration.runs.draft_effects import StagedEffect, stage_change
 
 PREVIEW = "This is a draft: nothing has happened yet. The change is listed at GET /api/v1/runs/{run}/changes."
 
@@ -15,7 +15,7 @@ async def stage_call(call: ToolCall) -> JsonObject:
     run, staging = call.run, call.tool.staging
     effect = await staging.stage(call) if staging else effect_of_request(call)
     change = await call.database(
-        partial(stage, run, call.step, call.tool.id, call.agent_id, call.input, effect, _reason(call))
+        partial(stage_change, run, call.step, call.tool.id, call.agent_id, call.input, effect, _reason(call))
     )
     summary = {"change_id": str(change.pk), "tool_id": change.tool_id, "kind": change.kind, "target": change.target}
     event = summary | {"before": excerpt(change.before), "after": excerpt(change.after)}
@@ -28,13 +28,13 @@ async def stage_call(call: ToolCall) -> JsonObject:
     } | effect.answer
 
 
-def effect_of_request(call: ToolCall) -> Staged:
+def effect_of_request(call: ToolCall) -> StagedEffect:
     """The effect of a call whose target cannot be read beforehand: it is shown as it would be sent."""
     config, arguments = call.tool.handler_config, call.input
     target = config.get("url") or arguments.get("url") or call.tool.id
     method = config.get("method") or arguments.get("method") or ""
     kind = "http" if call.tool.handler_type == "builtin" else call.tool.handler_type
-    return Staged(kind, f"{method} {target}".strip(), None, arguments)
+    return StagedEffect(kind, f"{method} {target}".strip(), None, arguments)
 
 
 def _reason(call: ToolCall) -> str:

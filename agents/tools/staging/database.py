@@ -12,7 +12,7 @@ from memory.datastore.sql_errors import RowsMoved, SqlFailed
 from memory.datastore.sql_runner import Rows
 from memory.models import DataStore
 from orchestration.models import Change
-from orchestration.program.draft_effects import Staged, staged_by
+from orchestration.runs.draft_effects import StagedEffect, staged_changes
 
 KIND = "database"
 NO_TABLES = "The tenant's tables are gone."
@@ -20,14 +20,16 @@ NO_TABLES = "The tenant's tables are gone."
 
 def statements(call: ToolCall) -> list[str]:
     """The statements that the run has staged, in their order."""
-    return [change.base["sql"] for change in staged_by(call.tenant_id, call.run.id, KIND)]
+    return [change.base["sql"] for change in staged_changes(call.tenant_id, call.run.id, KIND)]
 
 
-async def stage_statement(store: DataStore, sql: str, rows_sql: str | None, table: str, earlier: list[str]) -> Staged:
+async def stage_statement(
+    store: DataStore, sql: str, rows_sql: str | None, table: str, earlier: list[str]
+) -> StagedEffect:
     """The rows that the statement changes, before and after it, with the run's earlier statements applied."""
     before, after = await sql_runner.rehearse(store, sql, rows_sql, earlier)
     base = {"sql": sql, "rows_sql": rows_sql}
-    return Staged(KIND, table, before.rows if before is not None else None, after.rows, base, _answer(sql, after))
+    return StagedEffect(KIND, table, before.rows if before is not None else None, after.rows, base, _answer(sql, after))
 
 
 def conflict(change: Change, earlier: list[Change]) -> str:

@@ -10,7 +10,7 @@ from config.values.json_types import JsonObject
 from memory.files import file_store
 from memory.models import File, FileVersion
 from orchestration.models import Change
-from orchestration.program.draft_effects import Staged, staged_by
+from orchestration.runs.draft_effects import StagedEffect, staged_changes
 
 KIND = "file"
 MAX_EXCERPT_LENGTH = 4_000  # characters of a text that a diff shows
@@ -31,13 +31,13 @@ def find_target(tenant_id: str, run_id: UUID, path: str) -> File | None:
     return File.objects.for_tenant(tenant_id).filter(path=path, run_id=run_id).order_by("-created_at").first()
 
 
-async def stage_write(call: ToolCall) -> Staged:
+async def stage_write(call: ToolCall) -> StagedEffect:
     """The file before and after the write."""
     run, content, path = call.run, decode_content(call.input), call.input["path"]
     mime_type = file_store.mime_of(path, call.input.get("mime_type") or "")
 
     def read() -> tuple[JsonObject | None, JsonObject]:
-        earlier = [change for change in staged_by(call.tenant_id, run.id, KIND) if change.target == path]
+        earlier = [change for change in staged_changes(call.tenant_id, run.id, KIND) if change.target == path]
         if earlier:
             return earlier[-1].after, earlier[-1].base
         target = find_target(call.tenant_id, run.id, path)
@@ -49,7 +49,7 @@ async def stage_write(call: ToolCall) -> Staged:
     before, base = await call.database(read)
     answer = {"file_id": base["file_id"], "path": path, "size": len(content), "mime_type": mime_type}
     answer |= {"version": base["version"] + 1, "run_id": str(run.id)}
-    return Staged(KIND, path, before, _excerpt(content, mime_type), base, answer)
+    return StagedEffect(KIND, path, before, _excerpt(content, mime_type), base, answer)
 
 
 def _excerpt(content: bytes, mime_type: str) -> JsonObject:
@@ -80,7 +80,7 @@ STAGING = Staging(stage_write, conflict)
 
 def find_staged(call: ToolCall, path: str, file_id: str) -> tuple[JsonObject, bytes] | None:
     """(description, content) of the latest staged version of a file; None when the run has staged none."""
-    for change in reversed(staged_by(call.tenant_id, call.run.id, KIND)):
+    for change in reversed(staged_changes(call.tenant_id, call.run.id, KIND)):
         if (file_id and file_id == change.base["file_id"]) or (not file_id and path == change.target):
             return file_json(change), decode_content(change.arguments)
     return None
@@ -102,7 +102,7 @@ def file_json(change: Change) -> JsonObject:
 def merge_staged(call: ToolCall, prefix: str, files: list[JsonObject]) -> list[JsonObject]:
     """The list with the staged files of this prefix, in the order of paths."""
     by_id = {file["file_id"]: file for file in files}
-    for change in staged_by(call.tenant_id, call.run.id, KIND):
+    for change in staged_changes(call.tenant_id, call.run.id, KIND):
         if change.target.startswith(prefix):
             by_id[change.base["file_id"]] = file_json(change)
     return sorted(by_id.values(), key=lambda file: file["path"])

@@ -13,7 +13,7 @@ from memory.entries.search import search_result
 from memory.entries.words import pieces
 from memory.models import MemoryEntry
 from orchestration.models import Change
-from orchestration.program.draft_effects import Staged, staged_by
+from orchestration.runs.draft_effects import StagedEffect, staged_changes
 
 KIND = "memory"
 FIELDS = ("content", "type", "owner_type", "owner_id", "visibility", "metadata")
@@ -28,18 +28,18 @@ class StagedMemories:
     deleted_ids: set[str] = field(default_factory=set)
 
 
-def stage_store(call: ToolCall, new: NewMemory, created_at: str) -> Staged:
+def stage_store(call: ToolCall, new: NewMemory, created_at: str) -> StagedEffect:
     """The effect of memory.store."""
     after = {name: getattr(new, name) for name in FIELDS} | {"created_at": created_at}
     after["expires_at"] = new.expires_at.isoformat() if new.expires_at else None
     answer = {"memory_id": str(call.effect_id), "stored_at": created_at}
-    return Staged(KIND, f"memory {call.effect_id}", None, after, {"memory_id": str(call.effect_id)}, answer)
+    return StagedEffect(KIND, f"memory {call.effect_id}", None, after, {"memory_id": str(call.effect_id)}, answer)
 
 
-def stage_delete(memory_id: str, before: JsonObject, *, must_exist: bool) -> Staged:
+def stage_delete(memory_id: str, before: JsonObject, *, must_exist: bool) -> StagedEffect:
     """The effect of memory.delete; `must_exist`: the memory is not one that the same draft has staged."""
     base = {"memory_id": memory_id, "must_exist": must_exist}
-    return Staged(KIND, f"memory {memory_id}", before, None, base, {"deleted": True, "memory_id": memory_id})
+    return StagedEffect(KIND, f"memory {memory_id}", before, None, base, {"deleted": True, "memory_id": memory_id})
 
 
 def conflict(change: Change, earlier: list[Change]) -> str:
@@ -53,7 +53,7 @@ def conflict(change: Change, earlier: list[Change]) -> str:
 def staged_memories(call: ToolCall) -> StagedMemories:
     """What the run has staged, later changes over earlier ones."""
     memories = StagedMemories()
-    for change in staged_by(call.tenant_id, call.run.id, KIND):
+    for change in staged_changes(call.tenant_id, call.run.id, KIND):
         memory_id = change.base["memory_id"]
         if change.after is None:
             memories.deleted_ids.add(memory_id)

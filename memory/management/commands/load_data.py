@@ -17,6 +17,7 @@ from config.values.json_types import JsonObject
 from memory.datastore.names import column_name
 from memory.datastore.sheets import Row, Sheet, csv_sheet, object_sheet
 from memory.datastore.tables import MODES, Table, load_sheet
+from memory.serializers.tables import LoadedTableSerializer
 
 STEP = 20_000  # rows between two moves of the progress bar
 
@@ -46,10 +47,10 @@ class Command(BaseCommand):
         except DomainError as fault:
             raise CommandError(fault.message) from None
         if options["json"]:
-            self.stdout.write(json.dumps(table.report()))
+            self.stdout.write(json.dumps(LoadedTableSerializer.render(table)))
             return
         self.stdout.write(f"{table.name}: {table.rows} rows")
-        for column in table.report()["columns"]:
+        for column in table.load_report:
             self.stdout.write(f"  {column['name']} {column['type']}: {column['reason']}")
         for note in table.notes:
             self.stdout.write(f"  {note}")
