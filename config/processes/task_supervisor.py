@@ -17,7 +17,7 @@ from config.processes.metrics import counter
 
 log = logging.getLogger(__name__)
 RESTART = Backoff(0.05, 1.0)  # so that a task that fails at once does not fill the log
-STEADY_S = 10.0  # a task that has not failed for so long is well again: its failures are counted from 1
+STEADY_AFTER_S = 10.0  # a task that has not failed for so long is well again: its failures are counted from 1
 RESTARTS = counter("regente_task_restarts", "Long-lived tasks that an exception ended, each started again.", ["task"])
 
 
@@ -53,7 +53,7 @@ class _Restarts:
     def fail(self, error: BaseException) -> float:
         """Log and count it; the seconds until the next start."""
         state, now = self.state, time.monotonic()
-        self.failures = 1 if now - self.failed_at > STEADY_S else self.failures + 1
+        self.failures = 1 if now - self.failed_at > STEADY_AFTER_S else self.failures + 1
         self.failed_at, pause = now, RESTART.delay(self.failures)
         state.restarts += 1
         state.failed_at, state.error_type = now, type(error).__name__

@@ -7,8 +7,9 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
+from config.database.pipeline import Row
 from config.database.queries import load_queries
-from config.database.statements import Row, Values
+from config.database.statements import Values
 from orchestration.engine.journal.connection import EngineConnection
 from orchestration.engine.journal.connections import replan
 from orchestration.program.run_info import Inbox, RunInfo, StepRecord

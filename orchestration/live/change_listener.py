@@ -16,7 +16,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from config.database.address import direct_parameters
-from config.database.statements import Row
+from config.database.pipeline import Row
 from orchestration.engine.journal.connections import set_up
 from orchestration.runs.subscription import Subscription
 from orchestration.runs.wake import RUNS_CHANNEL

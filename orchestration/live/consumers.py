@@ -15,7 +15,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.http import QueryDict
 
-from config.database.statements import Row
+from config.database.pipeline import Row
 from config.errors import DomainError, RateLimited
 from config.http.api_request import ApiHttpRequest
 from config.http.renderers import dumps

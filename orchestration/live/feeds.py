@@ -14,7 +14,7 @@ from uuid import UUID
 
 import psycopg
 
-from config.database.statements import Row
+from config.database.pipeline import Row
 from config.http.fields import iso
 from config.http.renderers import dumps
 from config.values.json_types import JsonObject

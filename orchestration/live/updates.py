@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from uuid import UUID
 
-from config.database.statements import Row
+from config.database.pipeline import Row
 from config.http.renderers import dumps
 from orchestration.live.change_listener import STATE, followers
 from orchestration.live.sse import COMMENT, COMMENT_S, sse_frame

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
-from config.database.statements import Row
+from config.database.pipeline import Row
 
 Table = Literal[
     "starts",

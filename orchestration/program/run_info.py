@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from config.database.statements import Row
+from config.database.pipeline import Row
 from config.values.json_types import JsonObject
 
 # A run that has seen so many engines die beside others that lived on is a suspect: it is claimed only by an engine of a

@@ -18,8 +18,8 @@ def make_rule(
     body = {"name": "Rule", "rule_type": rule_type, "rule_config": config, "channels": list(channels), **more}
     answer = client.post(CONFIGS, body, format="json")
     assert answer.status_code == 201, answer.content
-    body: dict[str, Any] = answer.json()
-    return body
+    rule: dict[str, Any] = answer.json()
+    return rule
 
 
 def check(client: APIClient) -> list[dict[str, Any]]:
@@ -33,8 +33,8 @@ def check(client: APIClient) -> list[dict[str, Any]]:
 def run_that(status: str, tenant: Tenant, **fields: Any) -> Run:
     """A run that ended so."""
     result = {"error": "The pump is dry.", "error_type": "PumpError"} if status == "failed" else {}
-    fields = {"kind": "workflow", "subject_id": "w1", "status": status, "result": result, "failure_reason": "error"}
-    return Run.all_tenants.create(tenant=tenant, **fields | fields)
+    defaults = {"kind": "workflow", "subject_id": "w1", "status": status, "result": result, "failure_reason": "error"}
+    return Run.all_tenants.create(tenant=tenant, **defaults | fields)
 
 
 def overrun(tenant: Tenant) -> RunEvent:

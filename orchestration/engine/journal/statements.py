@@ -4,8 +4,8 @@ from typing import Any
 
 import orjson
 
+from config.database.pipeline import Row
 from config.database.queries import load_queries
-from config.database.statements import Row
 from config.values.foreign_json import clean_text
 from governance.budgets import reservations
 from orchestration.program.journal_entry import Entry, Table
