@@ -24,5 +24,6 @@ class AgentsConfig(AppConfig):
             "agents.jobs.callbacks",
             "agents.jobs.plugins",
             "agents.jobs.program",
+            "agents.offline.offline_model",
         ):
             import_module(module)

@@ -9,7 +9,7 @@ from channels.routing import URLRouter
 from django.urls import re_path
 
 from orchestration.live.consumers import POLICY_VIOLATION, RunMonitor
-from teams.execution.monitor import ExecutionMonitor
+from teams.views.monitor import ExecutionMonitor
 
 
 class UnknownPath(AsyncWebsocketConsumer):

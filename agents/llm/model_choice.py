@@ -12,7 +12,6 @@ from agents.llm.plugin_models import PROVIDERS, split_name
 from agents.llm.providers import gateway_model, litellm_library
 from agents.llm.providers.gateway_model import GatewayModel
 from agents.llm.providers.litellm_model import LiteLLMModel, preload_litellm
-from agents.offline.offline_model import OfflineModel
 from config.outbound import client
 from governance import vault
 
@@ -51,6 +50,15 @@ def key_for(run: "RunInfo", provider: str) -> str | None:
     return vault.provider_key(run.tenant_id, run.created_by, provider)
 
 
+_fallback: list[Callable[[], ChatModel]] = []
+
+
+def fallback_model(model: Callable[[], ChatModel]) -> Callable[[], ChatModel]:
+    """Register the model that answers when none is set up."""
+    _fallback[:] = [model]
+    return model
+
+
 def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
     """The model that serves this profile: a plug-in's, with a key of the caller's own the provider itself, else the
     operator's gateway, a provider with a key in the environment, the offline model.
@@ -74,7 +82,7 @@ def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
         provider = provider or "openai"
         return LiteLLMModel(provider, name, f"{provider}/{name}", key)
     if settings.OFFLINE_MODEL_ALLOWED and not key:
-        return OfflineModel()
+        return _fallback[0]()
     raise AgentExecutionError(_what_to_set(provider or "openai", name))
 
 

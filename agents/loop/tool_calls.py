@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agents.drafts.staged_calls import stage_call
 from agents.errors import ToolExecutionError
 from agents.llm.function_calls import FunctionCall
 from agents.loop.call_record import CallRecord, refuse
@@ -18,6 +17,7 @@ from agents.tools.ledger import once
 from agents.tools.lookup import find_tool
 from agents.tools.registry import Handler, ToolCall, ToolSpec
 from agents.tools.scopes import check_scope
+from agents.tools.staging.calls import stage_call
 from config.errors import DomainError, Invalid, ToolNotFound
 from config.values.foreign_json import NotJson, clean_value
 from config.values.json_types import Json, JsonObject

@@ -7,7 +7,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from accounts.models import Role
-from agents.drafts.apply_program import Asked, changes_of, discard, start_apply
+from agents.drafts.change_selection import ChangeSelection, changes_of
+from agents.drafts.settlement import discard_changes, start_apply
 from agents.errors import ToolExecutionError
 from agents.serializers.changes import ChangeSerializer, ChangesRequest, SettledChangesSerializer
 from config.errors import Conflict
@@ -62,12 +63,12 @@ class ChangeViewSet(RunViewSet):
     def discard(self, request: ApiRequest, pk: str) -> Response:
         """Drop all staged changes, or those named, for good."""
         run = self.get_object()
-        discard(self._selection(run))
+        discard_changes(self._selection(run))
         return self._response(run, None, "discarded")
 
-    def _selection(self, run: Run) -> Asked:
+    def _selection(self, run: Run) -> ChangeSelection:
         ids = self.valid(ChangesRequest).validated_data.get("change_ids")
-        return Asked(run.pk, run.tenant_id, actor_of(self.request), ids, self.request.trace_id)
+        return ChangeSelection(run.pk, run.tenant_id, actor_of(self.request), ids, self.request.trace_id)
 
     def _final_response(self, run: Run, apply: Run) -> Response:
         """The response once the apply has ended, or waits for a person (`applying`); or its error."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from agents.jobs.alert_lookup import alert_source
+from agents.jobs.analysis.alert_lookup import alert_source
 from config.http.fields import iso
 from config.rate_limits.request_counts import TrafficUnknown
 from config.values.json_types import JsonObject

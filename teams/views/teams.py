@@ -92,5 +92,5 @@ class TeamViewSet(ResourceViewSet):
             **fields,
         )
         if created:
-            keys.give(team, run.pk, body.get("user_api_keys") or {})
+            keys.store_keys(team, run.pk, body.get("user_api_keys") or {})
         return answer(ExecutionSerializer.render(run), created, status=200)

@@ -98,7 +98,7 @@ def test_no_block_fails_in_a_second_pass(second: list[Block]) -> None:
     assert [block.status for block in second] == [0] * len(BLOCKS)
 
 
-@pytest.mark.skipif(bool(sandboxed_command.unavailable()), reason="no sandbox can be made here")
+@pytest.mark.skipif(bool(sandboxed_command.unavailable_reason()), reason="no sandbox can be made here")
 @pytest.mark.parametrize("begin", SHOWN)
 def test_what_matters_is_there_to_see(first: list[Block], second: list[Block], begin: str) -> None:
     for blocks in (first, second):

@@ -7,7 +7,6 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agents.drafts import database as drafts
 from agents.errors import ToolExecutionError
 from agents.llm.answer_text import answer_sql
 from agents.llm.chat_model import ModelRequest
@@ -15,6 +14,7 @@ from agents.llm.messages import system, user
 from agents.llm.model_choice import default_model
 from agents.loop.model_calls import answer_of
 from agents.tools.registry import Staging, ToolCall, tool
+from agents.tools.staging import database as staging
 from config.errors import Invalid
 from config.values.json_types import JsonObject
 from memory.datastore import sql_runner
@@ -91,7 +91,7 @@ async def _staged_statements(call: ToolCall, sql: str) -> list[str]:
     """The writes that a read of a draft sees; the platform's views know none, and only the reader may look at them."""
     if call.mode != "draft" or any(re.search(rf"\b{name}\b", sql) for name in PLATFORM_VIEWS):
         return []
-    statements: list[str] = await call.database(partial(drafts.statements, call))
+    statements: list[str] = await call.database(partial(staging.statements, call))
     return statements
 
 
@@ -113,9 +113,9 @@ async def _statement(call: ToolCall) -> "tuple[DataStore, Write]":
 
 async def _stage(call: ToolCall) -> StagedEffect:
     store, statement = await _statement(call)
-    earlier = await call.database(partial(drafts.statements, call))
+    earlier = await call.database(partial(staging.statements, call))
     try:
-        return await drafts.staged(store, statement.sql, statement.rows_sql, statement.table, earlier)
+        return await staging.stage_statement(store, statement.sql, statement.rows_sql, statement.table, earlier)
     except SqlFailed as fault:
         raise ToolExecutionError(f"{fault.message} The model's SQL was: {statement.sql[:500]}") from None
 
@@ -129,7 +129,7 @@ async def _stage(call: ToolCall) -> StagedEffect:
     side_effects=("database_write", "data_modification"),
     needs_scope=True,
     acts_on=lambda input: not input.get("dryRun"),
-    staging=Staging(_stage, drafts.moved, drafts.apply),
+    staging=Staging(_stage, staging.conflict, staging.apply),
 )
 async def write(call: ToolCall) -> JsonObject:
     """{operation: write, sql, columns, results, rowCount, …}; with dryRun {operation: preview, proposedSQL, …}."""
