@@ -3,6 +3,8 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+
 from agents.code_tasks import GAVE_UP, report, workspace_sources
 from agents.code_tasks.agent import coder, message
 from agents.code_tasks.workspace import Workspace
@@ -26,7 +28,7 @@ class NotReached(DomainError):
     status, code = 424, "OBJECTIVE_NOT_REACHED"
 
 
-@program(KIND)
+@program(KIND, per_user=lambda: settings.TASKS_PER_USER)
 async def work(ctx: "RunContext") -> dict[str, Any]:
     """{output}: the agent's last words; what it has changed is the report step's."""
     asked, space = ctx.run.input, Workspace(ctx.run.id)

@@ -22,11 +22,12 @@ from config.errors import Conflict, Invalid
 from governance.policies.evaluation import decide
 from governance.policies.rulesets import rules_of
 from orchestration.models import FINAL, Change, ChangeStatus, Mode, Run
-from orchestration.program.draft_effects import Applied, give_back, reclaim, settle_applied
-from orchestration.program.policy_checks import context_of
+from orchestration.program.policy_checks import policy_context
 from orchestration.program.registry import program
 from orchestration.program.retry import ONCE, StepFailed
-from orchestration.runs.commands import Actor, denied, locked, start_run
+from orchestration.runs.commands import Actor, start_refusal, start_run
+from orchestration.runs.draft_effects import AppliedChange, record_applied, restage, restage_abandoned
+from orchestration.runs.run_rows import lock_run
 
 if TYPE_CHECKING:
     from orchestration.program.context import RunContext
@@ -78,7 +79,7 @@ def start_apply(asked: Asked) -> Run | None:
             rows = Change.objects.for_tenant(run.tenant_id).filter(pk__in=[change.pk for change in chosen])
             rows.update(status=ChangeStatus.APPLYING, apply_run_id=made.pk, error="")
             return made
-    raise denied(asked.tenant_id, refusal)
+    raise start_refusal(asked.tenant_id, refusal)
 
 
 def discard(asked: Asked) -> None:
@@ -92,10 +93,10 @@ def discard(asked: Asked) -> None:
 
 def _chosen(asked: Asked) -> tuple[Run, list[Change]]:
     """The run, under its lock, and those of the chosen changes that are staged."""
-    run = locked(asked.run_id, asked.tenant_id)
+    run = lock_run(asked.run_id, asked.tenant_id)
     if run.status not in FINAL:
         raise Conflict(f"The run is {run.status}; its changes can be applied or discarded when it has finished.")
-    reclaim(run)
+    restage_abandoned(run)
     changes = changes_of(run)
     if asked.change_ids is not None:
         unknown = set(asked.change_ids) - {change.pk for change in changes}
@@ -125,7 +126,7 @@ def _refused(run: Run, chosen: Iterable[Change], actor: Actor) -> Any:
     for change in chosen:
         tool = find_tool(run.tenant_id, change.tool_id)
         about = call_context(tool, change.agent_id) | _of_draft(run)
-        context = context_of(run, actor.role, input=_arguments(tool, change), **about)
+        context = policy_context(run, actor.role, input=_arguments(tool, change), **about)
         context |= {"mode": Mode.AUTO.value}
         decision = decide(rules, "apply", context)
         if decision.effect == "deny":
@@ -153,7 +154,7 @@ def _of_draft(draft: Run) -> dict[str, Any]:
 # ---- the program
 
 
-@program(KIND)
+@program(KIND, internal=True)
 async def apply(ctx: "RunContext") -> dict[str, Any]:
     """{applied: the ids of the changes}; the first that fails stops it, and the rest stays staged."""
     ids, tenant_id = [UUID(one) for one in ctx.run.input["change_ids"]], ctx.run.tenant_id
@@ -164,7 +165,7 @@ async def apply(ctx: "RunContext") -> dict[str, Any]:
         try:
             await ctx.step(name, _land, ctx, change, draft, tool, node_id=tool.id, type="tool", retry=retry)
         except StepFailed as failed:
-            await ctx.database(partial(give_back, tenant_id, ctx.run.id, failed.error))
+            await ctx.database(partial(restage, tenant_id, ctx.run.id, failed.error))
             raise
     return {"applied": [str(one) for one in ids]}
 
@@ -186,8 +187,8 @@ async def _land(ctx: "RunContext", change: Change, draft: Run, tool: ToolSpec) -
 async def _apply(change: Change, draft: Run, call: ToolCall) -> Any:
     """What the call answers, made as the draft's step and put on record with what it was made with."""
     output = await _perform(change, draft, call)
-    settled = Applied(change.pk, change.tenant_id, draft.pk, call.input, output, call.run.created_by)
-    await call.ctx.database(partial(settle_applied, settled))
+    settled = AppliedChange(change.pk, change.tenant_id, draft.pk, call.input, output, call.run.created_by)
+    await call.ctx.database(partial(record_applied, settled))
     return output
 
 

@@ -13,23 +13,23 @@ from memory.datastore.sql_errors import RowsMoved, SqlFailed
 from memory.datastore.sql_runner import Rows
 from memory.models import DataStore
 from orchestration.models import Change
-from orchestration.program.draft_effects import Staged, staged_by
+from orchestration.runs.draft_effects import StagedEffect, staged_changes
 
 KIND = "database"
 
 
 def statements(call: ToolCall) -> list[str]:
     """The statements that the run has staged, in their order."""
-    return [change.base["sql"] for change in staged_by(call.tenant_id, call.run.id, KIND)]
+    return [change.base["sql"] for change in staged_changes(call.tenant_id, call.run.id, KIND)]
 
 
-async def staged(store: DataStore, sql: str, rows_sql: str | None, table: str, earlier: list[str]) -> Staged:
+async def staged(store: DataStore, sql: str, rows_sql: str | None, table: str, earlier: list[str]) -> StagedEffect:
     """The rows that the statement changes, before and after, as the run sees them."""
     before, after = await sql_runner.rehearse(store, sql, rows_sql, earlier)
     base = {"sql": sql, "rows_sql": rows_sql}
     answer = {"operation": "write", "sql": sql, "columns": after.columns, "results": after.rows}
     told = before.rows if before is not None else None
-    return Staged(
+    return StagedEffect(
         KIND, table, told, after.rows, base, answer | {"rowCount": len(after.rows), "truncated": after.truncated}
     )
 

@@ -9,7 +9,7 @@ from config.errors import Invalid
 from memory.files import file_store
 from memory.models import File, FileVersion
 from orchestration.models import Change
-from orchestration.program.draft_effects import Staged, staged_by
+from orchestration.runs.draft_effects import StagedEffect, staged_changes
 
 KIND = "file"
 MAX_EXCERPT_LENGTH = 4_000  # characters of a text that a diff shows
@@ -30,14 +30,14 @@ def written_to(tenant_id: str, run_id: Any, path: str) -> File | None:
     return File.objects.for_tenant(tenant_id).filter(path=path, run_id=run_id).order_by("-created_at").first()
 
 
-async def stage(call: ToolCall) -> Staged:
+async def stage(call: ToolCall) -> StagedEffect:
     """The file before and after."""
     run, content, path = call.run, content_of(call.input), call.input["path"]
     mime = file_store.mime_of(path, call.input.get("mime_type") or "")
     after = _shown(content, mime)
 
     def look() -> tuple[Any, dict[str, Any]]:
-        earlier = [change for change in staged_by(call.tenant_id, run.id, KIND) if change.target == path]
+        earlier = [change for change in staged_changes(call.tenant_id, run.id, KIND) if change.target == path]
         if earlier:
             return earlier[-1].after, earlier[-1].base
         known = written_to(call.tenant_id, run.id, path)
@@ -48,7 +48,7 @@ async def stage(call: ToolCall) -> Staged:
 
     before, base = await call.database(look)
     told = {"file_id": base["file_id"], "path": path, "size": len(content), "mime_type": mime}
-    return Staged(KIND, path, before, after, base, told | {"version": base["version"] + 1, "run_id": str(run.id)})
+    return StagedEffect(KIND, path, before, after, base, told | {"version": base["version"] + 1, "run_id": str(run.id)})
 
 
 def _shown(content: bytes, mime: str) -> dict[str, Any]:
@@ -76,7 +76,7 @@ STAGING = Staging(stage, moved)
 
 def found(call: ToolCall, path: str, file_id: str) -> tuple[dict[str, Any], bytes] | None:
     """(description, content) of the latest staged version of a file."""
-    for change in reversed(staged_by(call.tenant_id, call.run.id, KIND)):
+    for change in reversed(staged_changes(call.tenant_id, call.run.id, KIND)):
         if (file_id and file_id == change.base["file_id"]) or (not file_id and path == change.target):
             return described(change), content_of(change.arguments)
     return None
@@ -93,7 +93,7 @@ def described(change: Change) -> dict[str, Any]:
 def listed(call: ToolCall, prefix: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The list with what is staged, in the order of paths."""
     by_id = {row["file_id"]: row for row in rows}
-    for change in staged_by(call.tenant_id, call.run.id, KIND):
+    for change in staged_changes(call.tenant_id, call.run.id, KIND):
         if change.target.startswith(prefix):
             by_id[change.base["file_id"]] = described(change)
     return sorted(by_id.values(), key=lambda row: row["path"])

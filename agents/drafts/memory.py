@@ -12,24 +12,24 @@ from memory.entries.search import search_result
 from memory.entries.words import pieces
 from memory.models import MemoryEntry
 from orchestration.models import Change
-from orchestration.program.draft_effects import Staged, staged_by
+from orchestration.runs.draft_effects import StagedEffect, staged_changes
 
 KIND = "memory"
 FIELDS = ("content", "type", "owner_type", "owner_id", "visibility", "metadata")
 
 
-def stored(call: ToolCall, new: NewMemory, created_at: str) -> Staged:
+def stored(call: ToolCall, new: NewMemory, created_at: str) -> StagedEffect:
     """A memory that is to be."""
     after = {name: getattr(new, name) for name in FIELDS} | {"created_at": created_at}
     after["expires_at"] = new.expires_at.isoformat() if new.expires_at else None
     answer = {"memory_id": str(call.effect_id), "stored_at": created_at}
-    return Staged(KIND, f"memory {call.effect_id}", None, after, {"memory_id": str(call.effect_id)}, answer)
+    return StagedEffect(KIND, f"memory {call.effect_id}", None, after, {"memory_id": str(call.effect_id)}, answer)
 
 
-def deleted(memory_id: str, before: dict[str, Any], staged_here: bool) -> Staged:
+def deleted(memory_id: str, before: dict[str, Any], staged_here: bool) -> StagedEffect:
     """A memory that is to go."""
     base = {"memory_id": memory_id, "must_exist": not staged_here}
-    return Staged(KIND, f"memory {memory_id}", before, None, base, {"deleted": True, "memory_id": memory_id})
+    return StagedEffect(KIND, f"memory {memory_id}", before, None, base, {"deleted": True, "memory_id": memory_id})
 
 
 def moved(change: Change, earlier: list[Change]) -> str:
@@ -44,7 +44,7 @@ def changes_of(call: ToolCall) -> tuple[dict[str, Change], set[str]]:
     """({id: what is staged to be stored}, the ids of what is staged to be deleted)."""
     new: dict[str, Change] = {}
     gone: set[str] = set()
-    for change in staged_by(call.tenant_id, call.run.id, KIND):
+    for change in staged_changes(call.tenant_id, call.run.id, KIND):
         memory_id = change.base["memory_id"]
         if change.after is None:
             gone.add(memory_id)

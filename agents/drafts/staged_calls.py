@@ -5,7 +5,7 @@ from typing import Any
 
 from agents.excerpts import excerpt
 from agents.tools.registry import ToolCall
-from orchestration.program.draft_effects import Staged, stage
+from orchestration.runs.draft_effects import StagedEffect, stage_change
 
 PREVIEW = "This is a draft: nothing has happened yet. The change is listed at GET /api/v1/runs/{run}/changes."
 
@@ -15,7 +15,7 @@ async def stage_call(call: ToolCall) -> dict[str, Any]:
     run, staging = call.run, call.tool.staging
     staged = await staging.stage(call) if staging else plain(call)
     change = await call.database(
-        partial(stage, run, call.step, call.tool.id, call.agent_id, call.input, staged, _reason(call))
+        partial(stage_change, run, call.step, call.tool.id, call.agent_id, call.input, staged, _reason(call))
     )
     told = {"change_id": str(change.pk), "tool_id": change.tool_id, "kind": change.kind, "target": change.target}
     call.ctx.emit("effect_staged", told | {"before": excerpt(change.before), "after": excerpt(change.after)}, call.step)
@@ -28,13 +28,13 @@ async def stage_call(call: ToolCall) -> dict[str, Any]:
     } | staged.answer
 
 
-def plain(call: ToolCall) -> Staged:
+def plain(call: ToolCall) -> StagedEffect:
     """A call of which nobody knows what is there before: it is shown as it would be sent."""
     config, given = call.tool.handler_config, call.input
     target = config.get("url") or given.get("url") or call.tool.id
     method = config.get("method") or given.get("method") or ""
     kind = "http" if call.tool.handler_type == "builtin" else call.tool.handler_type
-    return Staged(kind, f"{method} {target}".strip(), None, given)
+    return StagedEffect(kind, f"{method} {target}".strip(), None, given)
 
 
 def _reason(call: ToolCall) -> str:

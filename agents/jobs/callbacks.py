@@ -15,9 +15,9 @@ from agents.models import AgentJob
 from config.http.fields import iso
 from governance import vault
 from orchestration.models import Run, Status
-from orchestration.outgoing.deliveries import RETRY, Parcel, deliver
+from orchestration.outgoing.deliveries import RETRY, Delivery, deliver
 from orchestration.outgoing.deliveries import STEP as DELIVERY
-from orchestration.outgoing.webhooks import signed, tenant_secret
+from orchestration.outgoing.webhooks import signature_headers, tenant_secret
 from orchestration.program.registry import program
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ TRIED = "webhook_delivery"
 EVENT = {Status.COMPLETED: "run_completed", Status.FAILED: "run_failed", Status.CANCELLED: "run_cancelled"}
 
 
-@program(KIND)
+@program(KIND, internal=True)
 async def call_back(ctx: "RunContext") -> dict[str, Any]:
     """{delivered: true, status}: the receiver's status code."""
     job_id = ctx.run.input["job_id"]
@@ -43,7 +43,7 @@ async def _deliver(ctx: "RunContext", job_id: UUID) -> dict[str, Any]:
     # Not by orjson: a job may hold whole numbers of more than 64 bits.
     body = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
     message_id = f"msg_{ctx.run.id.hex}"
-    return await deliver(ctx, TRIED, Parcel(url, body, signed(secret, message_id, body), message_id))
+    return await deliver(ctx, TRIED, Delivery(url, body, signature_headers(secret, message_id, body), message_id))
 
 
 def _message(tenant_id: str, job_id: UUID) -> tuple[str, str, dict[str, Any]]:

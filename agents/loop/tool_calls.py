@@ -43,7 +43,7 @@ async def call_tool(call: ToolCall, action: str = "tool_call", handler: Handler 
         record.coerce()
         await check_scope(record.call)
         record.allow(await permit(call.ctx, _act(record.call, action, about)))
-        await call.ctx.within_budget(call.agent_id)
+        await call.ctx.check_budget(call.agent_id)
         async with once(record.call):
             with tool_errors(record.call):
                 output = json_output(await (handler or _handler(record.call))(record.call))
@@ -75,7 +75,7 @@ async def call_for_model(
 def _act(call: ToolCall, action: str, about: JsonObject) -> Act:
     """The call, as policies judge it, in the form in which a person's edited arguments are brought as well."""
     context = call_context(call.tool, call.agent_id) | about
-    return Act(action, call.step, call.tool.id, call.input, context, call.tool.id, fit=call.tool.canonical_input)
+    return Act(action, call.step, call.tool.id, call.input, context, call.tool.id, coerce=call.tool.canonical_input)
 
 
 def call_context(tool: ToolSpec, agent_id: str = "") -> JsonObject:

@@ -15,8 +15,8 @@ from django.conf import settings
 from agents.errors import ToolExecutionError
 from agents.tools.registry import ToolCall
 from config.errors import DomainError
-from orchestration.program.approvals import IN_DOUBT, Question, call_digest
 from orchestration.program.retry import Transient, describe
+from orchestration.program.waits.approvals import IN_DOUBT, Question, call_digest
 
 IN_DOUBT_TEXT = (
     "The worker ended while the tool {tool} was being called, so it is not known whether it has acted. Approve to call "

@@ -10,7 +10,7 @@ from uuid import UUID
 from config.values.foreign_json import clean_value
 from config.values.json_schema import validate_input
 from config.values.json_types import JsonObject
-from orchestration.program.draft_effects import Staged, effect_id
+from orchestration.runs.draft_effects import StagedEffect, effect_id
 
 if TYPE_CHECKING:
     from orchestration.models import Change
@@ -28,7 +28,7 @@ class Staging:
     does; `earlier` are those applied before it), `apply` makes it happen; without it the handler is called.
     """
 
-    stage: Callable[["ToolCall"], Awaitable[Staged]]
+    stage: Callable[["ToolCall"], Awaitable[StagedEffect]]
     conflict: Callable[["Change", list["Change"]], str] | None = None
     apply: Callable[["ToolCall", "Change"], Awaitable[Any]] | None = None
 

@@ -23,7 +23,7 @@ from agents.views.catalog import KeyedViewSet
 from config.errors import AgentNotFound, Conflict, Invalid
 from config.http.api_request import ApiRequest
 from orchestration.models import Mode, Run
-from orchestration.runs.idempotency import asked_by, idempotency
+from orchestration.runs.idempotency import caller_fields, idempotency
 from orchestration.serializers.workflows import start_fields
 from orchestration.views.event_stream import event_stream
 
@@ -78,8 +78,9 @@ class AgentViewSet(KeyedViewSet):
         """The turn that the query names: one of the caller's own with this agent."""
         request, run_id = self.request, self.request.query_params.get("run_id", "")
         rows = Run.objects.for_tenant(request.tenant).filter(kind=KIND, subject_id=agent_id)
+        rows = rows.visible_to(request.user.pk)
         try:
-            run = rows.filter(pk=run_id, created_by=request.user.pk).first()
+            run = rows.filter(pk=run_id).first()
         except (ValidationError, ValueError):
             run = None
         if run is None:
@@ -94,7 +95,7 @@ class AgentViewSet(KeyedViewSet):
         limits = start_fields(
             {name: value for name, value in body.items() if name.endswith(("_cents", "_limit", "_ms"))}
         )
-        fields = limits | asked_by(request) | idempotency(request) | {"mode": mode}
+        fields = limits | caller_fields(request) | idempotency(request) | {"mode": mode}
         if "request_hash" in fields:  # a turn is its user's own, so nobody's key finds another's
             fields["request_hash"] = sha256(f"{request.user.pk}\n{fields['request_hash']}".encode()).hexdigest()
         del fields["input"]

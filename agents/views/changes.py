@@ -15,7 +15,7 @@ from config.http.api_request import ApiRequest
 from config.http.deferred import DeferrableResponse
 from config.http.viewsets import ArrayPagination
 from governance.policies.evaluation import PolicyDenied
-from orchestration.live.change_listener import ended
+from orchestration.live.run_waits import wait_for_end
 from orchestration.models import FINAL, Change, Run, Status
 from orchestration.views.runs import RunViewSet, actor_of
 
@@ -48,7 +48,7 @@ class ChangeViewSet(RunViewSet):
         if apply_run is None:
             return self._response(run, None, "applied")
         response = self._response(run, apply_run, "applying")
-        until = functools.partial(ended, apply_run.pk, WAIT_S, or_paused=True)
+        until = functools.partial(wait_for_end, apply_run.pk, WAIT_S, or_paused=True)
         rows = Run.objects.for_tenant(run.tenant_id)
         response.defer(self, until, lambda: self._final_response(run, rows.get(pk=apply_run.pk)))
         return response

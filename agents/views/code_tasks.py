@@ -26,10 +26,10 @@ from config.http.deferred import DeferrableResponse
 from config.http.paging import page_of
 from config.http.query_parameters import query_of
 from config.http.viewsets import ApiView
-from orchestration.live.change_listener import ended
+from orchestration.live.run_waits import wait_for_end
 from orchestration.models import FINAL, Mode, Run
 from orchestration.runs.commands import cancel_run, start_run
-from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.idempotency import answer, caller_fields, idempotency
 from orchestration.runs.lookup import OneRun
 from orchestration.views.runs import actor_of, answer_or_wait
 
@@ -72,7 +72,7 @@ class TaskViewSet(OneRun):
             kind=KIND,
             input=whole(given),
             mode=Mode.AUTO,
-            **asked_by(request),
+            **caller_fields(request),
             **idempotency(request),
         )
         return answer(new(run), created)
@@ -110,7 +110,7 @@ class TaskViewSet(OneRun):
         run = cancel_run(run.id, run.tenant_id, actor_of(request))
         response = DeferrableResponse(told([run])[0])
         if run.status not in FINAL:
-            until = functools.partial(ended, run.id, CANCEL_S)
+            until = functools.partial(wait_for_end, run.id, CANCEL_S)
             response.defer(self, until, lambda: Response(told([self.get_object()])[0]))
         return response
 

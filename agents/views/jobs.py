@@ -37,10 +37,10 @@ from config.http.fields import iso
 from config.http.query_parameters import query_of
 from config.http.viewsets import ArrayPagination, TenantViewSet
 from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent, Status
-from orchestration.outgoing.deliveries import shown
+from orchestration.outgoing.deliveries import masked_url
 from orchestration.outgoing.webhooks import tenant_secret
 from orchestration.runs.commands import cancel_run
-from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.idempotency import answer, caller_fields, idempotency
 from orchestration.runs.lookup import OneRun
 from orchestration.views.runs import actor_of, answer_or_wait
 
@@ -81,7 +81,7 @@ class JobAgentViewSet(TenantViewSet):
             return _started(earlier, created=False)
         _check_input(agent, given["input"])
         fields: dict[str, Any] = {"key": key} if key else _by_header(request)
-        fields |= asked_by(request) | {"mode": given["mode"]}
+        fields |= caller_fields(request) | {"mode": given["mode"]}
         run, created = start_job(
             NewJob(
                 request.tenant.pk,
@@ -172,7 +172,7 @@ def _callback(job: AgentJob) -> dict[str, Any]:
     if run and run.status in FINAL and status == "waiting":
         status = "failed"
     tries = [{"ts": iso(event.ts)} | event.payload for event in events]
-    return {"url": shown(job.callback_url), "status": status, "deliveries": tries}
+    return {"url": masked_url(job.callback_url), "status": status, "deliveries": tries}
 
 
 class JobHealthViewSet(TenantViewSet):

@@ -18,10 +18,10 @@ from config.http.api_request import ApiRequest
 from config.http.viewsets import body_object
 from config.values.json_types import JsonObject
 from governance.policies.evaluation import PolicyDenied
-from orchestration.live.change_listener import ended
+from orchestration.live.run_waits import wait_for_end
 from orchestration.models import FINAL, Mode, Run
 from orchestration.runs.commands import start_run
-from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.idempotency import answer, caller_fields, idempotency
 
 WAIT_S = 60.0  # an execution that takes longer is answered as running
 
@@ -73,12 +73,12 @@ class ToolViewSet(KeyedViewSet):
             subject_id=id,
             input=self._checked_input(id),
             mode=Mode.AUTO,
-            **asked_by(request),
+            **caller_fields(request),
             **idempotency(request),
         )
         response = answer(ToolExecutionSerializer.render(run), created, 200)
         if run.status not in FINAL:
-            until = functools.partial(ended, run.id, WAIT_S, or_paused=True)
+            until = functools.partial(wait_for_end, run.id, WAIT_S, or_paused=True)
             rows = Run.objects.for_tenant(run.tenant_id)
             response.defer(self, until, lambda: Response(ToolExecutionSerializer.render(rows.get(pk=run.id))))
         return response

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 Values = Mapping[str, Any] | Sequence[Any]
+Row = dict[str, Any]  # a row's columns by name
 PLACEHOLDER = re.compile(r"%\((\w+)\)s|%s|%%")
 
 

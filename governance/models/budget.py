@@ -52,7 +52,7 @@ class BudgetLimit(TenantModel):
 class Budget(TenantModel):
     """What is spent and held of a limit on money and model calls: a run's own, or a standing one's in one period.
 
-    spent + held never passes a limit: budgets.py has the one statement that grows them.
+    spent + held never passes a limit: governance/budgets/sql/reservations.sql has the one statement that grows them.
     """
 
     limit_id = models.UUIDField(null=True, help_text="The standing limit; null = a run's own.")

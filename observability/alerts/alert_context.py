@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from agents.jobs.alert_lookup import alert_source
 from config.http.fields import iso
@@ -13,6 +13,7 @@ from config.values.json_types import JsonObject
 from observability.alerts.measurements import MEASUREMENTS, Minute, denials_between, events_between, runs_between
 from observability.models import Alert
 from orchestration.models import NEWEST_FIRST, Status
+from orchestration.models.visibility import visible_to
 
 MAX_EXAMPLES = 8  # of each kind of event
 MAX_KINDS = 10  # of reasons that are counted
@@ -98,7 +99,7 @@ def events(tenant_id: str, since: datetime, until: datetime) -> list[str]:
     alike = failed.values("kind", "subject_id", "failure_reason").annotate(count=Count("tenant_id"))
     for one in alike.order_by("-count", "subject_id")[:MAX_KINDS]:
         lines.append(f"{one['count']} × {one['kind']} {one['subject_id']} failed, {one['failure_reason']}")
-    for run in failed.filter(~Q(kind="conversation")).order_by(*NEWEST_FIRST)[:MAX_EXAMPLES]:
+    for run in failed.filter(visible_to(None)).order_by(*NEWEST_FIRST)[:MAX_EXAMPLES]:
         error = run.result.get("error", "") if isinstance(run.result, dict) else ""
         lines.append(f"run {run.id} ({run.kind} {run.subject_id}) at {iso(run.created_at)}: {_short(error)}")
     for event in events_between(tenant_id, since, until).order_by("-ts")[:MAX_EXAMPLES]:

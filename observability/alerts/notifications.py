@@ -17,8 +17,8 @@ from config.values.json_types import JsonObject
 from observability.alerts.channels import Channel, decrypt_channels
 from observability.models import Alert
 from orchestration.models import FINAL, Run
-from orchestration.outgoing.deliveries import RETRY, STEP, DeliveryRefused, Parcel, deliver
-from orchestration.outgoing.webhooks import signed, tenant_secret
+from orchestration.outgoing.deliveries import RETRY, STEP, Delivery, DeliveryRefused, deliver
+from orchestration.outgoing.webhooks import signature_headers, tenant_secret
 from orchestration.program.registry import program
 from orchestration.program.retry import Transient
 from orchestration.runs.commands import start_run
@@ -47,7 +47,7 @@ def start_notification(alert: Alert, action: str, channel: int) -> None:
         )
 
 
-@program(KIND)
+@program(KIND, internal=True)
 async def notify(ctx: "RunContext") -> JsonObject:
     """{delivered: true, …}"""
     return await ctx.step(STEP, _deliver, ctx, type="webhook", retry=RETRY)
@@ -86,16 +86,16 @@ def _key(alert: Alert, action: str, channel: int) -> str:
     return f"{alert.pk}:{action}:{channel}"
 
 
-def channel_request(alert: Alert, action: str, channel: Channel, secret: str, id: str) -> Parcel:
+def channel_request(alert: Alert, action: str, channel: Channel, secret: str, id: str) -> Delivery:
     """What this type of channel is sent."""
     url, kind = channel["config"]["url"], channel["type"]
     if kind == "slack":
-        return Parcel(url, orjson.dumps(slack(alert)), {}, id, path_is_secret=True)
+        return Delivery(url, orjson.dumps(slack(alert)), {}, id, has_secret_path=True)
     if kind == "pagerduty":
         body = orjson.dumps(pagerduty(alert, action, channel["config"]["routing_key"]))
-        return Parcel(url, body, {}, id, path_is_secret=True)
+        return Delivery(url, body, {}, id, has_secret_path=True)
     body = orjson.dumps(plain(alert))
-    return Parcel(url, body, signed(secret, id, body), id, path_is_secret=True)
+    return Delivery(url, body, signature_headers(secret, id, body), id, has_secret_path=True)
 
 
 def plain(alert: Alert) -> JsonObject:

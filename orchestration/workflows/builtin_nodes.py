@@ -12,10 +12,10 @@ from typing import Any
 
 from config.errors import DomainError
 from orchestration.models import Workflow
-from orchestration.program.approvals import Question
 from orchestration.program.context import RunContext
 from orchestration.program.registry import NODES, NodeCall, NodeKind, node
 from orchestration.program.retry import ONCE, Retry, StepFailed
+from orchestration.program.waits.approvals import Question
 from orchestration.workflows.definition.graph import Node
 from orchestration.workflows.definition.input_schema import Schema, fitted_input
 from orchestration.workflows.expressions import templates

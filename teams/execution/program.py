@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.loop.agent_program import KIND as AGENT_RUN
+from agents.loop.agent_program import team_of
 from config.errors import DomainError
 from governance.budgets.reservations import BudgetExceeded
 from orchestration.program.registry import program
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from orchestration.program.context import RunContext
 
 
-@program(KIND)
+@program(KIND, budget_owners=team_of)
 async def execute(ctx: "RunContext") -> dict[str, Any]:
     """The execution's final_result: {summary, details} and what the strategy adds."""
     asked = ctx.run.input
@@ -54,7 +55,7 @@ class Work:
                 kind=AGENT_RUN,
                 subject_id=member.agent_id,
                 input=self._input(member, told),
-                tell=partial(outcome.event, member.agent_id, number),
+                event=partial(outcome.event, member.agent_id, number),
             )
         except BudgetExceeded:
             raise

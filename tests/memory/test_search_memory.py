@@ -197,3 +197,8 @@ def test_the_words_of_a_question_do_not_decide_alone(tenant: "Tenant") -> None:
     remember(tenant, "Long ago, before the flood, some hotel or other stood by the river and nobody ever went there.")
     assert search_memories(Viewer(tenant.pk, ME), question) == []
     assert search_memories(Viewer(tenant.pk, ME), replace(question, threshold=0.0)) != []
+
+
+def test_postgresql_plans_with_the_rule_of_visibility_itself(tenant: "Tenant") -> None:
+    plan = visible_to(Viewer(tenant.pk, ME)).explain()
+    assert "visibility" in plan and "memory_is_" not in plan

@@ -14,6 +14,7 @@ from accounts.tenancy.tenant_model import bind, request_scope
 from observability import tasks
 from observability.metrics import rollups
 from observability.metrics.metric_values import read_metrics
+from observability.metrics.queries import QUERIES
 from observability.models import Rollup, RollupOutbox
 from orchestration.models import Run, RunEvent, Step
 from tests.factories import log_in, make_user
@@ -194,3 +195,8 @@ def test_a_missing_table_row_is_passed_over(tenant: Tenant, api: APIClient) -> N
     run = ended_run(tenant)
     RunEvent.all_tenants.filter(run=run).delete()
     assert rollups.count() == 1 and api.get(METRICS).json()["runs"]["total"] == 0
+
+
+def test_a_run_has_the_same_metrics_before_and_after_its_end() -> None:
+    lists = [QUERIES[name].split("('run', status")[1].split(") AS m")[0] for name in ("count_outbox", "read_metrics")]
+    assert lists[0] == lists[1] and "run.failed" in lists[0]

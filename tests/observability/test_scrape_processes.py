@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
 from accounts.models import Tenant, User
-from config.embedded import BASE_DIR
+from config.embedded_servers import BASE_DIR
 from tests.factories import PASSWORD, log_in, make_user
 from tests.observability.test_roll_up import ended_run
 from tests.product import NOT_INHERITED, Product

@@ -9,7 +9,7 @@ from agents.tools.canonical import canonical
 from agents.tools.registry import Staging, ToolCall, tool
 from config.outbound import mail
 from config.values.json_types import JsonObject
-from orchestration.program.draft_effects import Staged
+from orchestration.runs.draft_effects import StagedEffect
 
 ADDRESS = {"type": "string", "minLength": 3, "maxLength": 320}
 SCHEMA = {
@@ -37,8 +37,8 @@ def _addresses(to: list[str]) -> list[str]:
     return [mail.canonical_address(address) for address in to]
 
 
-async def _stage(call: ToolCall) -> Staged:
-    return Staged("mail", ", ".join(_to(call)), None, call.input)
+async def _stage(call: ToolCall) -> StagedEffect:
+    return StagedEffect("mail", ", ".join(_to(call)), None, call.input)
 
 
 @tool(

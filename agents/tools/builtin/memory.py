@@ -23,7 +23,7 @@ from memory.entries.search import search_memories
 from memory.entries.visibility import Viewer
 from memory.entries.words import pieces
 from memory.models import MemoryEntry, MemoryType, Owner, Visibility
-from orchestration.program.draft_effects import Staged
+from orchestration.runs.draft_effects import StagedEffect
 
 MAX_CONTENT = 200_000
 OWNER: JsonObject = {
@@ -115,7 +115,7 @@ async def _new(call: ToolCall) -> NewMemory:
     )
 
 
-async def _stage_store(call: ToolCall) -> Staged:
+async def _stage_store(call: ToolCall) -> StagedEffect:
     return drafts.stored(call, await _new(call), iso(timezone.now()) or "")
 
 
@@ -200,7 +200,7 @@ async def retrieve(call: ToolCall) -> JsonObject:
     return {"memories": [entry_json(row) for row in rows]}
 
 
-async def _stage_delete(call: ToolCall) -> Staged:
+async def _stage_delete(call: ToolCall) -> StagedEffect:
     memory_id = call.input["memory_id"]
     new, deleted_ids = await call.database(partial(drafts.changes_of, call))
     if memory_id in new:

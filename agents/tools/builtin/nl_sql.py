@@ -23,7 +23,7 @@ from memory.datastore.names import quote_identifier
 from memory.datastore.sql_errors import SqlFailed, SqlRefused
 from memory.datastore.tables import PLATFORM_VIEWS, describe_tables
 from memory.models import DataStore
-from orchestration.program.draft_effects import Staged
+from orchestration.runs.draft_effects import StagedEffect
 
 if TYPE_CHECKING:
     from memory.datastore.sql_gate import Write
@@ -111,7 +111,7 @@ async def _statement(call: ToolCall) -> "tuple[DataStore, Write]":
         raise ToolExecutionError(f"{fault.message} The model's SQL was: {text[:500]}") from None
 
 
-async def _stage(call: ToolCall) -> Staged:
+async def _stage(call: ToolCall) -> StagedEffect:
     store, statement = await _statement(call)
     earlier = await call.database(partial(drafts.statements, call))
     try:

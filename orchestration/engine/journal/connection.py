@@ -5,8 +5,8 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from config.database.pipeline import Pipeline, Row
-from config.database.statements import Values
+from config.database.pipeline import Pipeline
+from config.database.statements import Row, Values
 
 
 class EngineConnection(AsyncConnection[Any]):
