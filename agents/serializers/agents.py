@@ -41,7 +41,7 @@ class ModelProfileSerializer(serializers.Serializer):
 class ModelProfileWithFallbacks(ModelProfileSerializer):
     """The agent's model, and those that are called in its place when it fails."""
 
-    example = {"provider": "openai", "model": "gpt-4o-mini", "fallbacks": [{"model": "gpt-4o"}]}
+    example = {"provider": "openai", "model": "gpt-4o-mini", "fallbacks": [{"provider": "openai", "model": "gpt-4o"}]}
 
     fallbacks = ModelProfileSerializer(many=True, required=False)
 
