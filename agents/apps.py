@@ -17,7 +17,7 @@ class AgentsConfig(AppConfig):
             "agents.conversations.program",
             "agents.llm.embedding",
             "agents.workflow_nodes",
-            "agents.tools.program",
+            "agents.loop.tool_program",
             "agents.tools.builtin",
             "agents.code_tasks.program",
             "agents.drafts.apply_program",

@@ -5,7 +5,7 @@ Every deployable value comes through env.py; docs/configuration.md lists them.
 
 from datetime import timedelta
 
-from config import embedded
+from config import embedded_servers
 from config.beat_schedule import SCHEDULE
 from config.database.url import database_settings
 from config.env import (
@@ -25,8 +25,8 @@ from config.env import (
 from config.logging_settings import LOGGING as LOGGING
 
 VERSION = "0.1.0"
-BASE_DIR = embedded.BASE_DIR
-DATA_DIR = embedded.data_dir()
+BASE_DIR = embedded_servers.BASE_DIR
+DATA_DIR = embedded_servers.data_dir()
 DEBUG = env_bool("DEBUG", default=False)
 EMBEDDED_MODE = not env_text("DATABASE_URL")  # one machine, no server of the operator's own
 
@@ -97,7 +97,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
 # ---- stores
-DATABASE_URL = env_text("DATABASE_URL", embedded.database_url(DATA_DIR))
+DATABASE_URL = env_text("DATABASE_URL", embedded_servers.database_url(DATA_DIR))
 ENGINE_DATABASE_URL = env_text("ENGINE_DATABASE_URL", DATABASE_URL)
 if EMBEDDED_MODE and ENGINE_DATABASE_URL != DATABASE_URL:
     raise BadSetting(
@@ -111,7 +111,7 @@ DATABASES = {
 }
 WEB_DATABASE = database_settings("DATABASE_URL", DATABASE_URL)
 DATABASE_ROLE = ""  # the role that this process works as (config/database/roles.py); "" = the URL's own
-REDIS_URL = env_url("REDIS_URL", ("redis", "rediss", "unix")) or embedded.redis_url(DATA_DIR)
+REDIS_URL = env_url("REDIS_URL", ("redis", "rediss", "unix")) or embedded_servers.redis_url(DATA_DIR)
 # Celery spells a Unix socket differently from everybody else.
 BROKER_URL = "redis+socket://" + REDIS_URL.removeprefix("unix://") if REDIS_URL.startswith("unix://") else REDIS_URL
 

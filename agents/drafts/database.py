@@ -9,7 +9,8 @@ from agents.tools.registry import ToolCall
 from config.errors import Conflict
 from memory.datastore import sql_runner
 from memory.datastore.logins import find_store
-from memory.datastore.sql_runner import Rows, SqlFailed
+from memory.datastore.sql_errors import RowsMoved, SqlFailed
+from memory.datastore.sql_runner import Rows
 from memory.models import DataStore
 from orchestration.models import Change
 from orchestration.runs.draft_effects import StagedEffect, staged_changes
@@ -58,7 +59,7 @@ async def apply(call: ToolCall, change: Change) -> dict[str, Any]:
     expected = (change.base["rows_sql"], change.before or []) if change.base["rows_sql"] else None
     try:
         answer = await sql_runner.write(store, change.base["sql"], call.key, expected)
-    except sql_runner.RowsMoved as fault:
+    except RowsMoved as fault:
         raise Conflict(fault.message) from None
     except SqlFailed as fault:
         raise ToolExecutionError(fault.message) from None

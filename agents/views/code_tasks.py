@@ -26,7 +26,7 @@ from config.http.deferred import DeferrableResponse
 from config.http.paging import page_of
 from config.http.query_parameters import query_of
 from config.http.viewsets import ApiView
-from orchestration.live.change_listener import ended
+from orchestration.live.run_waits import wait_for_end
 from orchestration.models import FINAL, Mode, Run
 from orchestration.runs.commands import cancel_run, start_run
 from orchestration.runs.idempotency import answer, caller_fields, idempotency
@@ -88,7 +88,7 @@ class TaskViewSet(OneRun):
         body = {"tasks": told(page, MAX_ENTRIES), "total": total.value, "total_is_exact": total.is_exact}
         return Response(body)
 
-    @extend_schema(responses=CountsShape)
+    @extend_schema(summary="Count code tasks by state", responses=CountsShape)
     @action(detail=False, methods=["get"])
     def stats(self, request: ApiRequest) -> Response:
         """How many tasks there are in each state."""
@@ -99,7 +99,7 @@ class TaskViewSet(OneRun):
         """One task; `Prefer: wait=N` answers when its state changes, or after N ≤ 30 s."""
         return answer_or_wait(self, lambda run: told([run])[0])
 
-    @extend_schema(request=None, responses=TaskShape)
+    @extend_schema(summary="Cancel a code task", request=None, responses=TaskShape)
     @action(detail=True, methods=["post"])
     def cancel(self, request: ApiRequest, pk: str) -> Response:
         """The task, cancelled, with all that it has started gone; 400 when it is over."""
@@ -110,7 +110,7 @@ class TaskViewSet(OneRun):
         run = cancel_run(run.id, run.tenant_id, actor_of(request))
         response = DeferrableResponse(told([run])[0])
         if run.status not in FINAL:
-            until = functools.partial(ended, run.id, CANCEL_S)
+            until = functools.partial(wait_for_end, run.id, CANCEL_S)
             response.defer(self, until, lambda: Response(told([self.get_object()])[0]))
         return response
 
@@ -136,7 +136,7 @@ class TaskHealthView(ApiView):
     authentication_classes = [LocalAuthenticator]
     permission_classes = ()
 
-    @extend_schema(responses=TaskHealthShape)
+    @extend_schema(summary="Get the health of code tasks", responses=TaskHealthShape)
     def get(self, request: ApiRequest) -> Response:
         """healthy, the number of the caller's tenant's tasks in each state (without credentials those of this
         machine's own users), and whether commands can be run.

@@ -70,7 +70,9 @@ class JobAgentViewSet(TenantViewSet):
         page = self.paginate_queryset(job_agents(request.tenant.pk))
         return self.get_paginated_response([agent.described() for agent in page or ()])
 
-    @extend_schema(request=JobRequest, responses={202: StartedShape, 200: StartedShape})
+    @extend_schema(
+        summary="Start a job of an agent", request=JobRequest, responses={202: StartedShape, 200: StartedShape}
+    )
     @action(detail=True, methods=["post"])
     def run(self, request: ApiRequest, agent_key: str) -> Response:
         """202 and a new job; 200 and the old one when its idempotency_key is known in the tenant."""
@@ -154,7 +156,7 @@ class JobViewSet(mixins.ListModelMixin, OneRun):
         job = AgentJob.objects.for_tenant(run.tenant_id).filter(run_id=run.id).first()
         return detail_json(run, job) | {"callback": _callback(job) if job and job.callback_url else None}
 
-    @extend_schema(request=None, responses=JobShape)
+    @extend_schema(summary="Cancel a job", request=None, responses=JobShape)
     @action(detail=True, methods=["post"])
     def cancel(self, request: ApiRequest, job_id: str) -> Response:
         """The job, cancelled or about to be; a finished one stays as it ended."""
@@ -180,7 +182,7 @@ class JobHealthViewSet(TenantViewSet):
 
     model, pagination_class = AgentJob, ArrayPagination
 
-    @extend_schema(operation_id="ai_health", responses=HealthShape)
+    @extend_schema(summary="Get the health of job agents", responses=HealthShape)
     def health(self, request: ApiRequest) -> Response:
         """healthy, or degraded while the model cannot be asked: agents without one work all the same."""
         llm = model_health()
@@ -188,7 +190,7 @@ class JobHealthViewSet(TenantViewSet):
         return Response({"llm": llm, "agents": agents, "status": "healthy" if llm["healthy"] else "degraded"})
 
     @extend_schema(
-        operation_id="ai_usage_monthly",
+        summary="List model usage by month",
         responses=JobUsageShape(many=True),
         parameters=[
             OpenApiParameter("months", int),
@@ -209,7 +211,7 @@ class CallbackSecretViewSet(TenantViewSet):
     model = AgentJob
     roles = {"read": Role.ADMIN}
 
-    @extend_schema(operation_id="callback_secret", responses=SecretShape)
+    @extend_schema(summary="Get the secret of callbacks", responses=SecretShape)
     def secret(self, request: ApiRequest) -> Response:
         """The secret, for whoever checks the signatures; made when it is first asked for."""
         return Response({"secret": tenant_secret(request.tenant.pk)})

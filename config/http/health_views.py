@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -17,6 +17,7 @@ from config.database.probe import CONNECTED, PROBE
 from config.errors import handler404
 from config.http.api_request import ApiRequest
 from config.http.fields import iso
+from config.http.serializers import ResponseSerializer
 from config.http.viewsets import ApiView
 from config.processes import health as _process_health  # noqa: F401  (registers its readiness check)
 from config.processes import metrics, reports, scheduler_heartbeat
@@ -30,9 +31,41 @@ NO_SCHEDULER = (
 ABOUT = {"message": "Regente API", "version": settings.VERSION, "api": "/api/v1"}
 
 
-def text(*names: str) -> dict[str, serializers.Field]:
-    """Serializer fields that are texts."""
-    return {name: serializers.CharField() for name in names}
+class RootSerializer(ResponseSerializer):
+    """The product, and where its documentation is."""
+
+    status = serializers.CharField()
+    service = serializers.CharField()
+    docs = serializers.CharField()
+    message = serializers.CharField()
+    version = serializers.CharField()
+    api = serializers.CharField()
+
+
+class ApiRootSerializer(ResponseSerializer):
+    """Name and version of the API."""
+
+    message = serializers.CharField()
+    version = serializers.CharField()
+    api = serializers.CharField()
+
+
+class LiveSerializer(ResponseSerializer):
+    """A process that answers, and the database as it sees it."""
+
+    status = serializers.ChoiceField(("ok", "degraded"))
+    timestamp = serializers.DateTimeField()
+    database = serializers.ChoiceField(("connected", "disconnected", "error"))
+    uptime = serializers.FloatField(help_text="Seconds.")
+
+
+class SystemHealthSerializer(ResponseSerializer):
+    """The health of the product's parts."""
+
+    status = serializers.ChoiceField(("healthy", "degraded", "unhealthy"))
+    timestamp = serializers.DateTimeField()
+    uptime = serializers.FloatField(help_text="Seconds.")
+    services = serializers.DictField(help_text="The state of each part.")
 
 
 class PublicView(ApiView):
@@ -45,40 +78,35 @@ class PublicView(ApiView):
 class RootView(PublicView):
     """`/`: the keys of both contracts that have one."""
 
-    @extend_schema(responses=inline_serializer("Root", text("status", "service", "version", "docs", "message", "api")))
+    @extend_schema(summary="Name the product", responses=RootSerializer)
     def get(self, request: ApiRequest) -> Response:
-        """What this is, and where to go on."""
-        return Response({"status": "online", "service": "Regente", "docs": "/docs", **ABOUT})
+        """Its version, and where the documentation is."""
+        return Response(RootSerializer.render({"status": "online", "service": "Regente", "docs": "/docs", **ABOUT}))
 
 
 class ApiRootView(PublicView):
     """`/api/v1`."""
 
-    @extend_schema(responses=inline_serializer("ApiRoot", text("message", "version", "api")))
+    @extend_schema(summary="Name the API", responses=ApiRootSerializer)
     def get(self, request: ApiRequest) -> Response:
         """Name and version of the API."""
-        return Response(ABOUT)
+        return Response(ApiRootSerializer.render(ABOUT))
 
 
 class LiveView(PublicView):
     """`/healthz` and `/api/v1/healthz`: the process answers; says how the database is."""
 
-    @extend_schema(
-        responses=inline_serializer(
-            "Healthz", {**text("status", "timestamp", "database"), "uptime": serializers.FloatField()}
-        )
-    )
+    @extend_schema(summary="Say whether this process answers", responses=LiveSerializer)
     def get(self, request: ApiRequest) -> Response:
         """status ok or degraded, database connected, disconnected or error, uptime in seconds."""
         state = PROBE.state().state
-        return Response(
-            {
-                "status": "ok" if state == CONNECTED else "degraded",
-                "timestamp": iso(datetime.now(UTC)),
-                "database": state,
-                "uptime": round(time.monotonic() - STARTED, 3),
-            }
-        )
+        body = {
+            "status": "ok" if state == CONNECTED else "degraded",
+            "timestamp": datetime.now(UTC),
+            "database": state,
+            "uptime": round(time.monotonic() - STARTED, 3),
+        }
+        return Response(LiveSerializer.render(body))
 
 
 @readiness_check(DATABASE)
@@ -112,7 +140,9 @@ def check_scheduler() -> PartState:
 class ReadyView(PublicView):
     """`/readyz`: all that work needs is there."""
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT})
+    @extend_schema(
+        summary="Say whether work can be done", responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT}
+    )
     def get(self, request: ApiRequest) -> Response:
         """200 when each part that work needs answers (`ready`, or `degraded`), else 503; `problems` says what to do."""
         now = readiness()
@@ -123,25 +153,25 @@ class ReadyView(PublicView):
 class SystemHealthView(PublicView):
     """`/api/v1/system/health` and `/api/v1/observability/health` (seed 004): how the parts are."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(summary="Get the health of all parts", responses=SystemHealthSerializer)
     def get(self, request: ApiRequest) -> Response:
         """status healthy, degraded (no work is done just now) or unhealthy (nothing can be kept); each part."""
         now = readiness()
         status = "healthy" if now.state == READY else "degraded"
         status = status if now.values["database"] == "connected" else "unhealthy"
         uptime = round(time.monotonic() - STARTED, 3)
-        body = {"status": status, "timestamp": iso(datetime.now(UTC)), "uptime": uptime, "services": now.values}
-        return Response(body)
+        body = {"status": status, "timestamp": datetime.now(UTC), "uptime": uptime, "services": now.values}
+        return Response(SystemHealthSerializer.render(body))
 
 
 class MetricsView(ApiView):
-    """`/metrics`: the processes' figures for Prometheus, over all tenants and so for operators alone."""
+    """`/metrics`: the processes' metrics for Prometheus, over all tenants and so for operators alone."""
 
     permission_classes = (Operators,)
 
-    @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
+    @extend_schema(summary="Get the processes' metrics", responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: ApiRequest) -> HttpResponse:
-        """Prometheus text: what all processes have counted together, and what there is at this moment."""
+        """Prometheus text: the counts of all processes together, and the gauges of this moment."""
         reports.report_now()
         return HttpResponse(metrics.exposition(reports.totals()), content_type=metrics.CONTENT_TYPE)
 

@@ -4,7 +4,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-from config import embedded
+from config import embedded_servers
 from config.env import env_float, env_int, env_text
 
 WEB_STOP_S = 8.0
@@ -71,10 +71,12 @@ def worker_stop_s() -> int:
 
 def _migrations_hash() -> str:
     """Changes when the migrations of the project or the installed packages do."""
-    files = sorted(embedded.BASE_DIR.glob("*/migrations/*.py")) + [embedded.BASE_DIR / "requirements.txt"]
+    files = sorted(embedded_servers.BASE_DIR.glob("*/migrations/*.py")) + [
+        embedded_servers.BASE_DIR / "requirements.txt"
+    ]
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{file.relative_to(embedded.BASE_DIR)}\n".encode() + file.read_bytes())
+        digest.update(f"{file.relative_to(embedded_servers.BASE_DIR)}\n".encode() + file.read_bytes())
     return digest.hexdigest()
 
 

@@ -10,7 +10,7 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from config import embedded
+from config import embedded_servers
 from config.env import env_text
 from config.launch import command_lines, lock, orphans, supervisor
 from config.launch.servers import startup
@@ -90,7 +90,7 @@ class Launcher:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                cwd=embedded.BASE_DIR,
+                cwd=embedded_servers.BASE_DIR,
                 start_new_session=True,
             )
 
@@ -151,7 +151,7 @@ class Launcher:
         print(f"ready {url} {self._credentials('demo')}after {self._age()}", flush=True)
         print_line(f"API documentation {url}/docs")
         print_line(f"admin {url}/admin/ {self._credentials('operator')}".rstrip())
-        print_line(f"guide {embedded.BASE_DIR / 'README.md'}: five minutes to a first result")
+        print_line(f"guide {embedded_servers.BASE_DIR / 'README.md'}: five minutes to a first result")
 
     def _credentials(self, account: str) -> str:
         values = ", ".join(f"{name} {value}" for name, value in self.credentials.get(account, {}).items())

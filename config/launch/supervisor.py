@@ -12,7 +12,7 @@ from pathlib import Path
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from config import embedded
+from config import embedded_servers
 from config.launch import command_lines
 from config.launch.orphans import tie_to_parent
 from config.launch.servers.startup import Server
@@ -55,7 +55,7 @@ GROUP = "[group:{name}]\nprograms={programs}\npriority={priority}\n"
 
 def socket_path(data_dir: Path) -> Path:
     """supervisord's own socket. The name is short because supervisord adds its pid to it while it starts."""
-    return embedded.socket_dir(data_dir) / "sup.sock"
+    return embedded_servers.socket_dir(data_dir) / "sup.sock"
 
 
 def configuration(data_dir: Path, servers: list[Server]) -> str:
@@ -90,7 +90,7 @@ def _program(
     return PROGRAM.format(
         name=name,
         command=_plain(shlex.join(command)),
-        directory=_plain(embedded.BASE_DIR),
+        directory=_plain(embedded_servers.BASE_DIR),
         autostart=str(autostart).lower(),
         stop_signal=stop.name.removeprefix("SIG"),
         stop_s=stop_s,
@@ -116,7 +116,7 @@ def start(data_dir: Path, servers: list[Server], lock_fd: int) -> subprocess.Pop
             stdin=subprocess.DEVNULL,
             stdout=errors,
             stderr=errors,
-            cwd=embedded.BASE_DIR,
+            cwd=embedded_servers.BASE_DIR,
             pass_fds=[lock_fd],
             start_new_session=True,
         )

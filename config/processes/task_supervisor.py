@@ -12,11 +12,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from config.processes.backoff import Backoff
 from config.processes.metrics import counter
 
 log = logging.getLogger(__name__)
-FIRST_PAUSE_S, MAX_PAUSE_S = 0.05, 1.0  # doubled each time, so that a task that fails at once does not fill the log
-STEADY_AFTER_S = 10.0  # a task that has not failed for so long is well again: its next pause is the first one
+RESTART = Backoff(0.05, 1.0)  # so that a task that fails at once does not fill the log
+STEADY_AFTER_S = 10.0  # a task that has not failed for so long is well again: its failures are counted from 1
 RESTARTS = counter("regente_task_restarts", "Long-lived tasks that an exception ended, each started again.", ["task"])
 
 
@@ -41,7 +42,7 @@ class _Restarts:
 
     def __init__(self, name: str) -> None:
         self.state = STATES.setdefault(name, TaskState(name))
-        self.pause, self.failed_at = 0.0, -1e9
+        self.failures, self.failed_at = 0, -1e9
 
     def begin(self) -> None:
         self.state.running += 1
@@ -52,14 +53,14 @@ class _Restarts:
     def fail(self, error: BaseException) -> float:
         """Log and count it; the seconds until the next start."""
         state, now = self.state, time.monotonic()
-        again = 0.0 if now - self.failed_at > STEADY_AFTER_S else self.pause * 2
-        self.pause, self.failed_at = min(max(again, FIRST_PAUSE_S), MAX_PAUSE_S), now
+        self.failures = 1 if now - self.failed_at > STEADY_AFTER_S else self.failures + 1
+        self.failed_at, pause = now, RESTART.delay(self.failures)
         state.restarts += 1
         state.failed_at, state.error_type = now, type(error).__name__
         RESTARTS.labels(state.name).inc()
         FAILURE.set()
-        log.error("the task %s has failed; it is started again in %.2f s", state.name, self.pause, exc_info=error)
-        return self.pause
+        log.error("the task %s has failed; it is started again in %.2f s", state.name, pause, exc_info=error)
+        return pause
 
 
 async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -160,7 +160,7 @@ def limit_state(limits: list[Limit], answer: list[int]) -> LimitState:
 
 
 def _pass(request: ApiHttpRequest, limits: list[Limit], tenant_id: str = "") -> None:
-    if request.counted:  # a socket authenticates twice
+    if request.is_counted:  # a socket authenticates twice
         return
     try:
         state = _counter.count(limits, tenant_id)

@@ -9,7 +9,9 @@ from psycopg import DataError, sql
 
 from accounts.tenancy.tenant_model import as_owner
 from config.errors import Conflict, Invalid, NotFound
-from memory.datastore.column_types import KINDS, Unfit, column_value
+from config.values.json_types import JsonObject
+from memory.datastore.column_types import KINDS
+from memory.datastore.column_values import Unfit, column_value
 from memory.datastore.logins import LEDGER, VIEWS, ensure_store, find_store, grant_table
 from memory.datastore.names import NAME, Column, columns_of
 from memory.datastore.sheets import Sheet, object_sheet, typed_columns
@@ -34,20 +36,21 @@ class Table:
     load_columns: list[Column] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def json(self) -> dict[str, Any]:
-        """As routes list it."""
-        columns = [{"name": name, "type": KINDS.get(type, type)} for name, type in self.columns]
-        return {"name": self.name, "columns": columns, "rows": self.rows}
+    @property
+    def column_types(self) -> list[JsonObject]:
+        """[{name, type}] in the words of the API."""
+        return [{"name": name, "type": KINDS.get(type, type)} for name, type in self.columns]
 
-    def report(self) -> dict[str, Any]:
-        """As a load answers it: also what each column is called in the rows, and why it has its type."""
+    @property
+    def load_report(self) -> list[JsonObject]:
+        """[{name, type, source, reason}]: after a load also each column's key in the rows, and why it has its type."""
         load_columns = {column.name: column for column in self.load_columns}
-        columns = []
-        for column in self.json()["columns"]:
+        report = []
+        for column in self.column_types:
             source = load_columns.get(column["name"])
             reason = source.reason if source else "The table has it; these rows do not."
-            columns.append(column | {"source": source.key if source else None, "reason": reason})
-        return self.json() | {"columns": columns, "notes": self.notes}
+            report.append(column | {"source": source.key if source else None, "reason": reason})
+        return report
 
 
 def checked_name(name: str) -> str:
@@ -59,7 +62,7 @@ def checked_name(name: str) -> str:
     return name
 
 
-def load_table(tenant_id: str, name: str, rows: Iterable[dict[str, Any]], mode: str, from_text: bool) -> Table:
+def load_table(tenant_id: str, name: str, rows: Iterable[JsonObject], mode: str, from_text: bool) -> Table:
     """The table with these rows in it (load_sheet); `from_text`: they are texts, read as what they look like."""
     return load_sheet(tenant_id, name, object_sheet(rows, from_text), mode)
 

@@ -1,1 +1,1 @@
-"""The shapes of files and tables."""
+"""Bodies of files and tables."""

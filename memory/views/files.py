@@ -21,18 +21,18 @@ from memory.files import file_store
 from memory.files.file_store import FileNotFound, Writer
 from memory.models import File, FileVersion
 from memory.serializers.files import (
-    ChunkShape,
+    ChunkSerializer,
+    FileContentRequest,
     FileContentSerializer,
+    FileRequest,
     FileSerializer,
     FileVersionSerializer,
-    NewContent,
-    NewFile,
 )
 from orchestration.manifests.apps import find_app
 from orchestration.models import Run
 
 CHUNK, MAX_CHUNK = 65_536, 1024 * 1024
-_version = OpenApiParameter("version", int, description="A version's number; the latest without one.")
+VERSION = OpenApiParameter("version", int, description="A version's number; the latest without one.")
 
 
 def number_from(request: ApiRequest, name: str, default: int, least: int) -> int:
@@ -58,31 +58,30 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
         """By path."""
         return rows.order_by("path", "created_at")
 
-    @extend_schema(parameters=[OpenApiParameter("path", str, description="Only paths that begin so.")])
+    @extend_schema(parameters=[OpenApiParameter("path", str, description="The start of the paths.")])
     def list(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The tenant's files by path, without content."""
-        begins = request.query_params.get("path", "")
-        return self._listed(path__startswith=begins) if begins else self._listed()
+        prefix = request.query_params.get("path", "")
+        return self._list(path__startswith=prefix) if prefix else self._list()
 
-    @extend_schema(parameters=[_version], responses=FileContentSerializer)
+    @extend_schema(parameters=[VERSION], responses=FileContentSerializer)
     def retrieve(self, request: ApiRequest, pk: str) -> Response:
         """The file with its content."""
         file = self.get_object()
         version = file_store.version_of(file, self._number())
-        told = {"size": version.size, "sha256": version.sha256, "mime_type": version.mime_type}
-        content = base64.b64encode(file_store.read_content(file, version.number)).decode()
-        return Response(self.get_serializer(file).data | told | {"version": version.number, "content": content})
+        content = file_store.read_content(file, version.number)
+        return Response(FileContentSerializer.render_version(file, version, content))
 
     def _number(self) -> int | None:
         return number_from(self.request, "version", 0, 1) or None
 
-    @extend_schema(request=NewFile, responses={201: FileSerializer})
+    @extend_schema(request=FileRequest, responses={201: FileSerializer})
     def create(self, request: ApiRequest) -> Response:
         """201 and the new file."""
-        given = self.valid(NewFile).validated_data
-        writer = self._writer(given["run_id"], given["app_id"] or "")
-        file = file_store.create_file(writer, given["path"], given["content"], given["mime_type"])
-        return Response(self.get_serializer(file).data, status=201)
+        fields = self.valid(FileRequest).validated_data
+        writer = self._writer(fields["run_id"], fields["app_id"] or "")
+        file = file_store.create_file(writer, fields["path"], fields["content"], fields["mime_type"])
+        return Response(FileSerializer.render(file), status=201)
 
     def _runs(self) -> QuerySet[Run]:
         """The runs that the caller may see."""
@@ -99,15 +98,15 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
                 raise Invalid({"app_id": ["There is no such app."]}) from None
         return Writer(tenant_id, self.request.user.pk, run_id, app_id)
 
-    @extend_schema(request=NewContent, responses=FileSerializer)
+    @extend_schema(request=FileContentRequest, responses=FileSerializer)
     def update(self, request: ApiRequest, pk: str) -> Response:
         """The file with its new content, one version on."""
         file = self._own()
-        given = self.valid(NewContent).validated_data
-        file = file_store.replace_content(file, self._writer(), given["content"], given["mime_type"])
-        return Response(self.get_serializer(file).data)
+        fields = self.valid(FileContentRequest).validated_data
+        file = file_store.replace_content(file, self._writer(), fields["content"], fields["mime_type"])
+        return Response(FileSerializer.render(file))
 
-    @extend_schema(request=NewContent, responses=FileSerializer)
+    @extend_schema(request=FileContentRequest, responses=FileSerializer)
     def partial_update(self, request: ApiRequest, pk: str) -> Response:
         """The same as update."""
         return self.update(request, pk)
@@ -124,20 +123,21 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
             raise Forbidden("Only who uploaded this file, or a developer, may change it.")
         return file
 
-    @extend_schema(responses=FileVersionSerializer(many=True))
+    @extend_schema(summary="List a file's versions", responses=FileVersionSerializer(many=True))
     @action(detail=True)
     def versions(self, request: ApiRequest, pk: str) -> Response:
         """The file's versions, the newest first."""
         rows = FileVersion.objects.for_tenant(request.tenant).filter(file=self.get_object()).order_by("-number")
-        return self.get_paginated_response(FileVersionSerializer(self.paginate_queryset(rows), many=True).data)
+        return self.get_paginated_response(FileVersionSerializer.render_all(self.paginate_queryset(rows)))
 
     @extend_schema(
+        summary="Get one chunk of a file",
         parameters=[
             OpenApiParameter("chunk", int, description="From 0 on."),
-            OpenApiParameter("size", int, description="Bytes of a chunk: 65536 unless told, at most 1048576."),
-            _version,
+            OpenApiParameter("size", int, description="Bytes of a chunk: 65536 by default, at most 1048576."),
+            VERSION,
         ],
-        responses=ChunkShape,
+        responses=ChunkSerializer,
     )
     @action(detail=True)
     def chunks(self, request: ApiRequest, pk: str) -> Response:
@@ -156,9 +156,11 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
             "content": base64.b64encode(content).decode(),
             "isLast": index == total - 1,
         }
-        return Response(body, headers={"X-Chunk-Index": str(index), "X-Total-Chunks": str(total)})
+        return Response(
+            ChunkSerializer.render(body), headers={"X-Chunk-Index": str(index), "X-Total-Chunks": str(total)}
+        )
 
-    @extend_schema(operation_id="files_of_run", responses=FileSerializer(many=True))
+    @extend_schema(operation_id="files_of_run", summary="List a run's files", responses=FileSerializer(many=True))
     @action(detail=False, url_path="runs/(?P<run_id>[^/]+)")
     def of_run(self, request: ApiRequest, run_id: str) -> Response:
         """The files of a run, by path."""
@@ -168,14 +170,14 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
             run = None
         if run is None:
             raise NotFound("There is no such run.", run_id=run_id[:100])
-        return self._listed(run_id=run.pk)
+        return self._list(run_id=run.pk)
 
-    @extend_schema(operation_id="files_of_app", responses=FileSerializer(many=True))
+    @extend_schema(operation_id="files_of_app", summary="List an app's files", responses=FileSerializer(many=True))
     @action(detail=False, url_path="apps/(?P<app_id>[^/]+)")
     def of_app(self, request: ApiRequest, app_id: str) -> Response:
         """The files of an app, by path."""
-        return self._listed(app_id=find_app(request.tenant.pk, app_id).key)
+        return self._list(app_id=find_app(request.tenant.pk, app_id).key)
 
-    def _listed(self, **filters: Any) -> Response:
+    def _list(self, **filters: Any) -> Response:
         page = self.paginate_queryset(self.get_queryset().filter(**filters))
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        return self.get_paginated_response(FileSerializer.render_all(page))

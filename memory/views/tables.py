@@ -8,44 +8,46 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from accounts.models import Role
-from config.errors import Invalid
+from config.errors import Conflict, Invalid
 from config.http.api_request import ApiRequest
 from config.http.parsers import LimitedMultiPartParser, StrictJSONParser
+from config.http.serializers import MessageSerializer
 from config.http.viewsets import ArrayPagination, TenantViewSet, body_object
 from memory.datastore import tables
 from memory.datastore.sheets import Sheet, csv_sheet, object_sheet
 from memory.models import DataStore
-from memory.serializers.tables import LoadedTable, NewTable, TableShape
+from memory.serializers.tables import LoadedTableSerializer, TableRequest, TableSerializer
 
 
 class TableViewSet(TenantViewSet):
     """Tables: developers make and drop them, every member reads what there is."""
 
-    model = DataStore
-    serializer_class = TableShape
+    model, noun = DataStore, "table"
+    errors = {"create": (Conflict,)}
+    serializer_class = TableSerializer
     parser_classes = [StrictJSONParser, LimitedMultiPartParser]
     pagination_class = ArrayPagination
     body_limit = settings.FILE_BODY_LIMIT
     roles = {"read": Role.USER, "write": Role.DEVELOPER}
 
-    @extend_schema(responses=TableShape(many=True))
+    @extend_schema(responses=TableSerializer(many=True))
     def list(self, request: ApiRequest) -> Response:
         """The tables by name, each with its columns and the number of its rows."""
         page = self.paginate_queryset(tables.list_tables(request.tenant.pk))
-        return self.get_paginated_response([table.json() for table in page or ()])
+        return self.get_paginated_response(TableSerializer.render_all(page))
 
-    @extend_schema(request=NewTable, responses={201: LoadedTable})
+    @extend_schema(summary="Load one table", request=TableRequest, responses={201: LoadedTableSerializer})
     def create(self, request: ApiRequest) -> Response:
         """201 and the table: the type of each column, and why it has it; notes on names and on the file."""
-        given = self.valid(NewTable).validated_data
+        body = self.valid(TableRequest).validated_data
         upload = body_object(request).get("file")
-        if upload is None and "rows" not in given:
+        if upload is None and "rows" not in body:
             raise Invalid({"rows": ["Send rows, or a CSV as the file of a multipart form."]})
-        sheet = object_sheet(given["rows"]) if upload is None else _sheet(upload)
-        table = tables.load_sheet(request.tenant.pk, given["name"], sheet, given["mode"])
-        return Response(table.report(), status=201)
+        sheet = object_sheet(body["rows"]) if upload is None else _sheet(upload)
+        table = tables.load_sheet(request.tenant.pk, body["name"], sheet, body["mode"])
+        return Response(LoadedTableSerializer.render(table), status=201)
 
-    @extend_schema(responses={200: {"type": "object", "properties": {"message": {"type": "string"}}}})
+    @extend_schema(responses={200: MessageSerializer})
     def destroy(self, request: ApiRequest, pk: str) -> Response:
         """Drop the table."""
         tables.drop_table(request.tenant.pk, pk)

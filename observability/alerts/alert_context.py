@@ -1,4 +1,4 @@
-"""A fired alert for whoever looks for its cause: what was measured minute by minute, and what happened around it."""
+"""The context of a fired alert, to find its cause: its measurement by the minute, and the events of its window."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +9,7 @@ from django.db.models import Count
 from agents.jobs.alert_lookup import alert_source
 from config.http.fields import iso
 from config.rate_limits.request_counts import TrafficUnknown
+from config.values.json_types import JsonObject
 from observability.alerts.measurements import MEASUREMENTS, Minute, denials_between, events_between, runs_between
 from observability.models import Alert
 from orchestration.models import NEWEST_FIRST, Status
@@ -21,8 +22,8 @@ HOUR = timedelta(hours=1)
 
 
 @alert_source
-def recorded_alert(tenant_id: str, id: Any, window_minutes: int) -> dict[str, Any]:
-    """What is told of the tenant's alert of this number or id (described); {} when there is none."""
+def recorded_alert(tenant_id: str, id: Any, window_minutes: int) -> JsonObject:
+    """The context of the tenant's alert of this number or id (describe_alert); {} when there is none."""
     alert = find_alert(tenant_id, id)
     return describe_alert(alert, window_minutes) if alert else {}
 
@@ -39,7 +40,7 @@ def find_alert(tenant_id: str, id: Any) -> Alert | None:
         return None
 
 
-def describe_alert(alert: Alert, window_minutes: int) -> dict[str, Any]:
+def describe_alert(alert: Alert, window_minutes: int) -> JsonObject:
     """{alert, readings, alerts, events}: the alert, its measure by the minute in the window before it, the other alerts
     of the hour before, and what happened in the window as sentences.
     """
@@ -62,7 +63,7 @@ def describe_alert(alert: Alert, window_minutes: int) -> dict[str, Any]:
     }
 
 
-def _readings(alert: Alert, since: datetime, until: datetime) -> list[dict[str, Any]]:
+def _readings(alert: Alert, since: datetime, until: datetime) -> list[JsonObject]:
     measurement = MEASUREMENTS[alert.rule_type]
     try:
         minutes: list[Minute] = measurement.count(alert.tenant_id, since, until)
@@ -72,7 +73,7 @@ def _readings(alert: Alert, since: datetime, until: datetime) -> list[dict[str, 
     return [name | {"value": measurement.value([minute]), "timestamp": iso(minute.at)} for minute in minutes]
 
 
-def _others(alert: Alert) -> list[dict[str, Any]]:
+def _others(alert: Alert) -> list[JsonObject]:
     rows = Alert.objects.for_tenant(alert.tenant_id).exclude(pk=alert.pk)
     rows = rows.filter(triggered_at__lte=alert.triggered_at, triggered_at__gte=alert.triggered_at - HOUR)
     return [

@@ -1,4 +1,4 @@
-"""Rollups: events and decisions added up by the hour, each once, however often and by whomever that is asked for.
+"""Rollups: events and decisions added up by the hour, each once, however many processes count.
 
 One process counts at a time; another one that comes meanwhile leaves it to that one. The outbox's rows go in the
 transaction that adds up what they name. Requests are stored as Redis counts them for the hour.
@@ -51,7 +51,7 @@ def count_requests(tenants: Iterable[str] | None = None, hours: int = HOURS_OPEN
 
 
 def all_tenants() -> list[str]:
-    """The ids of all tenants, and "" for requests of nobody known."""
+    """The ids of all tenants, and "" for requests without a tenant."""
     return ["", *Tenant.objects.order_by("pk").values_list("pk", flat=True)]
 
 

@@ -1,12 +1,16 @@
 """Alert rules and alerts as clients write and read them (seed 000 §12)."""
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.http.fields import BooleanField, CharField, ChoiceField, DateTimeField, UUIDField, iso
 from config.http.query_parameters import FlagField
+from config.http.serializers import ResponseSerializer
+from config.values.json_types import JsonObject
 from observability.alerts import channels
 from observability.alerts.rule_evaluation import MAX_WINDOW, OPERATORS, WINDOW_MINUTES
 from observability.models import Alert, AlertConfig, RuleType
@@ -15,11 +19,11 @@ MAX_THRESHOLD = 1e15
 KEYS = frozenset({"threshold", "window_minutes", "operator"})
 
 
-def _number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_THRESHOLD
 
 
-class RuleConfigShape(serializers.Serializer):
+class RuleConfigSerializer(serializers.Serializer):
     """When a rule fires."""
 
     threshold = serializers.FloatField()
@@ -27,24 +31,24 @@ class RuleConfigShape(serializers.Serializer):
     operator = serializers.ChoiceField(list(OPERATORS), default="gt")
 
 
-class ChannelShape(serializers.Serializer):
-    """Where an alert is told."""
+class ChannelSerializer(serializers.Serializer):
+    """Where an alert goes."""
 
     type = serializers.ChoiceField(channels.TYPES)
     config = serializers.DictField(help_text="webhook and slack: url; pagerduty: routing_key; email: to.")
 
 
-@extend_schema_field(RuleConfigShape)
+@extend_schema_field(RuleConfigSerializer)
 class RuleConfigField(serializers.Field):
     """{threshold, window_minutes, operator}."""
 
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
+    def to_internal_value(self, data: Any) -> JsonObject:
         """The config with its defaults."""
         if not isinstance(data, dict):
             raise serializers.ValidationError("Must be an object: {threshold, window_minutes, operator}.", "invalid")
         threshold, window = data.get("threshold"), data.get("window_minutes", WINDOW_MINUTES)
         compare = data.get("operator", "gt")
-        if not _number(threshold):
+        if not _is_number(threshold):
             raise serializers.ValidationError(f"threshold is required: a number, at most {MAX_THRESHOLD:g}.", "invalid")
         if not isinstance(window, int) or isinstance(window, bool) or not 1 <= window <= MAX_WINDOW:
             raise serializers.ValidationError(
@@ -53,12 +57,12 @@ class RuleConfigField(serializers.Field):
         if not isinstance(compare, str) or compare not in OPERATORS:
             raise serializers.ValidationError(f"operator must be one of {', '.join(OPERATORS)}.", "invalid")
         if unknown := sorted(str(name)[:64] for name in data.keys() - KEYS):
-            known = ", ".join(sorted(KEYS))
-            raise serializers.ValidationError(f"{', '.join(unknown)}: not known; there are {known}.", "invalid")
+            names = ", ".join(sorted(KEYS))
+            raise serializers.ValidationError(f"{', '.join(unknown)}: not known; there are {names}.", "invalid")
         return {"threshold": threshold, "window_minutes": window, "operator": compare}
 
 
-@extend_schema_field(ChannelShape(many=True))
+@extend_schema_field(ChannelSerializer(many=True))
 class ChannelsField(serializers.Field):
     """[{type, config}]; keys in configs are shown by their last characters only."""
 
@@ -76,6 +80,8 @@ class ChannelsField(serializers.Field):
 class AlertConfigSerializer(serializers.Serializer):
     """An alert rule."""
 
+    example = {"name": "Many failures", "rule_type": RuleType.values[0], "rule_config": {"threshold": 10}}
+
     id = serializers.UUIDField(read_only=True)
     name = CharField(max_length=255)
     rule_type = ChoiceField(RuleType.choices)
@@ -86,12 +92,12 @@ class AlertConfigSerializer(serializers.Serializer):
     created_at = DateTimeField(read_only=True)
     updated_at = DateTimeField(read_only=True)
 
-    def create(self, validated_data: dict[str, Any]) -> AlertConfig:
+    def create(self, validated_data: JsonObject) -> AlertConfig:
         """The new rule."""
-        told = validated_data.pop("channels")
-        return AlertConfig.all_tenants.create(**validated_data, sealed=channels.encrypt_channels(told))
+        sealed = channels.encrypt_channels(validated_data.pop("channels"))
+        return AlertConfig.all_tenants.create(**validated_data, sealed=sealed)
 
-    def update(self, instance: AlertConfig, validated_data: dict[str, Any]) -> AlertConfig:
+    def update(self, instance: AlertConfig, validated_data: JsonObject) -> AlertConfig:
         """The changed rule."""
         if "channels" in validated_data:
             instance.sealed = channels.encrypt_channels(validated_data.pop("channels"))
@@ -100,7 +106,7 @@ class AlertConfigSerializer(serializers.Serializer):
         instance.save()
         return instance
 
-    def to_representation(self, rule: AlertConfig) -> dict[str, Any]:
+    def to_representation(self, rule: AlertConfig) -> JsonObject:
         """The rule."""
         return {
             "id": str(rule.pk),
@@ -115,25 +121,14 @@ class AlertConfigSerializer(serializers.Serializer):
         }
 
 
-def alert_json(alert: Alert) -> dict[str, Any]:
+class AlertSerializer(ResponseSerializer):
     """An alert that fired."""
-    return {
-        "id": str(alert.pk),
-        "number": alert.number,
-        "alert_config_id": str(alert.alert_config_id),
-        "name": alert.name,
-        "rule_type": alert.rule_type,
-        "value": alert.value,
-        "message": alert.message,
-        "triggered_at": iso(alert.triggered_at),
-        "resolved_at": iso(alert.resolved_at),
-        "resolved_by": str(alert.resolved_by) if alert.resolved_by else None,
-        "tenant_id": alert.tenant_id,
-    }
 
-
-class AlertShape(serializers.Serializer):
-    """An alert that fired."""
+    example: ClassVar[Any] = Alert(
+        id=UUID("0197a3c2-5d1e-7b40-9c3f-2f6d1c0b8a16"), number=3, name="Many failures", rule_type=RuleType.values[0],
+        alert_config_id=UUID("0197a3c2-5d1e-7b40-9c3f-2f6d1c0b8a17"), value={"value": 12, "threshold": 10},
+        message="12 is more than 10.", triggered_at=datetime(2026, 1, 31, tzinfo=UTC), tenant_id="acme",
+    )  # fmt: skip
 
     id = serializers.UUIDField()
     number = serializers.IntegerField(help_text="Counts the tenant's alerts; root_cause takes it as alert_id.")
@@ -148,8 +143,8 @@ class AlertShape(serializers.Serializer):
     tenant_id = serializers.CharField()
 
 
-class NotificationShape(serializers.Serializer):
-    """What became of telling one channel."""
+class NotificationSerializer(ResponseSerializer):
+    """The notification of one channel."""
 
     run_id = serializers.UUIDField(help_text="GET /runs/{id}/events is the delivery log.")
     channel = serializers.CharField()
@@ -158,10 +153,12 @@ class NotificationShape(serializers.Serializer):
     error = serializers.CharField(allow_null=True)
 
 
-class AlertDetailShape(AlertShape):
-    """An alert, and who was told."""
+class AlertDetailSerializer(AlertSerializer):
+    """An alert with its notifications; its row has `notifications` beside an Alert's."""
 
-    notifications = NotificationShape(many=True)
+    example = vars(AlertSerializer.example) | {"notifications": []}
+
+    notifications = NotificationSerializer(many=True)
 
 
 class AlertQuery(serializers.Serializer):
@@ -172,14 +169,8 @@ class AlertQuery(serializers.Serializer):
     resolved = FlagField(required=False, allow_null=True, default=None)
 
 
-class CheckShape(serializers.Serializer):
-    """That the rules were checked, and what has fired."""
+class CheckSerializer(ResponseSerializer):
+    """A check of the rules, and the alerts that it fired."""
 
     message = serializers.CharField()
-    fired = AlertShape(many=True)
-
-
-class MessageShape(serializers.Serializer):
-    """That it was done."""
-
-    message = serializers.CharField()
+    fired = AlertSerializer(many=True)

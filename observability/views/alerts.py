@@ -1,4 +1,4 @@
-"""/api/v1/alerts: rules, the check, and what has fired (seed 000 §12)."""
+"""/api/v1/alerts: rules, the check, and the alerts that fired (seed 000 §12)."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ from accounts.models import Role
 from config.errors import Conflict, NotFound
 from config.http.api_request import ApiRequest
 from config.http.query_parameters import query_of
+from config.http.serializers import MessageSerializer
 from config.http.viewsets import ArrayPagination, PagePagination, ResourceViewSet, TenantViewSet
+from config.values.json_types import JsonObject
 from observability.alerts import channels, rule_evaluation
 from observability.alerts.notifications import KIND
 from observability.models import Alert, AlertConfig
 from observability.serializers.alerts import (
     AlertConfigSerializer,
-    AlertDetailShape,
+    AlertDetailSerializer,
     AlertQuery,
-    AlertShape,
-    CheckShape,
-    MessageShape,
-    alert_json,
+    AlertSerializer,
+    CheckSerializer,
 )
 from orchestration.models import Run
 
@@ -44,6 +44,7 @@ class AlertConfigViewSet(ResourceViewSet):
     serializer_class = AlertConfigSerializer
     pagination_class = ArrayPagination
     deleted_status = 204
+    errors = {"create": (Conflict,)}
     roles = ROLES
     audit_hidden = frozenset({"channels"})
 
@@ -60,15 +61,15 @@ class CheckViewSet(TenantViewSet):
     model, roles = AlertConfig, ROLES
     audit_type = "alert"
 
-    @extend_schema(operation_id="alerts_check", request=None, responses=CheckShape)
+    @extend_schema(summary="Check all alert rules now", request=None, responses=CheckSerializer)
     def check(self, request: ApiRequest) -> Response:
         """Compare every rule of the tenant with what was measured; it is done every five minutes anyhow."""
-        fired = rule_evaluation.check(request.tenant.pk)
-        return Response({"message": "Alert check completed", "fired": [alert_json(alert) for alert in fired]})
+        alerts = rule_evaluation.check(request.tenant.pk)
+        return Response(CheckSerializer.render({"message": "Alert check completed", "fired": alerts}))
 
 
 class AlertViewSet(TenantViewSet):
-    """What has fired."""
+    """Alerts that fired."""
 
     model, not_found = Alert, AlertNotFound
     pagination_class = PagePagination
@@ -78,30 +79,30 @@ class AlertViewSet(TenantViewSet):
         """The latest first."""
         return rows.order_by("-number")
 
-    @extend_schema(operation_id="alerts_history", parameters=[AlertQuery], responses=AlertShape(many=True))
+    @extend_schema(parameters=[AlertQuery], responses=AlertSerializer(many=True))
     def list(self, request: ApiRequest) -> Response:
         """The alerts, the latest first; kept for 90 days."""
-        asked = query_of(AlertQuery, request)
-        resolved, rows = asked.pop("resolved"), self.get_queryset().filter(**asked)
+        query = query_of(AlertQuery, request)
+        resolved, rows = query.pop("resolved"), self.get_queryset().filter(**query)
         if resolved is not None:
             rows = rows.filter(resolved_at__isnull=not resolved)
-        return self.get_paginated_response([alert_json(alert) for alert in self.paginate_queryset(rows) or ()])
+        return self.get_paginated_response(AlertSerializer.render_all(self.paginate_queryset(rows)))
 
-    @extend_schema(operation_id="alerts_history_get", responses=AlertDetailShape)
+    @extend_schema(responses=AlertDetailSerializer)
     def retrieve(self, request: ApiRequest, pk: str) -> Response:
-        """One alert, and what became of telling its channels."""
+        """The alert and its notifications."""
         alert = self.get_object()
-        return Response(alert_json(alert) | {"notifications": notifications(alert)})
+        return Response(AlertDetailSerializer.render(vars(alert) | {"notifications": notifications(alert)}))
 
-    @extend_schema(operation_id="alerts_resolve", request=None, responses=MessageShape)
+    @extend_schema(summary="Resolve an alert", request=None, responses=MessageSerializer)
     @action(detail=True, methods=["post"])
     def resolve(self, request: ApiRequest, pk: str) -> Response:
-        """It is over; one that was resolved stays as it is."""
+        """Say that it is over; one that is resolved stays as it is."""
         rule_evaluation.resolve(self.get_object(), request.user.pk)
-        return Response({"message": "Alert resolved"})
+        return Response(MessageSerializer.render({"message": "Alert resolved"}))
 
 
-def notifications(alert: Alert) -> list[dict[str, Any]]:
+def notifications(alert: Alert) -> list[JsonObject]:
     """[{run_id, channel, action, status, error}] of the alert."""
     types = [channel["type"] for channel in channels.decrypt_channels(alert.sealed)]
     rows = Run.objects.for_tenant(alert.tenant_id).filter(kind=KIND, subject_id=str(alert.pk)).order_by("id")

@@ -143,7 +143,7 @@ class Run(TenantModel):
                 name="run_task_begun",
                 condition=Q(kind="task", status__in=("running", "paused")),
             ),
-            # What waits for nothing but a poke. With run_queue and run_leased: all runs that are not over.
+            # What waits for nothing but a message. With run_queue and run_leased: all runs that are not over.
             models.Index(
                 fields=["tenant"],
                 name="run_parked",

@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass
 
 from config.errors import DomainError
+from config.processes.backoff import Backoff
 from config.values.foreign_json import NotJson, clean_text
 from governance.budgets.reservations import BudgetExceeded
 
@@ -37,7 +38,7 @@ class Retry:
 
     def delay(self, tries: int, fault: Exception) -> float:
         """Seconds to wait after this many tries: what the peer asked for, else exponential with a tenth of jitter."""
-        backoff = min(self.backoff_s * 2 ** (tries - 1), MAX_BACKOFF_S)
+        backoff = Backoff(self.backoff_s, MAX_BACKOFF_S).delay(tries)
         retry_after = getattr(fault, "retry_after_s", None) or 0.0
         return max(backoff * random.uniform(0.9, 1.1), min(retry_after, MAX_BACKOFF_S))  # noqa: S311
 

@@ -54,7 +54,7 @@ class RunWriter:
     def _check_commit(self, commit: "asyncio.Future[None]") -> None:
         fault = commit.exception() if not commit.cancelled() else None
         if fault is not None:
-            self._engine.lose(self._run.id, broken=not isinstance(fault, LeaseLost))
+            self._engine.lose(self._run.id, is_broken=not isinstance(fault, LeaseLost))
 
     async def close(self, **row: Any) -> None:
         """Write the run's end, or that it is put down."""

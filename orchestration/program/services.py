@@ -8,6 +8,7 @@ from uuid import UUID
 from governance.budgets.reservations import Bill, ReservationRequest
 from orchestration.program.journal_entry import Entry
 from orchestration.program.run_info import Inbox, RunInfo
+from orchestration.program.text_stream import TextWriter
 
 if TYPE_CHECKING:
     from orchestration.program.waits.children import NewChild
@@ -19,8 +20,8 @@ class EngineServices(Protocol):
     def write(self, entry: Entry) -> "asyncio.Future[None]":
         """Queue the entry for the journal; the future ends with its commit, by LeaseLost when the run is not ours."""
 
-    def lose(self, run_id: UUID, broken: bool = False) -> None:
-        """Stop a run whose write was refused. `broken`: it is given back as if the engine had died with it."""
+    def lose(self, run_id: UUID, is_broken: bool = False) -> None:
+        """Stop a run whose write was refused. `is_broken`: it is given back as if the engine had died with it."""
 
     def hands_over(self, run: RunInfo) -> bool:
         """Whether the run goes on in another engine: it has finished a step here, and is no suspect any more."""
@@ -57,5 +58,5 @@ class EngineServices(Protocol):
     async def start_child(self, parent: RunInfo, step: str, child: "NewChild") -> UUID:
         """The id of the child run, inserted once per parent and step."""
 
-    def text_writer(self, run_id: UUID, step: str) -> Callable[[str], None]:
-        """A function that publishes each piece of the step's text to those who follow the run."""
+    def text_writer(self, run_id: UUID, step: str) -> TextWriter:
+        """What publishes each piece of the step's text to those who follow the run."""

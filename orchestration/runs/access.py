@@ -33,7 +33,7 @@ threads = ThreadPoolExecutor(THREADS, "access")
 def caller_scope(request: ApiHttpRequest, token: str = "") -> Iterator[None]:
     """In a thread: a transaction of whoever the token (else the request's credential) stands for, in the tenant that
     the request names; a DomainError when that is nobody, or the tenant is not theirs. It counts against the rate
-    limits unless request.counted.
+    limits unless request.is_counted.
     """
     drop_dead_connections()
     origin.enter(origin.of(request))
@@ -80,7 +80,7 @@ def caller_of(request: ApiHttpRequest, tenant_id: str) -> ApiHttpRequest:
     caller = trace_request(HttpRequest(), request.trace_id)
     caller.method = "GET"  # whether another site's page sends the cookie was settled by the first look
     caller.META, caller.COOKIES = request.META | {HEADER: tenant_id}, request.COOKIES
-    caller.counted = True
+    caller.is_counted = True
     return caller
 
 

@@ -1,8 +1,8 @@
 """start, cancel, send: what a request may do to a run. With the journal, run_rows.py and decisions.py the only writers
 of Run.status.
 
-A run that an engine holds is only marked: its engine does the rest. A run that no engine holds is moved here, under
-its row's lock.
+An engine that holds the run is only notified: it does the rest. A run that nobody holds is moved here, under its row's
+lock.
 """
 
 from collections.abc import Callable
@@ -22,11 +22,10 @@ from config.errors import Conflict, IdempotencyConflict
 from config.http import origin
 from governance.budgets.reservations import open_run_budget
 from governance.policies.evaluation import Decision, PolicyDenied
-from orchestration.engine.journal import statements
 from orchestration.models import FINAL, Run, Signal, Status
 from orchestration.program.json_fragments import encode
 from orchestration.runs import start_policy
-from orchestration.runs.run_rows import append_events, cancel_children, finish_run, lock_run
+from orchestration.runs.run_rows import RELATIVES, append_events, cancel_children, finish_run, lock_run
 from orchestration.runs.wake import wake
 
 MAX_SIGNALS = 1_000  # unread events of a run: each wait looks through them
@@ -154,15 +153,15 @@ def cancel_run(run_id: UUID, tenant_id: str, actor: Actor | None = None) -> Run:
         else:
             run.cancel_requested = run.poked = True
             run.save(update_fields=["cancel_requested", "poked"])
-        transaction.on_commit(lambda: wake(poke=True))
+        transaction.on_commit(lambda: wake(notify=True))
     return run
 
 
 def notify_parent(parent_id: UUID) -> None:
-    """Have the run look at its children: one of them has ended. In a transaction of its own (statements.POKE)."""
+    """Have the run look at its children: one of them has ended. In a transaction of its own."""
     with everywhere(), connection.cursor() as cursor:
-        cursor.execute(statements.POKE, [[parent_id]])
-    wake(poke=True)
+        cursor.execute(RELATIVES["notify_parents"], {"parents": [parent_id]})
+    wake(notify=True)
 
 
 def send_event(run_id: UUID, tenant_id: str, name: str, payload: Any) -> Signal:
@@ -183,5 +182,5 @@ def send_event(run_id: UUID, tenant_id: str, name: str, payload: Any) -> Signal:
         elif run.status == Status.RUNNING:
             run.due_at = timezone.now()
         run.save(update_fields=["poked", "due_at"])
-        transaction.on_commit(lambda: wake(poke=True))
+        transaction.on_commit(lambda: wake(notify=True))
     return signal

@@ -100,7 +100,7 @@ def _decide(run: Run, approval: Approval, actor: Actor, verdict: Verdict) -> Non
         finish_run(run, Status.CANCELLED, result, "rejected")
         append_events(run, [("approval_decided", _payload(approval)), ("run_cancelled", result)])
         cancel_children([run.id])
-    transaction.on_commit(lambda: wake(poke=True))
+    transaction.on_commit(lambda: wake(notify=True))
 
 
 def _payload(approval: Approval) -> JsonObject:

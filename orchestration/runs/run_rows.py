@@ -8,11 +8,13 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
+from config.database.queries import load_queries
 from config.values.json_types import JsonObject
 from governance.audit import audit_log
-from orchestration.engine.journal import statements
 from orchestration.models import Run, RunEvent, Status
 from orchestration.runs.wake import wake
+
+RELATIVES = load_queries("orchestration.runs", "sql/relatives.sql")
 
 
 def lock_run(run_id: UUID, tenant_id: str) -> Run:
@@ -42,10 +44,10 @@ def append_events(run: Run, events: Iterable[tuple[str, JsonObject]]) -> None:
         for seq, (kind, payload) in enumerate(events, start=last + 1)
     ]
     RunEvent.all_tenants.bulk_create(rows)
-    transaction.on_commit(lambda: wake(changed=run.id))
+    transaction.on_commit(lambda: wake(changed_run=run.id))
 
 
 def cancel_children(parents: list[UUID]) -> None:
     """Cancel the children of these runs, which have nobody to work for any more."""
     with connection.cursor() as cursor:
-        cursor.execute(statements.ABANDON, [parents])
+        cursor.execute(RELATIVES["cancel_children"], {"parents": parents})

@@ -11,6 +11,7 @@ from config.http.serializers import ResponseSerializer
 from config.values.json_types import JsonObject
 from governance.budgets.reservations import MICRO_PER_CENT
 from orchestration.models import Mode, Status, Workflow, WorkflowType, WorkflowVersion
+from orchestration.serializers.definition import EXAMPLE, DefinitionField
 from orchestration.serializers.runs import EXAMPLE_RUN
 from orchestration.workflows.definition.workflow_versions import warnings_of
 
@@ -22,11 +23,13 @@ MAX_MS = 2**31 - 1
 class WorkflowSerializer(StrictModelSerializer):
     """A workflow. `revision` is the number of its latest version; the definition comes back as it was stored."""
 
+    example = {"name": "Refund", "type": "graph", "definition": EXAMPLE}
+
     name = CharField(max_length=255)
     version = CharField(max_length=64, default="1.0.0")
     type = ChoiceField(choices=WorkflowType.choices, default=WorkflowType.LINEAR)
     description = CharField(required=False, allow_blank=True, max_length=10_000)
-    definition = ObjectField()
+    definition = DefinitionField()
 
     class Meta:
         model = Workflow
@@ -50,6 +53,8 @@ class WorkflowDetailSerializer(WorkflowSerializer):
 
 class WorkflowVersionSerializer(StrictModelSerializer):
     """A workflow as it was at one save."""
+
+    definition = DefinitionField(read_only=True)
 
     class Meta:
         model = WorkflowVersion

@@ -23,7 +23,7 @@ from config.http.query_parameters import query_of
 from config.http.viewsets import ArrayPagination, PagePagination, TenantViewSet
 from config.values.json_types import Json
 from config.values.numbers import whole_number
-from orchestration.live.change_listener import status_changes
+from orchestration.live.run_waits import wait_for_change
 from orchestration.live.updates import MAX_WINDOW, run_stream
 from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent
 from orchestration.models.visibility import visible_to
@@ -69,7 +69,7 @@ def answer_or_wait(view: TenantViewSet, render: Callable[[Run], Json]) -> Respon
     if seconds := preferred_wait(view.request):
         response["Preference-Applied"] = f"wait={seconds}"
         if run.status not in FINAL:
-            until = functools.partial(status_changes, run.id, run.status, seconds)
+            until = functools.partial(wait_for_change, run.id, run.status, seconds)
             response.defer(view, until, lambda: Response(render(view.get_object())))
     return response
 

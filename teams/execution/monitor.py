@@ -4,14 +4,14 @@ from typing import Any
 
 from config.http.fields import iso
 from orchestration.live.consumers import Monitor
-from orchestration.live.feeds import Feed, Story, Told, frame
+from orchestration.live.feeds import Feed, FrameBody, FrameRenderer, frame_json
 from orchestration.models import Run
 from teams.execution.state import State, usual_seconds
 from teams.models import KIND
 from teams.serializers.executions import ExecutionStatusSerializer
 
 
-class ExecutionStory:
+class ExecutionRenderer:
     """An execution as its monitors see it."""
 
     def __init__(self, run: Run) -> None:
@@ -19,9 +19,11 @@ class ExecutionStory:
 
     def frames(self, event: dict[str, Any], seq: int) -> list[bytes]:
         """The frames of the event; none for what is no affair of the team's."""
-        return [frame(told, event["ts"], seq=number) for number, told in enumerate(self._messages(event), start=seq)]
+        return [
+            frame_json(told, event["ts"], seq=number) for number, told in enumerate(self._messages(event), start=seq)
+        ]
 
-    def _messages(self, event: dict[str, Any]) -> list[Told]:
+    def _messages(self, event: dict[str, Any]) -> list[FrameBody]:
         kind, told = event["kind"], event["payload"]
         if not kind.startswith("agent_") and kind not in STATUS_EVENTS:
             return []
@@ -47,12 +49,12 @@ class ExecutionStory:
 
     def greeting(self, after: int) -> bytes:
         """The execution's status."""
-        return frame(self._status(), None, after=after)
+        return frame_json(self._status(), None, after=after)
 
-    def _status(self) -> Told:
+    def _status(self) -> FrameBody:
         return "status_update", ExecutionStatusSerializer.render(self.state)
 
-    def _progress(self) -> Told:
+    def _progress(self) -> FrameBody:
         status = ExecutionStatusSerializer.render(self.state)
         names = ("execution_id", "progress", "current_step", "total_steps", "estimated_completion")
         return "progress_update", {name: status[name] for name in names}
@@ -61,7 +63,7 @@ class ExecutionStory:
 STATUS_EVENTS = frozenset({"run_started", "run_completed", "run_failed", "run_cancelled"})
 
 
-def _agent(agent_id: str, step: int, status: str, event: dict[str, Any]) -> Told:
+def _agent(agent_id: str, step: int, status: str, event: dict[str, Any]) -> FrameBody:
     told = event["payload"]
     moment = "started_at" if status == "running" else "completed_at"
     data = {"agent_id": agent_id, "status": status, "step_order": step, moment: iso(event["ts"])}
@@ -74,9 +76,9 @@ class ExecutionMonitor(Monitor):
 
     kind = KIND
 
-    def story(self, run: Run) -> Story:
-        """The execution, told in the contract's messages."""
-        return ExecutionStory(run)
+    def renderer(self, run: Run) -> FrameRenderer:
+        """The execution, in the contract's messages."""
+        return ExecutionRenderer(run)
 
     async def catch_up(self, feed: Feed, at: int) -> int:
         """Send each frame by itself."""

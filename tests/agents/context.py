@@ -28,7 +28,7 @@ class MemoryContext:
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     bills: list[Bill] = field(default_factory=list)
     tries: dict[str, int] = field(default_factory=dict)
-    said: dict[str, list[str]] = field(default_factory=dict)
+    texts: dict[str, list[str]] = field(default_factory=dict)
     decisions: list[dict[str, Any]] = field(default_factory=list)  # the contexts that policies judged
     inputs: dict[str, Any] = field(default_factory=dict)
 
@@ -110,8 +110,8 @@ class MemoryContext:
         return work()
 
     def text_writer(self, step: str) -> Callable[[str], None]:
-        """Keeps what is said aloud in `said`."""
-        return self.said.setdefault(step, []).append
+        """Keeps the pieces in `texts`."""
+        return self.texts.setdefault(step, []).append
 
     async def shared(self, key: tuple[Any, ...], loader: Callable[[], Any]) -> Any:
         """What the loader gives; there are no memories here, no policies, and no keys but the operator's."""

@@ -12,13 +12,15 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from config.database.address import direct_parameters
-from orchestration.engine.claims import LOCK_CLASS, MAX_SHARED_DEATHS
+from orchestration.engine.lease import are_runs_orphaned, sweep
+from orchestration.engine.services import Services
 from orchestration.models import Engine, EngineDeath, Run
 from orchestration.program.context import RunContext
 from orchestration.program.registry import program
-from orchestration.runs.recovery import are_runs_orphaned, sweep
-from tests.orchestration.running import EngineThread, ended, kinds, start, until
+from tests.orchestration.running import LOCK_CLASS, EngineThread, ended, kinds, start, until
 from tests.orchestration.test_claim_fairly import claimed
+
+MAX_SHARED_DEATHS = 10  # from then on a run is a suspect, whatever died beside it (orchestration/engine/sql/lease.sql)
 
 
 @contextmanager
@@ -133,7 +135,8 @@ STEPS: list[str] = []
 @program("test.suspect")
 async def two_steps(ctx: RunContext) -> str:
     async def note(name: str) -> str:
-        STEPS.append(f"{name} by {'a solitary' if ctx.engine.solitary else 'an ordinary'} engine")
+        assert isinstance(ctx.engine, Services)
+        STEPS.append(f"{name} by {'a solitary' if ctx.engine.lease.solitary else 'an ordinary'} engine")
         return name
 
     async def branch(name: str) -> str:

@@ -190,9 +190,9 @@ def test_a_cancel_that_comes_as_the_run_ends_is_too_late(engine: EngineThread, a
     until(lambda: "nap" in steps(run))
     with transaction.atomic():  # the run's row is ours, so its last write waits for us
         Run.all_tenants.select_for_update().get(pk=run.pk)
-        held = engine.engine.held[run.id]
-        until(lambda: held.ctx.writer.is_closed)
-        engine.call(lambda: held.stop("cancel"))
+        held_run = engine.engine.runs[run.id]
+        until(lambda: held_run.ctx.writer.is_closed)
+        engine.call(lambda: held_run.stop("cancel"))
     assert ended(run).status == "completed" and kinds(run) == ["run_started", "run_completed"]
 
 

@@ -20,7 +20,7 @@ from config.values.json_types import JsonObject
 from memory.datastore import sql_runner
 from memory.datastore.logins import ensure_store
 from memory.datastore.names import quote_identifier
-from memory.datastore.sql_runner import SqlFailed
+from memory.datastore.sql_errors import SqlFailed, SqlRefused
 from memory.datastore.tables import PLATFORM_VIEWS, describe_tables
 from memory.models import DataStore
 from orchestration.runs.draft_effects import StagedEffect
@@ -74,7 +74,7 @@ async def read(call: ToolCall) -> JsonObject:
     try:
         statement = sql_gate.read_statement(text, tables)
         answer = await sql_runner.read(store, statement.sql, await _staged_statements(call, statement.sql))
-    except (sql_gate.SqlRefused, SqlFailed) as fault:
+    except (SqlRefused, SqlFailed) as fault:
         raise ToolExecutionError(f"{fault.message} The model's SQL was: {text[:500]}") from None
     return {
         "operation": "read",
@@ -107,7 +107,7 @@ async def _statement(call: ToolCall) -> "tuple[DataStore, Write]":
     text = await _sql(call, WRITE_PROMPT, own, instruction)
     try:
         return store, sql_gate.write_statement(text, own)
-    except sql_gate.SqlRefused as fault:
+    except SqlRefused as fault:
         raise ToolExecutionError(f"{fault.message} The model's SQL was: {text[:500]}") from None
 
 

@@ -75,8 +75,8 @@ class OperationSchema(AutoSchema):
 
 
 def _present_keys(serializer: Any, properties: JsonObject) -> list[str]:
-    """All keys but those of a ResponseSerializer that a row may lack."""
+    """The keys that every response has: a ResponseSerializer's by its fields, another's without its `optional_keys`."""
     if not isinstance(serializer, ResponseSerializer):
-        return sorted(properties)
+        return sorted(set(properties) - set(getattr(serializer, "optional_keys", ())))
     fields = serializer.fields
     return [name for name in properties if fields[name].required or fields[name].read_only]

@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from config import embedded
+from config import embedded_servers
 from config.launch.orphans import tie_to_parent
 from config.launch.servers import account as accounts
 from config.launch.servers.startup import DidNotStart, Server
@@ -39,7 +39,7 @@ def binaries() -> Path:
 
 def prepare(data_dir: Path) -> Server:
     """The server of this data folder, its database made at the first start and what a crash left cleared away."""
-    folder, sockets = data_dir / "postgres", embedded.postgres_socket_dir(data_dir)
+    folder, sockets = data_dir / "postgres", embedded_servers.postgres_socket_dir(data_dir)
     account = accounts.for_postgres(folder)
     if account:
         data_dir.chmod(data_dir.stat().st_mode | 0o001)
@@ -66,7 +66,7 @@ def _make(folder: Path, account: accounts.Account | None) -> None:
     locale = ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
     settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
     _run("initdb", "-D", str(staging), "-U", "postgres", "--auth=peer", *locale, *settings, account=account)
-    statement = f"CREATE DATABASE {embedded.DATABASE_NAME}\n"
+    statement = f"CREATE DATABASE {embedded_servers.DATABASE_NAME}\n"
     _run("postgres", "--single", "-D", str(staging), "postgres", account=account, stdin=statement)
     staging.rename(folder)
 
@@ -88,7 +88,7 @@ def _arguments(run: Path, sockets: Path) -> list[str]:
         file.chmod(0o644)
     settings = {**files, "unix_socket_permissions": "0700"}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    return ["-k", str(sockets), "-h", "", "-p", str(embedded.PORT), *options]
+    return ["-k", str(sockets), "-h", "", "-p", str(embedded_servers.PORT), *options]
 
 
 def _refuse_other_version(folder: Path) -> None:
@@ -109,7 +109,7 @@ def _clear_stale(folder: Path, sockets: Path) -> None:
             if time.monotonic() > end:
                 raise DidNotStart(f"A PostgreSQL left by an earlier run (process {pid}) does not end: kill it.")
             time.sleep(0.05)
-    name = f".s.PGSQL.{embedded.PORT}"
+    name = f".s.PGSQL.{embedded_servers.PORT}"
     for file in (folder / "postmaster.pid", sockets / name, sockets / f"{name}.lock"):
         file.unlink(missing_ok=True)  # a pid in them may by now be another program's, and would refuse the start
 

@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from config import embedded
+from config import embedded_servers
 from config.launch.orphans import tie_to_parent
 from config.launch.servers.startup import DidNotStart, Server
 
@@ -37,7 +37,7 @@ def _version(path: str) -> tuple[int, ...]:
 
 def prepare(data_dir: Path) -> Server:
     """The server of this data folder; one that an earlier run left behind is ended first: two would spoil the file."""
-    folder, address = data_dir / "redis", embedded.socket_dir(data_dir) / "redis.sock"
+    folder, address = data_dir / "redis", embedded_servers.socket_dir(data_dir) / "redis.sock"
     folder.mkdir(exist_ok=True)
     folder.chmod(0o700)
     _end_left_behind(address)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from config import embedded
+from config import embedded_servers
 from config.env import env_text
 from config.launch import lock, orphans
 
@@ -47,7 +47,7 @@ def prepare(data_dir: Path) -> list[Server]:
 
 def make_folders(data_dir: Path) -> None:
     """DATA_DIR with its folders, and the folder of the sockets, which must be ours when it lies in /tmp."""
-    sockets = embedded.socket_dir(data_dir)
+    sockets = embedded_servers.socket_dir(data_dir)
     try:
         data_dir.parent.mkdir(parents=True, exist_ok=True)
         for folder in (data_dir, data_dir / "run", data_dir / "log", sockets):
@@ -112,7 +112,7 @@ def process_of(server: Server, data_dir: Path) -> Iterator[subprocess.Popen[byte
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            cwd=embedded.BASE_DIR,
+            cwd=embedded_servers.BASE_DIR,
             start_new_session=True,
         )
     try:

@@ -13,9 +13,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from accounts.tenancy.command_arguments import find_tenants
 from config.errors import DomainError
+from config.values.json_types import JsonObject
 from memory.datastore.names import column_name
 from memory.datastore.sheets import Row, Sheet, csv_sheet, object_sheet
 from memory.datastore.tables import MODES, Table, load_sheet
+from memory.serializers.tables import LoadedTableSerializer
 
 STEP = 20_000  # rows between two moves of the progress bar
 
@@ -34,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="Print the table as JSON and nothing else.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Load, and tell what is there."""
+        """Load the file, and print the table."""
         file: Path = options["file"]
         find_tenants([options["tenant"]])
         try:
@@ -45,15 +47,15 @@ class Command(BaseCommand):
         except DomainError as fault:
             raise CommandError(fault.message) from None
         if options["json"]:
-            self.stdout.write(json.dumps(table.report()))
+            self.stdout.write(json.dumps(LoadedTableSerializer.render(table)))
             return
         self.stdout.write(f"{table.name}: {table.rows} rows")
-        for column in table.report()["columns"]:
+        for column in table.load_report:
             self.stdout.write(f"  {column['name']} {column['type']}: {column['reason']}")
         for note in table.notes:
             self.stdout.write(f"  {note}")
 
-    def _load(self, raw: IO[bytes], file: Path, options: dict[str, Any]) -> Table:
+    def _load(self, raw: IO[bytes], file: Path, options: JsonObject) -> Table:
         """Read the file twice: what its columns hold, then its rows."""
         name = options["table"] or column_name(file.stem)
         sheet = object_sheet(_json_rows(raw)) if file.suffix.lower() == ".json" else csv_sheet(raw)
@@ -77,7 +79,7 @@ def _with_progress(sheet: Sheet, raw: IO[bytes], progress: Progress) -> Sheet:
     return replace(sheet, rows=rows)
 
 
-def _json_rows(raw: IO[bytes]) -> list[dict[str, Any]]:
+def _json_rows(raw: IO[bytes]) -> list[JsonObject]:
     """The file's objects; numbers that would lose digits are their texts."""
     try:
         rows = json.load(raw, parse_float=_fraction, parse_constant=_refuse_constant)

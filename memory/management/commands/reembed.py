@@ -45,11 +45,11 @@ class Command(BaseCommand):
             count = self._embed_all(stale, model, total)
         except (DomainError, Transient) as fault:
             raise CommandError(f"{fault} What was embedded stays so; run this again for the rest.") from None
-        for key, name, dimension in indexes.missing():
+        for key, name, dimension in indexes.missing_indexes():
             self.stdout.write(f"Indexing {name} …")
-            indexes.build(key, name, dimension)
+            indexes.build_index(key, name, dimension)
         for name in old if not options["tenant"] else ():
-            indexes.drop_of(name)
+            indexes.drop_indexes(name)
         self.stdout.write(f"{quantity(count, 'memory has', 'memories have')} vectors of {model.model}.")
 
     def _embed_all(self, stale: Any, model: Any, total: int) -> int:

@@ -1,7 +1,7 @@
 """The program "tool": one tool, called outside of any workflow (POST /tools/{id}/execute).
 
-It is a run like any other, so that its call is recorded, limited, and told; and so that what needs a model is done by a
-worker, never by a web process.
+It is a run like any other, so that its call is recorded and limited, and has events; and so that a worker does what
+needs a model, never a web process.
 """
 
 from functools import partial
