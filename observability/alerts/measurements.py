@@ -16,8 +16,8 @@ from django.db.models.functions import TruncMinute
 from config.rate_limits.request_counts import refusals
 from governance.models import PolicyDecision
 from memory.models import MemoryEntry
-from observability.metrics.queries import OWN_KINDS
 from observability.models import RuleType
+from orchestration.kinds import internal_kinds
 from orchestration.models import Run, RunEvent, Status
 
 MIN_INTERVAL_CLOCKS_S = timedelta(minutes=5)  # by which the ids of runs may be older than their rows
@@ -54,7 +54,7 @@ def runs_between(tenant_id: str, since: datetime, until: datetime) -> QuerySet[R
     """The runs of the tenant that began then; by their ids, which an index knows, and their times, which are exact."""
     oldest = UUID(int=int((since - MIN_INTERVAL_CLOCKS_S).timestamp() * 1000) << 80)
     rows = Run.objects.for_tenant(tenant_id).filter(id__gte=oldest, created_at__gte=since, created_at__lte=until)
-    return rows.exclude(kind__in=OWN_KINDS)
+    return rows.exclude(kind__in=internal_kinds())
 
 
 def events_between(tenant_id: str, since: datetime, until: datetime) -> QuerySet[RunEvent]:

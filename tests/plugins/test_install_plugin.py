@@ -39,12 +39,12 @@ def api(site: Path) -> Iterator[httpx.Client]:
     """A client of a product that has the plug-in, as a developer of a tenant of its own."""
     with fresh_folder() as folder, started(folder, PYTHONPATH=str(site)) as product:
         product.says(r"^ready ", patience_s=240)
-        client = httpx.Client(base_url=product.url, timeout=60)
+        client = httpx.Client(base_url=product.url, timeout=120)
         account = {"email": "dev@example.com", "password": "correct-Horse-7", "name": "Dev"}
         login = client.post("/api/v1/auth/register", json=account).json()
         client.headers["Authorization"] = f"Bearer {login['access_token']}"
-        with client:
-            yield client
+        yield client
+        client.close()
 
 
 Post = Callable[..., Any]
@@ -64,7 +64,7 @@ def post(api: httpx.Client) -> Post:
 
 def workflow(post: Post, type: str, config: dict[str, Any]) -> str:
     definition = {"nodes": [{"id": "one", "type": type, "config": config}], "edges": []}
-    id: str = post("/api/v1/workflows", {"name": type, "type": "dag", "definition": definition})["id"]
+    id: str = post("/api/v1/workflows", {"name": type, "type": "graph", "definition": definition})["id"]
     return id
 
 
@@ -74,10 +74,15 @@ def result(api: httpx.Client, post: Post, workflow_id: str, input: dict[str, Any
 
 
 def finished(api: httpx.Client, run_id: str) -> Any:
-    run = api.get(f"/api/v1/runs/{run_id}", headers=WAIT).json()
-    while run["status"] not in ("completed", "failed", "cancelled"):
-        run = api.get(f"/api/v1/runs/{run_id}", headers=WAIT).json()
-    return run
+    return settled(api, f"/api/v1/runs/{run_id}")
+
+
+def settled(api: httpx.Client, path: str) -> Any:
+    """What is there once it is neither waiting nor under way."""
+    row = api.get(path, headers=WAIT).json()
+    while row["status"] in ("pending", "running"):
+        row = api.get(path, headers=WAIT).json()
+    return row
 
 
 def test_the_sample_is_short() -> None:
@@ -89,12 +94,12 @@ def test_a_workflow_runs_its_node_type_and_its_tool(api: httpx.Client, post: Pos
     reverse = workflow(post, "tool", {"tool_id": "acme.reverse", "input": {"text": "$input.word"}})
     assert result(api, post, shout, {"word": "hey"}) == {"text": "HEY"}
     assert result(api, post, reverse, {"word": "abc"}) == {"text": "cba"}
-    assert post("/api/v1/tools/acme.reverse/execute", {"text": "xyz"})["output"] == {"text": "zyx"}
+    assert post("/api/v1/tools/acme.reverse/execute", {"text": "xyz"})["output_data"] == {"text": "zyx"}
 
 
 def test_the_parser_checks_its_config(api: httpx.Client) -> None:
     definition = {"nodes": [{"id": "one", "type": "acme.shout", "config": {"text": 5}}], "edges": []}
-    answer = api.post("/api/v1/workflows", json={"name": "x", "type": "dag", "definition": definition})
+    answer = api.post("/api/v1/workflows", json={"name": "x", "type": "graph", "definition": definition})
     assert answer.status_code == 400
     assert list(answer.json()["context"]["errors"]) == ["definition.nodes[0].config.text"]
 
@@ -131,9 +136,9 @@ def test_policies_judge_its_start(api: httpx.Client, post: Post) -> None:
 
 
 def test_its_job_agent_does_a_job(api: httpx.Client, post: Post) -> None:
-    body = {"input_data": {"text": "one two three"}, "idempotency_key": "count:1"}
+    body = {"input": {"text": "one two three"}, "idempotency_key": "count:1"}
     job = post("/api/ai/agents/acme_count/run/", body)
-    detail = api.get(f"/api/ai/jobs/{job['job_id']}/", headers=WAIT).json()
+    detail = settled(api, f"/api/ai/jobs/{job['job_id']}/")
     assert (detail["status"], detail["output_data"]) == ("succeeded", {"text": "3"})
 
 
