@@ -6,6 +6,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from config.plugins.registries import registry
 from config.values.json_schema import schema_problems
@@ -70,6 +71,11 @@ def user_caps() -> dict[str, int]:
     """How many runs of a kind a user may have under way, for the kinds that have such a limit."""
     caps = {kind.name: kind.user_cap for kind in KINDS.values()}
     return {name: cap for name, cap in caps.items() if cap is not None}
+
+
+def has_user_cap(kind: str, user_id: UUID | None) -> bool:
+    """Whether the kind limits how many of this user's runs may be under way; a run of no user is never limited."""
+    return user_id is not None and kind in KINDS and KINDS[kind].per_user is not None
 
 
 def subject_of(kind: str, subject_id: str, type: str) -> str:

@@ -25,12 +25,13 @@ class ClaimLimits:
     tenant_cap: int
     kind_caps: dict[str, int]
     max_deaths: int  # alone, after which a run is given up
-    user_cap: int = 5  # of tasks, of which each user may have only so many under way; the rest wait
+    user_caps: dict[str, int]  # by kind: of each user's runs only so many may be under way; the rest wait
 
 
 async def claim(connection: EngineConnection, owner: str, limits: ClaimLimits) -> list[RunInfo]:
     """The runs that this owner now holds, fairly chosen, each with what was recorded of it before."""
-    return await claim_by(connection, "claim", claim_values(owner, limits) | {"user_cap": limits.user_cap})
+    values = claim_values(owner, limits) | {"user_caps": json.dumps(limits.user_caps)}
+    return await claim_by(connection, "claim", values)
 
 
 def claim_values(owner: str, limits: ClaimLimits) -> Row:

@@ -31,6 +31,7 @@ from orchestration.engine.metrics import CLAIM_SECONDS, CLAIMED_RUNS
 from orchestration.engine.notifier import Notifier
 from orchestration.engine.services import Services
 from orchestration.engine.suspects import claim_suspects, suspects_wait
+from orchestration.kinds import user_caps
 from orchestration.pacer import ClaimPacer, CommitPacer
 from orchestration.program.context import RunContext
 from orchestration.program.journal_entry import Entry
@@ -98,7 +99,7 @@ class Engine:
             return False
         max_runs = min(free, settings.ENGINE_CLAIM_BATCH)
         caps = settings.ENGINE_TENANT_CAP, settings.ENGINE_KIND_CAPS, settings.ENGINE_MAX_DEATHS
-        limits = ClaimLimits(max_runs, *caps, user_cap=settings.TASKS_PER_USER)
+        limits = ClaimLimits(max_runs, *caps, user_caps=user_caps())
         self.pacer.begin()
         with CLAIM_SECONDS.time():
             if self.solitary:

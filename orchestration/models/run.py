@@ -97,6 +97,9 @@ class Run(TenantModel):
     poked = models.BooleanField(
         default=False, db_default=False, help_text="Something for the owner to look at: a cancel, an event, a child."
     )
+    has_user_cap = models.BooleanField(
+        default=False, db_default=False, help_text="Its kind limits how many runs of a user may be under way."
+    )
     cancel_requested = models.BooleanField(default=False, db_default=False)
 
     budget_ids = ArrayField(models.BigIntegerField(), default=list, help_text="The budgets that it draws from.")
@@ -127,7 +130,7 @@ class Run(TenantModel):
                 fields=["parent", "parent_step"], condition=Q(parent__isnull=False), name="run_child_once"
             ),
         ]
-        # run_queue and run_task_queue, by tenant and due_at less 30 s per level of priority, are in the migrations.
+        # run_queue and run_capped_queue, by tenant and due_at less 30 s per level of priority, are in the migrations.
         indexes = [
             models.Index(fields=["tenant", "created_at", "id"], name="run_of_tenant"),
             models.Index(fields=["tenant", "subject_id", "created_at", "id"], name="run_of_subject"),
@@ -139,9 +142,9 @@ class Run(TenantModel):
             models.Index(fields=["owner"], name="run_leased", condition=Q(owner__isnull=False)),
             models.Index(fields=["due_at"], name="run_suspect", condition=Q(owner=None, suspect_deaths__gte=2)),
             models.Index(
-                fields=["tenant", "created_by"],
-                name="run_task_begun",
-                condition=Q(kind="task", status__in=("running", "paused")),
+                fields=["tenant", "kind", "created_by"],
+                name="run_capped_active",
+                condition=Q(has_user_cap=True, status__in=("running", "paused")),
             ),
             # What waits for nothing but a message. With run_queue and run_leased: all runs that are not over.
             models.Index(

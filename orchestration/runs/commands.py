@@ -22,6 +22,7 @@ from config.errors import Conflict, IdempotencyConflict
 from config.http import origin
 from governance.budgets.reservations import open_run_budget
 from governance.policies.evaluation import Decision, PolicyDenied
+from orchestration.kinds import has_user_cap
 from orchestration.models import FINAL, Run, Signal, Status
 from orchestration.program.json_fragments import encode
 from orchestration.runs import start_policy
@@ -34,7 +35,7 @@ COLUMNS = (
     *("id", "tenant_id", "kind", "subject_id", "subject_version", "mode", "input", "created_by", "on_behalf_of"),
     *("app_id", "app_action_id", "trigger", "trace_id", "idempotency_key", "request_hash", "priority", "due_at"),
     *("origin", "policy", "budget_ids", "cost_limit_micro", "calls_limit", "latency_limit_ms"),
-    *("created_at", "updated_at"),
+    *("has_user_cap", "created_at", "updated_at"),
 )
 JSON_COLUMNS = ("input", "trigger", "origin", "policy")
 INSERT = f"INSERT INTO orchestration_run ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"
@@ -115,6 +116,7 @@ def _insert(run: Run, decision: Decision) -> None:
     with transaction.atomic() if has_limits and not connection.in_atomic_block else nullcontext():
         if has_limits:
             run.budget_ids = open_run_budget(run.tenant_id, run.id, run.cost_limit_micro, run.calls_limit)
+        run.has_user_cap = has_user_cap(run.kind, run.created_by)
         values = [getattr(run, name) for name in COLUMNS]
         for name in JSON_COLUMNS:
             value = getattr(run, name)

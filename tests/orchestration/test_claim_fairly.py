@@ -12,9 +12,18 @@ from accounts.models import Tenant
 from orchestration.engine import claims
 from orchestration.engine.claims import ClaimLimits
 from orchestration.engine.journal.connections import connect
+from orchestration.kinds import user_caps
 from orchestration.models import Engine, Run
+from orchestration.program.context import RunContext
+from orchestration.program.registry import program
 from orchestration.program.run_info import RunInfo
 from tests.orchestration.running import start
+
+
+@program("test.two_per_user", per_user=2)
+async def two_per_user(ctx: RunContext) -> str:
+    """Who started it."""
+    return str(ctx.run.created_by)
 
 
 def claimed(
@@ -31,7 +40,7 @@ def claimed(
     async def claim() -> list[RunInfo]:
         connection = await connect()
         async with connection:
-            limits = ClaimLimits(most, tenant_cap, kind_caps, 3)
+            limits = ClaimLimits(most, tenant_cap, kind_caps, 3, user_caps())
             if solitary:
                 values = claims.claim_values(owner, limits) | {"alone": alone}
                 return await claims.claim_by(connection, "claim_suspects", values)
@@ -160,6 +169,42 @@ def test_a_user_has_five_tasks_under_way_and_holds_up_nobody(acme: Tenant) -> No
     assert [run.created_by for run in claimed(50)] == [mine]
 
 
+def test_each_kind_has_its_own_cap_per_user(acme: Tenant, other: Tenant) -> None:
+    mine, yours = uuid.uuid4(), uuid.uuid4()
+    for tenant, user in ((acme, mine), (acme, yours), (other, mine)):
+        for _ in range(7):
+            start(tenant, "task", created_by=user)
+            start(tenant, "test.two_per_user", created_by=user)
+    assert Counter((run.tenant_id, run.kind, run.created_by) for run in claimed(100)) == {
+        (tenant, kind, user): cap
+        for tenant, user in (("acme", mine), ("acme", yours), ("other", mine))
+        for kind, cap in (("task", 5), ("test.two_per_user", 2))
+    }
+    assert claimed(100) == []
+    Run.all_tenants.filter(kind="test.two_per_user", tenant=other).update(status="completed", owner=None, due_at=None)
+    start(other, "test.two_per_user", created_by=mine)
+    assert [(run.tenant_id, run.kind) for run in claimed(100)] == [("other", "test.two_per_user")]
+
+
+def test_runs_of_a_kind_without_a_cap_and_of_no_user_are_not_counted(acme: Tenant) -> None:
+    mine = uuid.uuid4()
+    for _ in range(9):
+        start(acme, "k", created_by=mine)
+        start(acme, "task")
+    assert Counter(run.kind for run in claimed(100)) == {"k": 9, "task": 9}
+    for _ in range(9):
+        start(acme, "task", created_by=mine)
+    assert len(claimed(100)) == 5
+    assert Run.all_tenants.filter(has_user_cap=True).count() == 9
+
+
+def test_a_run_whose_kind_has_lost_its_cap_is_claimed_all_the_same(acme: Tenant) -> None:
+    for _ in range(3):
+        start(acme, "test.two_per_user", created_by=uuid.UUID(int=1))
+    Run.all_tenants.update(kind="test.from_a_plugin_that_is_gone")
+    assert len(claimed(10)) == 3
+
+
 def test_a_task_that_has_begun_goes_on_whatever_waits(acme: Tenant) -> None:
     mine = uuid.uuid4()
     for _ in range(6):
@@ -178,7 +223,7 @@ READ = "SELECT pg_stat_get_xact_tuples_returned('orchestration_run_pkey'::regcla
 
 def test_a_claim_looks_up_by_key_what_it_claims_also_by_a_plan_made_for_an_empty_table(acme: Tenant) -> None:
     async def read_for(queued: int, finished: int) -> tuple[int, int]:
-        connection, limits = await connect(), ClaimLimits(queued, 0, {}, 3)
+        connection, limits = await connect(), ClaimLimits(queued, 0, {}, 3, {})
         async with connection:
             for _ in range(4):  # so that its plan is kept
                 await claims.claim(connection, "tester", limits)

@@ -152,6 +152,23 @@ async def parent(ctx: RunContext) -> list:
     return await ctx.gather(*calls)
 
 
+@program("test.capped_child", per_user=3)
+async def capped_child(ctx: RunContext) -> str:
+    """Of a kind with a cap per user."""
+    return "done"
+
+
+def test_a_childs_kind_says_whether_it_counts_under_its_users_cap(engine: EngineThread, acme: Tenant) -> None:
+    user_id = uuid.uuid4()
+    runs = [
+        ended(start(acme, "test.parent", {"child": "test.capped_child"}, created_by=user_id)),
+        ended(start(acme, "test.parent", {"child": "test.capped_child"})),
+        ended(start(acme, "test.parent", {"child": "test.timer", "input": {"seconds": 0.1}}, created_by=user_id)),
+    ]
+    children = [set(Run.all_tenants.filter(parent=run).values_list("has_user_cap", flat=True)) for run in runs]
+    assert children == [{True}, {False}, {False}] and {run.has_user_cap for run in runs} == {False}
+
+
 def test_children_answer_their_parent(engine: EngineThread, acme: Tenant) -> None:
     run = ended(start(acme, "test.parent", {"child": "test.timer", "input": {"seconds": 0.1}}))
     assert run.result == ["awake", "awake"]

@@ -13,8 +13,8 @@
 \set owner 'nobody'
 \set max_runs 0
 \set tenant_cap 0
-\set user_cap 5
 \set kind_caps '{}'
+\set user_caps '{}'
 \set max_deaths 3
 \set alone false
 \set ids '{00000000-0000-0000-0000-000000000000}'
@@ -49,40 +49,42 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
         WHERE r.owner IS NULL AND r.due_at <= now() AND r.tenant_id = t.id
           AND NOT (r.suspect_deaths >= 2 AND r.held_against + (r.suspect_deaths >= 3)::int < :'max_deaths'
               AND NOT r.cancel_requested)
-          AND r.kind <> 'task'
+          AND NOT r.has_user_cap
         ORDER BY (r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds' LIMIT :'max_runs')
         UNION ALL  -- apart, so that those of a user who has enough of them under way stand in nobody's way
-        (WITH RECURSIVE askers AS (  -- whose wait, by jumping along the index
-            (SELECT r.created_by FROM orchestration_run r
-            WHERE r.owner IS NULL AND r.due_at IS NOT NULL AND r.tenant_id = t.id AND r.kind = 'task'
-            ORDER BY r.created_by LIMIT 1)
+        (WITH RECURSIVE users AS (  -- who has runs of which kind in the queue, by jumping along the index
+            (SELECT r.kind, r.created_by FROM orchestration_run r
+            WHERE r.owner IS NULL AND r.due_at IS NOT NULL AND r.tenant_id = t.id AND r.has_user_cap
+            ORDER BY r.kind, r.created_by LIMIT 1)
             UNION ALL
-            SELECT (SELECT r.created_by FROM orchestration_run r
-                    WHERE r.owner IS NULL AND r.due_at IS NOT NULL AND r.tenant_id = t.id AND r.kind = 'task'
-                      AND r.created_by > a.created_by
-                    ORDER BY r.created_by LIMIT 1)
-            FROM askers a WHERE a.created_by IS NOT NULL
-        ), under_way AS (
-            SELECT created_by, count(*) AS n FROM orchestration_run
-            WHERE tenant_id = t.id AND kind = 'task' AND status IN ('running', 'paused') GROUP BY created_by
+            SELECT next.* FROM users u CROSS JOIN LATERAL (
+                SELECT r.kind, r.created_by FROM orchestration_run r
+                WHERE r.owner IS NULL AND r.due_at IS NOT NULL AND r.tenant_id = t.id AND r.has_user_cap
+                  AND (r.kind, r.created_by) > (u.kind, u.created_by)
+                ORDER BY r.kind, r.created_by LIMIT 1) next
+        ), active AS (
+            SELECT kind, created_by, count(*) AS n FROM orchestration_run
+            WHERE tenant_id = t.id AND has_user_cap AND status IN ('running', 'paused') GROUP BY kind, created_by
         )
-        SELECT q.* FROM askers a LEFT JOIN under_way b USING (created_by) CROSS JOIN LATERAL (
+        SELECT q.* FROM users u LEFT JOIN active a USING (kind, created_by) CROSS JOIN LATERAL (
             (SELECT r.id, r.tenant_id, r.kind,
                 (r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds' AS rank
             FROM orchestration_run r
-            WHERE r.owner IS NULL AND r.due_at IS NOT NULL AND r.tenant_id = t.id AND r.kind = 'task'
-              AND r.due_at <= now() AND r.created_by = a.created_by AND r.status <> 'pending'
+            WHERE r.owner IS NULL AND r.due_at IS NOT NULL AND r.tenant_id = t.id AND r.has_user_cap
+              AND r.kind = u.kind AND r.created_by = u.created_by AND r.due_at <= now() AND r.status <> 'pending'
               AND NOT (r.suspect_deaths >= 2 AND r.held_against + (r.suspect_deaths >= 3)::int < :'max_deaths'
                   AND NOT r.cancel_requested))
             UNION ALL
             (SELECT r.id, r.tenant_id, r.kind,
                 (r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds' AS rank
             FROM orchestration_run r
-            WHERE r.owner IS NULL AND r.due_at IS NOT NULL AND r.tenant_id = t.id AND r.kind = 'task'
-              AND r.due_at <= now() AND r.created_by = a.created_by AND r.status = 'pending'
+            WHERE r.owner IS NULL AND r.due_at IS NOT NULL AND r.tenant_id = t.id AND r.has_user_cap
+              AND r.kind = u.kind AND r.created_by = u.created_by AND r.due_at <= now() AND r.status = 'pending'
             ORDER BY (r.due_at AT TIME ZONE 'UTC') - r.priority * interval '30 seconds'
-            LIMIT greatest(:'user_cap' - coalesce(b.n, 0), 0))
-        ) q WHERE a.created_by IS NOT NULL)
+            -- A kind whose declaration is gone, with its plug-in, has no cap any more.
+            LIMIT least(:'max_runs', greatest(coalesce((:'user_caps'::jsonb ->> u.kind)::int, 2147483647)
+                                              - coalesce(a.n, 0), 0)))
+        ) q)
     ) c
 ), fair AS (  -- each tenant's next run is weighed by what the tenant already has running
     SELECT c.id FROM candidates c

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from config.values.json_types import JsonObject
 from governance.budgets.reservations import BudgetExceeded
+from orchestration.kinds import has_user_cap
 from orchestration.program.branches import Wait, now
 from orchestration.program.journal_entry import LeaseLost
 from orchestration.program.json_fragments import encode
@@ -27,10 +28,10 @@ CHILD_POLL_S = 30.0  # a parent looks at its children at least this often, shoul
 INSERT = """
 INSERT INTO orchestration_run (id, tenant_id, kind, subject_id, subject_version, mode, input, created_by, on_behalf_of,
     app_id, app_action_id, trigger, policy, trace_id, parent_id, parent_step, depth, priority,
-    due_at, budget_ids)
+    due_at, budget_ids, has_user_cap)
 SELECT %(id)s, p.tenant_id, %(kind)s, %(subject_id)s, %(subject_version)s, %(mode)s, %(input)s::jsonb, p.created_by,
     p.on_behalf_of, p.app_id, p.app_action_id, p.trigger, %(policy)s::jsonb, p.trace_id, p.id, %(step)s,
-    p.depth + 1, p.priority, now(), p.budget_ids
+    p.depth + 1, p.priority, now(), p.budget_ids, %(has_user_cap)s
 FROM orchestration_run p WHERE p.id = %(parent)s AND p.owner = %(owner)s AND p.attempt = %(attempt)s FOR NO KEY UPDATE
 ON CONFLICT (parent_id, parent_step) WHERE parent_id IS NOT NULL DO NOTHING
 """
@@ -66,6 +67,7 @@ async def insert_child(connection: AsyncConnection, owner: str, parent: RunInfo,
         "policy": None if child.policy is None else encode(child.policy).decode(),
         "input": encode(child.input).decode(),
         "step": step,
+        "has_user_cap": has_user_cap(child.kind, parent.created_by),
         "parent": parent.id,
         "owner": owner,
         "attempt": parent.attempt,
