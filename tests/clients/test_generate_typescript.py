@@ -36,7 +36,8 @@ def test_the_types_come_without_warnings_and_the_program_approves_a_refund(
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout + result.stderr
 
-    assert "warn" not in run("node_modules/.bin/openapi-typescript", str(document), "-o", "api.d.ts").lower()
+    types = run("node_modules/.bin/openapi-typescript", str(document), "-o", "api.d.ts", "--default-non-nullable=false")
+    assert "warn" not in types.lower()
     run("node_modules/.bin/tsc")
     printed = run("node", "story.js", BASE_URL=live.url, EMAIL=account.email, PASSWORD=account.password)
     assert printed.strip() == '{"status":"completed","result":{"refunded":true}}'
