@@ -27,6 +27,7 @@ class ChangeViewSet(RunViewSet):
 
     pagination_class = ArrayPagination
     roles = {"apply": Role.DEVELOPER, "discard": Role.DEVELOPER}
+    errors = {"apply": (Conflict, PolicyDenied, ToolExecutionError), "discard": (Conflict,)}
 
     @extend_schema(summary="List a draft's changes", responses=ChangeShape(many=True))
     def changes(self, request: ApiRequest, pk: str) -> Response:
