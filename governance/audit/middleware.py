@@ -25,7 +25,7 @@ class AuditMiddleware:
 
     def __call__(self, request: ApiHttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if request.method in SAFE or origin.current().recorded:
+        if request.method in SAFE or origin.current().is_recorded:
             return response
         if response.status_code < 400:
             audit_record = _audit_record(request, response)

@@ -68,18 +68,18 @@ def _node_types() -> list[str]:
 
 
 def _node(type: str) -> JsonObject:
-    known = NODE_SCHEMAS.get(type) or NodeSchema(f"A node of the type {type}.")
-    config = _plain(known.config())
+    node_schema = NODE_SCHEMAS.get(type) or NodeSchema(f"A node of the type {type}.")
+    config = _plain(node_schema.config())
     # A transform's output may also stand beside its config, or be called value.
-    required = [] if type == "transform" else list(known.required)
+    required = [] if type == "transform" else list(node_schema.required)
     if required:
         config["required"] = required
     else:
         config = {name: value for name, value in config.items() if name != "required"} | {"type": ["object", "null"]}
-    example = {"id": type, "type": type} | ({"config": known.example} if known.example else {})
+    example = {"id": type, "type": type} | ({"config": node_schema.example} if node_schema.example else {})
     return {
         "type": "object",
-        "description": known.summary,
+        "description": node_schema.summary,
         "required": ["id", "type", *(["config"] if required else [])],
         "properties": {
             "id": {"type": "string"},
