@@ -22,9 +22,9 @@ IRREGULAR_PARTICIPLES = words_of(
 # Adjectives of the field, for booleans and states, and nouns that only look like participles.
 TERMS = words_of(
     """
-    approved authenticated cached cancelled completed connected created deferred degraded denied deprecated disconnected
-    embed enabled exceeded expired failed feed need nested paused pooled reembed rejected related required resolved seed shared
-    speed started suspended typed unauthorized updated verified
+    approved authenticated cached cancelled completed connected created deferred degraded denied deprecated
+    disconnected embed enabled exceeded expired failed feed need nested paused pooled reembed rejected related
+    required resolved seed shared speed started suspended typed unauthorized updated verified
     """
 )
 PICTURES = words_of(
