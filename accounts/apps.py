@@ -5,7 +5,7 @@ from django.db.models.signals import post_migrate
 
 
 class AccountsConfig(AppConfig):
-    """Who is asking."""
+    """Tenants, users and their credentials."""
 
     name = "accounts"
 

@@ -1,4 +1,4 @@
-"""How people come into a tenant, and what its admins may change about them."""
+"""Members of a tenant: registration, invitations, login, and what admins may change about them."""
 
 import re
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from config.rate_limits import limiter
 
 OPERATORS = "operators"  # the tenant of those who run the platform
 LOCAL = "local"  # the tenant of those who use /tasks from this machine without credentials
-RESERVED = frozenset({OPERATORS, LOCAL})
+RESERVED_TENANTS = frozenset({OPERATORS, LOCAL})
 NOBODYS = "regente.invalid"  # the domain of users that are nobody's: nobody can get mail there, or register
 MAX_ADDRESS_LENGTH = 254
 TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}").fullmatch
@@ -34,7 +34,11 @@ def register(email: str, password: str, name: str = "", tenant_id: str = "", inv
     """A new user: founder of a new tenant, or member of one that lets them in."""
     user = _user(email, password, name)
     with transaction.atomic(), everywhere():
-        tenant, role = _invited(invitation, user.email, tenant_id) if invitation else _entered(tenant_id)
+        tenant, role = (
+            _tenant_of_invitation(invitation, user.email, tenant_id)
+            if invitation
+            else _tenant_without_invitation(tenant_id)
+        )
         return _join(user, tenant, role)
 
 
@@ -69,12 +73,12 @@ def check_password(password: str, user: User | None = None, field: str = "passwo
     """Refuse a weak password, saying why."""
     try:
         validate_password(password, user)
-    except ValidationError as fault:
-        raise Invalid({field: list(fault.messages)}) from None
+    except ValidationError as error:
+        raise Invalid({field: list(error.messages)}) from None
 
 
 def _join(user: User, tenant: Tenant, role: str) -> Membership:
-    """The saved user's membership. The unique e-mail address is the database's word."""
+    """The saved user's membership. The database decides that the e-mail address is unique."""
     try:
         with transaction.atomic():
             user.save(force_insert=True)
@@ -83,12 +87,12 @@ def _join(user: User, tenant: Tenant, role: str) -> Membership:
     return Membership.all_tenants.create(user=user, tenant=tenant, role=role)
 
 
-def _entered(tenant_id: str) -> tuple[Tenant, str]:
+def _tenant_without_invitation(tenant_id: str) -> tuple[Tenant, str]:
     """The tenant that one who registers without an invitation comes into: a new one, or one that is open."""
     name = tenant_id or f"personal-{token_hex(8)}"
     if not TENANT_ID(name):
         raise Invalid({"tenant_id": [TENANT_ID_RULE]})
-    if name in RESERVED:
+    if name in RESERVED_TENANTS:
         raise Forbidden("This tenant is reserved; choose another tenant_id, or leave it out.")
     tenant, created = Tenant.objects.get_or_create(pk=name, defaults={"name": name})
     if created:
@@ -98,7 +102,7 @@ def _entered(tenant_id: str) -> tuple[Tenant, str]:
     raise Forbidden("This tenant exists and takes new members by invitation only; ask one of its admins for one.")
 
 
-def _invited(code: str, email: str, tenant_id: str) -> tuple[Tenant, str]:
+def _tenant_of_invitation(code: str, email: str, tenant_id: str) -> tuple[Tenant, str]:
     """The tenant and role of an invitation, which is used up by this."""
     open_ones = Invitation.all_tenants.filter(code_hash=digest(code), used_at=None, expires_at__gt=timezone.now())
     invitation = open_ones.filter(Q(email="") | Q(email=email)).select_related("tenant").first()
@@ -114,7 +118,7 @@ def _invited(code: str, email: str, tenant_id: str) -> tuple[Tenant, str]:
 
 
 def invite(tenant: Tenant, by: User, role: str, email: str, expires_in: timedelta) -> tuple[Invitation, str]:
-    """A new invitation and its code, which nobody sees again."""
+    """A new invitation and its code, which is shown once."""
     code = token_urlsafe(24)
     invitation = Invitation.all_tenants.create(
         tenant=tenant,
@@ -209,7 +213,7 @@ def _keep_an_admin(tenant: Tenant, leaving: User) -> None:
 def create_api_key(
     member: Membership, name: str, permissions: list[str], expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """A new API key's row, and the key itself, which nobody sees again."""
+    """A new API key's row, and the key itself, which is shown once."""
     key = f"llm_{token_urlsafe(32)}"
     row = ApiKey.all_tenants.create(
         tenant_id=member.tenant_id,
@@ -235,9 +239,9 @@ def enter_by_sso(email: str, name: str, is_bound: Callable[[User], bool]) -> Mem
         if user is None:
             if not (settings.OPEN_REGISTRATION or settings.OIDC_TENANT):
                 raise RegistrationClosed
-            made = User(email=email, name=name[:255], password=make_password(None))
-            tenant, role = _of_sso(settings.OIDC_TENANT) if settings.OIDC_TENANT else _entered("")
-            return _join(made, tenant, role)
+            new_user = User(email=email, name=name[:255], password=make_password(None))
+            tenant, role = _of_sso(settings.OIDC_TENANT) if settings.OIDC_TENANT else _tenant_without_invitation("")
+            return _join(new_user, tenant, role)
         if user.is_staff:
             raise Forbidden("Operators of the platform log in with their password.")
         if is_bound(user):
@@ -247,7 +251,7 @@ def enter_by_sso(email: str, name: str, is_bound: Callable[[User], bool]) -> Mem
         user.stamp = new_stamp()
         user.save()
         _revoke_keys(user)
-    return known_by_sso(user)
+    return member_by_sso(user)
 
 
 def _revoke_keys(user: User) -> None:
@@ -273,7 +277,7 @@ def _of_sso(tenant_id: str) -> tuple[Tenant, str]:
     return tenant, settings.OIDC_ROLE
 
 
-def known_by_sso(user: User) -> Membership:
+def member_by_sso(user: User) -> Membership:
     """The membership of a user whom the identity provider has named; Unauthorized when the account is closed."""
     with everywhere():
         member = Membership.all_tenants.select_related("user", "tenant").filter(user=user, user__is_active=True).first()

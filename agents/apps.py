@@ -17,12 +17,13 @@ class AgentsConfig(AppConfig):
             "agents.conversations.program",
             "agents.llm.embedding",
             "agents.workflow_nodes",
-            "agents.tools.program",
+            "agents.loop.tool_program",
             "agents.tools.builtin",
             "agents.code_tasks.program",
             "agents.drafts.apply_program",
             "agents.jobs.callbacks",
             "agents.jobs.plugins",
             "agents.jobs.program",
+            "agents.offline.offline_model",
         ):
             import_module(module)

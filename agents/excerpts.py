@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from config.masking import CUT, cut, mask
+from config.masking import MAX_INPUT_LENGTH, mask, truncate
 from config.values.foreign_json import write_json
 from config.values.json_types import JsonObject
 
@@ -14,12 +14,12 @@ def excerpt(value: Any, max_length: int = MAX_EVENT_LENGTH) -> Any:
     """The masked value: whole when it is short, else what its JSON begins with."""
     masked = mask(value, length=None)
     if isinstance(masked, str):
-        return cut(masked, max_length)
+        return truncate(masked, max_length)
     text = write_json(masked, default=str).decode()
-    return masked if len(text) <= max_length else cut(text, max_length)
+    return masked if len(text) <= max_length else truncate(text, max_length)
 
 
-def summary(value: Any, max_length: int = CUT) -> str:
+def summary(value: Any, max_length: int = MAX_INPUT_LENGTH) -> str:
     """One text that shows the masked value, cut."""
     masked = excerpt(value, max_length)
     return masked if isinstance(masked, str) else write_json(masked, default=str).decode()
@@ -29,5 +29,5 @@ def main_argument(arguments: JsonObject) -> str:
     """What a tool call is about, in a line: its path, command, pattern or message."""
     for name in MAIN:
         if isinstance(value := arguments.get(name), str) and value:
-            return cut(" ".join(value.split()), CUT)
+            return truncate(" ".join(value.split()), MAX_INPUT_LENGTH)
     return ""

@@ -51,7 +51,7 @@ def check_tool(config: JsonObject, tenant_id: str) -> list[str]:
     return []
 
 
-@node("agent", check=check_agent)
+@node("agent", check=check_agent, takes_input=True)
 async def agent_node(ctx: "RunContext", call: NodeCall) -> Any:
     """The agent's answer: its JSON object, else {text, toolCalls, finishReason}."""
     agent = await load_agent(ctx, call.config["agent_id"])
@@ -79,7 +79,7 @@ def result(turn: Turn) -> JsonObject:
     return {"text": turn.text, "toolCalls": turn.tool_calls, "finishReason": turn.finish_reason}
 
 
-@node("tool", check=check_tool)
+@node("tool", check=check_tool, takes_input=True)
 async def tool_node(ctx: "RunContext", call: NodeCall) -> Any:
     """The tool's output."""
     run, tool_id = ctx.run, call.config["tool_id"]

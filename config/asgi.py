@@ -10,10 +10,8 @@ import contextlib
 import gc
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 import django
@@ -31,13 +29,11 @@ from config.database.address import connect_by_web_address  # noqa: E402
 from config.database.threads import drop_dead_connections  # noqa: E402
 from config.http.deferred import DeferrableResponse  # noqa: E402
 from config.processes.reports import start_reports  # noqa: E402
-from config.sockets import sockets  # noqa: E402
+from config.sockets import Event, Receive, Send, sockets  # noqa: E402
 
 log = logging.getLogger(__name__)
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 GARBAGE = 20_000  # objects that may be on top of those of before until cycles among them are looked for
-# Asked by those who decide whether this process lives: answered while all other threads wait for a database.
+# Health checks decide whether this process lives: they are answered while all other threads wait for a database.
 HEALTH = frozenset(("/healthz", "/api/v1/healthz", "/readyz", "/api/v1/system/health", "/api/v1/observability/health"))
 MAX_DISCARD_LENGTH = 64 * 1024 * 1024  # of a body that is too large, so that the client gets to read why
 
@@ -54,7 +50,7 @@ class Application(ASGIHandler):
         self.threads = ThreadPoolExecutor(settings.WEB_THREADS, "web")
         self.health_threads = ThreadPoolExecutor(2, "health")
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await sockets(scope, receive, send)
             return
@@ -67,19 +63,19 @@ class Application(ASGIHandler):
 
     async def _body(self, receive: Receive) -> bytes:
         """The request's body; of one that is too large just enough to see that."""
-        parts, received = bytearray(), 0
+        parts, size = bytearray(), 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
             part = message.get("body", b"")
-            received += len(part)
+            size += len(part)
             if len(parts) <= settings.FILE_BODY_LIMIT:
                 parts += part
-            if not message.get("more_body", False) or received > MAX_DISCARD_LENGTH:
+            if not message.get("more_body", False) or size > MAX_DISCARD_LENGTH:
                 return bytes(parts)
 
-    async def _answer(self, scope: dict[str, Any], body: bytes) -> HttpResponseBase:
+    async def _answer(self, scope: Event, body: bytes) -> HttpResponseBase:
         loop = asyncio.get_running_loop()
         threads = self.health_threads if scope["path"].rstrip("/") in HEALTH else self.threads
         response = await loop.run_in_executor(threads, self._respond, scope, body)
@@ -92,7 +88,7 @@ class Application(ASGIHandler):
                 log.warning("a deferred response is sent as it was at first", exc_info=True)
         return response
 
-    def _respond(self, scope: dict[str, Any], body: bytes) -> HttpResponseBase:
+    def _respond(self, scope: Event, body: bytes) -> HttpResponseBase:
         """In a thread: the whole of Django."""
         drop_dead_connections()
         set_script_prefix(get_script_prefix(scope))
@@ -113,7 +109,7 @@ class Application(ASGIHandler):
             await self.send_response(response, send)
             return
         sending = asyncio.create_task(self.send_response(response, send))
-        leaving = asyncio.create_task(_gone(receive))
+        leaving = asyncio.create_task(_wait_for_disconnect(receive))
         try:
             await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -131,7 +127,7 @@ def _whole(stream: HttpResponseBase) -> HttpResponse:
     return response
 
 
-async def _gone(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -24,7 +24,7 @@ def log_as_django_does(**_: Any) -> None:
 def supervise_scheduler(sender: Any = None, **_: Any) -> None:
     """In the scheduler: report the process, and supervise its looks at the clock."""
     from config.processes.reports import start_reports
-    from config.processes.task_supervisor import supervised_call
+    from config.processes.task_supervisor import supervise_call
 
     start_reports("scheduler")
-    sender.scheduler.tick = supervised_call("scheduler", sender.scheduler.tick)
+    sender.scheduler.tick = supervise_call("scheduler", sender.scheduler.tick)

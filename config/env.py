@@ -2,6 +2,8 @@
 
 import base64
 import os
+import secrets
+from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -131,3 +133,24 @@ def env_keys(name: str) -> list[str]:
                 name, f"key {number} is no Fernet key: 32 bytes in base64; openssl rand -base64 32 makes one"
             )
     return keys
+
+
+def env_secret_key(data_dir: Path | None) -> str:
+    """SECRET_KEY, or one made once in `data_dir`, readable by its owner alone; BadSetting without either."""
+    text = env_text("SECRET_KEY")
+    if text:
+        if len(text) < 32:
+            raise BadSetting("SECRET_KEY", "is shorter than 32 characters; make one with: openssl rand -base64 48")
+        return text
+    if data_dir is None:
+        raise BadSetting("SECRET_KEY", "must be set when DATABASE_URL is; make one with: openssl rand -base64 48")
+    file = data_dir / "secret_key"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            with suppress(FileExistsError), file.open("x") as new:
+                file.chmod(0o600)
+                new.write(secrets.token_urlsafe(48))
+        return file.read_text()
+    except OSError as error:
+        raise BadSetting("DATA_DIR", f"cannot use {error.filename}: {error.strerror}; name a folder of yours") from None

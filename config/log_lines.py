@@ -2,16 +2,16 @@
 
 import logging
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 
 from config.env import env_choice
 from config.http import origin
 from config.masking import mask_text
+from config.values.json_types import JsonObject
 
 TEXT, JSON = "text", "json"
-CONTEXT = ("run", "tenant", "trace")  # null where a line is about none
+CONTEXT = ("run", "tenant", "trace")  # null where a line is not about one
 DETAILS = ("kind", "reason", "error_type")  # there where a line has them
 
 
@@ -22,7 +22,7 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line without the secrets that can be told by their form."""
+        """The line without the secrets that are recognised by their form."""
         return mask_text(super().format(record))
 
 
@@ -31,7 +31,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON."""
-        values: dict[str, Any] = {
+        values: JsonObject = {
             "time": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "level": record.levelname,
             "logger": record.name,
@@ -44,8 +44,8 @@ class JsonFormatter(logging.Formatter):
             values["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
             values["stack"] = record.stack_info
-        masked = {name: None if value is None else mask_text(whole(str(value))) for name, value in values.items()}
-        return orjson.dumps(masked).decode()
+        texts = {name: None if value is None else mask_text(whole(str(value))) for name, value in values.items()}
+        return orjson.dumps(texts).decode()
 
 
 def whole(text: str) -> str:

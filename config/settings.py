@@ -3,16 +3,12 @@
 Every deployable value comes through env.py; docs/configuration.md lists them.
 """
 
-import logging
-import secrets
-from contextlib import suppress
 from datetime import timedelta
-from urllib.parse import parse_qs, unquote, urlsplit
 
-from config import embedded
+from config import embedded_servers
 from config.beat_schedule import SCHEDULE
+from config.database.url import database_settings
 from config.env import (
-    LOG_LEVELS,
     BadSetting,
     env_bool,
     env_choice,
@@ -22,61 +18,19 @@ from config.env import (
     env_list,
     env_networks,
     env_pair,
+    env_secret_key,
     env_text,
     env_url,
 )
+from config.logging_settings import LOGGING as LOGGING
 
 VERSION = "0.1.0"
-BASE_DIR = embedded.BASE_DIR
-DATA_DIR = embedded.data_dir()
+BASE_DIR = embedded_servers.BASE_DIR
+DATA_DIR = embedded_servers.data_dir()
 DEBUG = env_bool("DEBUG", default=False)
-EMBEDDED = not env_text("DATABASE_URL")  # one machine, no server of the operator's own
+EMBEDDED_MODE = not env_text("DATABASE_URL")  # one machine, no server of the operator's own
 
-
-def _secret_key() -> str:
-    """SECRET_KEY, or in the embedded mode one that is made once and kept in DATA_DIR, readable by its owner alone."""
-    given = env_text("SECRET_KEY")
-    if given:
-        if len(given) < 32:
-            raise BadSetting("SECRET_KEY", "is shorter than 32 characters; make one with: openssl rand -base64 48")
-        return given
-    if not EMBEDDED:
-        raise BadSetting("SECRET_KEY", "must be set when DATABASE_URL is; make one with: openssl rand -base64 48")
-    file = DATA_DIR / "secret_key"
-    try:
-        DATA_DIR.mkdir(parents=True, exist_ok=True)
-        if not file.exists():
-            with suppress(FileExistsError), file.open("x") as new:
-                file.chmod(0o600)
-                new.write(secrets.token_urlsafe(48))
-        return file.read_text()
-    except OSError as fault:
-        raise BadSetting("DATA_DIR", f"cannot use {fault.filename}: {fault.strerror}; name a folder of yours") from None
-
-
-def _database(name: str, url: str) -> dict:
-    """Django's DATABASES entry for a postgresql:// URL; its query parameters are libpq's."""
-    try:
-        parts = urlsplit(url)
-        server_port = parts.port or ""
-    except ValueError as fault:
-        raise BadSetting(name, f"is no URL ({fault}); write postgresql://user:password@host:5432/regente") from None
-    if parts.scheme not in {"postgres", "postgresql"}:
-        raise BadSetting(name, "must start with postgresql://; Regente's engine needs PostgreSQL 14 or newer")
-    options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    return {
-        "ENGINE": "config.database",
-        "NAME": unquote(parts.path.lstrip("/")) or "regente",
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": options.pop("host", None) or parts.hostname or "",
-        "PORT": server_port,
-        "CONN_MAX_AGE": None,  # a connection per web thread, kept; asgi.py drops the ones that the server closed
-        "OPTIONS": {"connect_timeout": 5, **options},
-    }
-
-
-SECRET_KEY = _secret_key()
+SECRET_KEY = env_secret_key(DATA_DIR if EMBEDDED_MODE else None)
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", ("*",))
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -102,6 +56,7 @@ INSTALLED_APPS = [
     "observability",
     "agents",
     "teams",
+    "config.plugins",  # last: plug-ins add to what the others register
 ]
 MIDDLEWARE = [
     "config.http.middleware.MetricsMiddleware",
@@ -142,21 +97,21 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
 # ---- stores
-DATABASE_URL = env_text("DATABASE_URL", embedded.database_url(DATA_DIR))
+DATABASE_URL = env_text("DATABASE_URL", embedded_servers.database_url(DATA_DIR))
 ENGINE_DATABASE_URL = env_text("ENGINE_DATABASE_URL", DATABASE_URL)
-if EMBEDDED and ENGINE_DATABASE_URL != DATABASE_URL:
+if EMBEDDED_MODE and ENGINE_DATABASE_URL != DATABASE_URL:
     raise BadSetting(
         "ENGINE_DATABASE_URL", "needs DATABASE_URL beside it: the address of the same database for requests"
     )
 # All processes but the web's need sessions of their own; the web's connections may be pooled (config/database/address).
 DATABASES = {
-    "default": _database(
+    "default": database_settings(
         "ENGINE_DATABASE_URL" if env_text("ENGINE_DATABASE_URL") else "DATABASE_URL", ENGINE_DATABASE_URL
     )
 }
-WEB_DATABASE = _database("DATABASE_URL", DATABASE_URL)
+WEB_DATABASE = database_settings("DATABASE_URL", DATABASE_URL)
 DATABASE_ROLE = ""  # the role that this process works as (config/database/roles.py); "" = the URL's own
-REDIS_URL = env_url("REDIS_URL", ("redis", "rediss", "unix")) or embedded.redis_url(DATA_DIR)
+REDIS_URL = env_url("REDIS_URL", ("redis", "rediss", "unix")) or embedded_servers.redis_url(DATA_DIR)
 # Celery spells a Unix socket differently from everybody else.
 BROKER_URL = "redis+socket://" + REDIS_URL.removeprefix("unix://") if REDIS_URL.startswith("unix://") else REDIS_URL
 
@@ -170,7 +125,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_METADATA_CLASS": "config.http.openapi.options.Metadata",
     "DEFAULT_SCHEMA_CLASS": "config.http.openapi.schema.OperationSchema",
-    "EXCEPTION_HANDLER": "config.errors.handle",
+    "EXCEPTION_HANDLER": "config.http.error_handler.handle",
     "URL_FORMAT_OVERRIDE": None,  # ?format= belongs to the contract (RULINGS ยง2)
     "UNAUTHENTICATED_USER": None,
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
@@ -299,10 +254,12 @@ ENGINE_MAX_DEATHS = env_int("ENGINE_MAX_DEATHS", 3, least=1)
 MAX_TEAM_AGENTS = env_int("MAX_TEAM_AGENTS", 50, least=1, most=1_000)
 ENGINE_TENANT_CAP = env_int("ENGINE_TENANT_CAP", 0)  # running runs per tenant over all engines; 0 = no cap
 ENGINE_KIND_CAPS: dict[str, int] = {}  # {"conversation": 50}: running runs per tenant and kind
-MONITOR_SEND_S = env_float("MONITOR_SEND_S", 20.0, least=0.1)  # a monitor that takes nothing for so long is let go
+MONITOR_SEND_S = env_float(
+    "MONITOR_SEND_S", 20.0, least=0.1
+)  # a monitor whose client reads nothing for so long is closed
 OUTBOUND_ALLOW = env_networks("OUTBOUND_ALLOW")
 
-# ---- Celery: the doorbell and the host; it keeps no state (docs/decisions/001-postgres-is-the-queue.md)
+# ---- Celery: it wakes and hosts engines, and keeps no state (docs/decisions/001-postgres-is-the-queue.md)
 CELERY_BROKER_URL = BROKER_URL
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
@@ -329,7 +286,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = SCHEDULE
 
 # ---- governance
-APPROVAL_EXPIRES_S = env_float("APPROVAL_EXPIRES_S", 7 * 24 * 3600.0, least=1.0)  # of questions that policies ask
+APPROVAL_EXPIRES_S = env_float("APPROVAL_EXPIRES_S", 7 * 24 * 3600.0, least=1.0)  # of approvals that policies require
 SECRETS_KEYS = env_keys("SECRETS_KEYS")  # Fernet keys, the newest first; empty = one made of SECRET_KEY
 
 # ---- memory: files and vectors
@@ -360,7 +317,9 @@ EMBEDDING_SAME_SUBJECT = env_float("EMBEDDING_SAME_SUBJECT", 0.0, least=0.0)  # 
 
 # ---- agents: models, jobs, code tasks
 JOB_TIMEOUT_S = env_float("JOB_TIMEOUT_S", 1_800.0, least=1.0)
-TASKS_ANONYMOUS = env_bool("TASKS_ANONYMOUS", default=EMBEDDED)  # /tasks without credentials, from this machine alone
+TASKS_ANONYMOUS = env_bool(
+    "TASKS_ANONYMOUS", default=EMBEDDED_MODE
+)  # /tasks without credentials, from this machine alone
 TASKS_PER_USER = env_int("TASKS_PER_USER", 5, least=1)  # that run at a time; the rest wait
 MAX_TASK_TURNS = env_int("MAX_TASK_TURNS", 50, least=1)  # model calls of one task
 TASK_MEMORY_BYTES = env_int("TASK_MEMORY_MB", 512, least=64) * 1024 * 1024  # of a command and all that it starts
@@ -382,21 +341,5 @@ PROVIDER_KEYS = {  # environment keys, the last in the lookup order of RULINGS ย
         "openrouter": "OPENROUTER_API_KEY",
     }.items()
 }
-OFFLINE_WORDS_PER_S = env_float("OFFLINE_WORDS_PER_S", 25.0)  # how fast the built-in model speaks; 0 = at once
-OFFLINE_MODEL_ALLOWED = EMBEDDED  # with no gateway and no key the embedded mode answers with the built-in model
-
-if env_choice("LOG_FORMAT", "text", ("text", "json")) == "json":
-    logging.captureWarnings(True)  # Python's own warnings are lines of the same form
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "config.log_lines.formatter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env_choice("LOG_LEVEL", "INFO", LOG_LEVELS, upper=True)},
-    "loggers": {
-        "django.request": {"level": "ERROR"},
-        "multiprocessing": {"handlers": ["console"], "level": "WARNING"},  # Celery's pool; it passes nothing on
-        # What these say of each call is said by ours, or is of use to nobody.
-        **{name: {"level": "WARNING"} for name in ("LiteLLM", "celery", "kombu", "httpx", "httpcore", "uvicorn")},
-    },
-}
+OFFLINE_WORDS_PER_S = env_float("OFFLINE_WORDS_PER_S", 25.0)  # the built-in model's speed; 0 = at once
+OFFLINE_MODEL_ALLOWED = EMBEDDED_MODE  # with no gateway and no key the embedded mode answers with the built-in model

@@ -9,14 +9,14 @@ from channels.routing import URLRouter
 from django.urls import re_path
 
 from orchestration.live.consumers import POLICY_VIOLATION, RunMonitor
-from teams.execution.monitor import ExecutionMonitor
+from teams.views.monitor import ExecutionMonitor
 
 
-class Nowhere(AsyncWebsocketConsumer):
-    """Answers whoever asks for a socket that there is not."""
+class UnknownPath(AsyncWebsocketConsumer):
+    """Refuses a WebSocket at a path that has none."""
 
     async def connect(self) -> None:
-        """Accept, so that the client gets to read why, and close."""
+        """Accept, so that the client can read the reason, and close."""
         await self.accept()
         await self.close(POLICY_VIOLATION, "There is no such WebSocket.")
 
@@ -25,19 +25,20 @@ routes = URLRouter(
     [
         re_path("^(?:api/v1/)?ws/executions/(?P<id>[^/]+)/monitor/?$", ExecutionMonitor.as_asgi()),
         re_path("^(?:api/v1/)?ws/runs/(?P<id>[^/]+)/monitor/?$", RunMonitor.as_asgi()),
-        re_path("", Nowhere.as_asgi()),
+        re_path("", UnknownPath.as_asgi()),
     ]
 )
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
+Event = dict[str, Any]  # of ASGI; also a connection's scope
+Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 async def sockets(scope: Any, receive: Receive, send: Send) -> None:
     """Serve one WebSocket."""
 
-    async def say(message: Mapping[str, Any]) -> None:
-        with contextlib.suppress(OSError):  # the client has gone, as receive() is about to tell
+    async def send_message(message: Mapping[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # the client has gone; receive() reports it next
             await send(message)
 
-    await routes(scope, receive, say)
+    await routes(scope, receive, send_message)

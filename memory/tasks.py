@@ -1,4 +1,4 @@
-"""What is due from time to time: forgetting what is over, indexing what has grown."""
+"""Periodic tasks: delete expired memories, build missing indexes."""
 
 import logging
 
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 @shared_task(name="memory.purge_expired")
 def purge_expired() -> None:
-    """Delete memories whose time is over."""
+    """Delete expired memories."""
     while entry_store.purge_expired() >= entry_store.MAX_PURGE:
         pass
 
@@ -19,6 +19,6 @@ def purge_expired() -> None:
 @shared_task(name="memory.index")
 def index() -> None:
     """Make the indexes that tenants have grown to need; a second one at the same time finds nothing to do."""
-    with indexes.alone() as mine:
-        for key, model, dimension in indexes.missing() if mine else ():
-            log.info("indexed memories: %s", indexes.build(key, model, dimension))
+    with indexes.build_lock() as mine:
+        for key, model, dimension in indexes.missing_indexes() if mine else ():
+            log.info("indexed memories: %s", indexes.build_index(key, model, dimension))

@@ -11,7 +11,7 @@ class TeamsConfig(AppConfig):
     name = "teams"
 
     def ready(self) -> None:
-        """Import what registers itself."""
+        """Import the modules that register something."""
         for module in (
             "teams.execution.program",
             "teams.execution.keys",

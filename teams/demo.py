@@ -1,10 +1,9 @@
 """The team of the demo: one agent triages the open tickets, the other answers what the staff asks."""
 
-from typing import Any
-
 from agents.catalog.demo_agents import CONCIERGE, TRIAGE_AGENT
+from config.values.json_types import JsonObject
 
-ROUND: dict[str, Any] = {
+ROUND: JsonObject = {
     "name": "Morning Round",
     "description": "Reads the open tickets, then answers a question about the house.",
     "agent_ids": [TRIAGE_AGENT["key"], CONCIERGE["key"]],

@@ -34,7 +34,7 @@ class Team(TenantModel):
 
 
 class ExecutionKeys(TenantModel):
-    """The provider keys that one execution was given, by its team or by who started it; gone soon after its end."""
+    """The provider keys of one execution: its team's, and over them those of its start; deleted after its end."""
 
     run_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     sealed = models.TextField(help_text="Encrypted (governance/vault.py).")
@@ -48,7 +48,7 @@ class ExecutionKeys(TenantModel):
 
 
 class TeamExecution(Run):
-    """A run of the kind "team", for whoever looks for executions alone."""
+    """A run of the kind "team"."""
 
     class Meta:
         proxy = True

@@ -1,4 +1,4 @@
-"""Lists as seed 001 writes them."""
+"""Pages of lists as seed 001 has them."""
 
 from typing import Any
 
@@ -28,6 +28,6 @@ class TeamPages(PagePagination):
 
 
 class Executions(ArrayPagination):
-    """A bare array of ten, or as many as are asked for."""
+    """A bare array: ten items, or `limit` of them."""
 
     default_limit, most = 10, MAX_LIMIT

@@ -35,7 +35,6 @@ class Front:
     async def _close(self) -> None:
         """End what followers keep on this loop."""
         from orchestration.live.change_listener import followers
-        from orchestration.live.text_listener import voices
 
         if followers.pool is not None:
             await followers.pool.close()
@@ -43,8 +42,7 @@ class Front:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        followers.pool = followers.listener = voices.task = voices.line = None
-        followers.hearing = voices.hearing = False
+        followers.pool = None
 
     def call(self, work: Coroutine[Any, Any, Any]) -> Any:
         """What the coroutine returns, run on the application's loop."""

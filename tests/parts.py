@@ -17,13 +17,13 @@ from typing import Any
 import httpx
 import yaml
 
-from config import embedded
+from config import embedded_servers
 from config.launch import orphans
 from config.launch.servers import postgres, redis_server, startup
 from tests.product import free_port, fresh_folder
 
-COMPOSE = embedded.BASE_DIR / "docker-compose.yml"
-INIT = embedded.BASE_DIR / "compose" / "postgres-init.sh"
+COMPOSE = embedded_servers.BASE_DIR / "docker-compose.yml"
+INIT = embedded_servers.BASE_DIR / "compose" / "postgres-init.sh"
 LONG_LIVED = ("web", "worker", "scheduler")
 VALUES = {
     "SECRET_KEY": "a-key-of-the-parts-test-and-of-nothing-else",
@@ -80,11 +80,16 @@ def external_postgres(folder: Path) -> Iterator[Server]:
     )
     with startup.process_of(server, folder) as process:
         startup.wait_ready(server, lambda: process.poll() is None)
-        sockets = embedded.postgres_socket_dir(folder)
+        sockets = embedded_servers.postgres_socket_dir(folder)
         where = {"PGHOST": str(sockets), "PGPORT": str(port), "PGUSER": "postgres", "PATH": os.environ["PATH"]}
         where["PATH"] = f"{postgres.binaries()}:{where['PATH']}"
         own = where | {"DATABASE_PASSWORD": VALUES["DATABASE_PASSWORD"]}
-        drop = ["psql", "--command", f"DROP DATABASE {embedded.DATABASE_NAME}", "postgres"]  # its image has none yet
+        drop = [
+            "psql",
+            "--command",
+            f"DROP DATABASE {embedded_servers.DATABASE_NAME}",
+            "postgres",
+        ]  # its image has none yet
         for command in (drop, ["sh", str(INIT)]):
             done = subprocess.run(command, env=own, check=False, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
@@ -97,9 +102,9 @@ def external_redis(folder: Path) -> Iterator[Server]:
     port = free_port()
     options = {"port": port, "bind": "127.0.0.1", "requirepass": VALUES["REDIS_PASSWORD"], "dir": folder, "save": ""}
     command = [redis_server.program(), *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
-    tied = orphans.tied(command, signal.SIGTERM)
+    command = orphans.tie_to_parent(command, signal.SIGTERM)
     (folder / "log").mkdir(exist_ok=True)
-    with startup.process_of(startup.Server("redis", tied, signal.SIGTERM, lambda: True), folder) as process:
+    with startup.process_of(startup.Server("redis", command, signal.SIGTERM, lambda: True), folder) as process:
         yield Server(port, process)
 
 
@@ -127,14 +132,14 @@ class Parts:
     def command(self, *arguments: str) -> list[str]:
         """The command line, ended with us."""
         assert arguments[0] == "python"
-        return orphans.tied([sys.executable, *arguments[1:]], signal.SIGTERM)
+        return orphans.tie_to_parent([sys.executable, *arguments[1:]], signal.SIGTERM)
 
     def run(self, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """What a command in the part's container says, by default its own one, run to its end."""
         command = arguments or self.services[name]["command"]
         return subprocess.run(
             self.command(*command),
-            cwd=embedded.BASE_DIR,
+            cwd=embedded_servers.BASE_DIR,
             env=self.environment(name) | {orphans.PARENT: str(os.getpid())} | environment,
             capture_output=True,
             text=True,
@@ -154,7 +159,7 @@ class Parts:
         with log:
             self.processes[name] = subprocess.Popen(
                 self.command(*self.services[name]["command"]),
-                cwd=embedded.BASE_DIR,
+                cwd=embedded_servers.BASE_DIR,
                 env=self.environment(name) | {orphans.PARENT: str(os.getpid())},
                 stdout=log,
                 stderr=log,

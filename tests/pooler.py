@@ -12,8 +12,8 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from config import embedded
-from config.launch.orphans import tied
+from config import embedded_servers
+from config.launch.orphans import tie_to_parent
 from config.launch.servers import account
 from tests.product import free_port
 
@@ -47,8 +47,8 @@ class Pooler:
 
 def direct_url(data_dir: Path, database: str) -> str:
     """The address of the same database without it."""
-    socket = quote(str(embedded.postgres_socket_dir(data_dir)), safe="")
-    return f"postgresql://postgres@/{database}?host={socket}&port={embedded.PORT}"
+    socket = quote(str(embedded_servers.postgres_socket_dir(data_dir)), safe="")
+    return f"postgresql://postgres@/{database}?host={socket}&port={embedded_servers.PORT}"
 
 
 @contextmanager
@@ -60,10 +60,14 @@ def pooler(data_dir: Path, mode: str, sessions: int = SESSIONS) -> Iterator[Pool
         _admit(data_dir, runs_as.name)
     port = free_port()
     file = data_dir / "run" / f"pgbouncer-{port}.ini"
-    values = {"host": embedded.postgres_socket_dir(data_dir), "port": embedded.PORT, "listen_port": port}
+    values = {
+        "host": embedded_servers.postgres_socket_dir(data_dir),
+        "port": embedded_servers.PORT,
+        "listen_port": port,
+    }
     file.write_text(CONFIGURATION.format(mode=mode, sessions=sessions, **values))
     file.chmod(0o644)
-    command = tied([BINARY, str(file)], user=runs_as.ids if runs_as else None)
+    command = tie_to_parent([BINARY, str(file)], user=runs_as.ids if runs_as else None)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
@@ -83,7 +87,7 @@ def _admit(data_dir: Path, name: str) -> None:
         return
     with file.open("a") as names:
         names.write(line)
-    with psycopg.connect(embedded.database_url(data_dir), autocommit=True) as connection:
+    with psycopg.connect(embedded_servers.database_url(data_dir), autocommit=True) as connection:
         connection.execute("SELECT pg_reload_conf()")
 
 

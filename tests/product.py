@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from config import embedded
+from config import embedded_servers
 
 MARK = "REGENTE_TEST_MARK"  # every process of one product carries it, orphans too
 NOT_INHERITED = ("MAKE", "REGENTE_", "DATABASE_URL", "REDIS_URL", "SECRET_KEY")  # it makes its own
@@ -46,7 +46,7 @@ class Product:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "config.launch"],
-            cwd=embedded.BASE_DIR,
+            cwd=embedded_servers.BASE_DIR,
             env=kept | GENEROUS | own | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.apps import apps
 
-from config.values.plurals import counted
+from config.values.plurals import quantity
 
 WRONG = re.compile(r"(ss|[^aeiou]ys|xs|(?<![aeiou])shs|chs|zs)$")  # keyss, policys, boxs, statuss
 
@@ -23,5 +23,5 @@ def test_a_wrong_plural_would_be_seen(plural: str) -> None:
 @pytest.mark.parametrize("number", [0, 1, 2, 1_000])
 def test_a_number_agrees_with_its_noun(number: int) -> None:
     noun, verb = ("secret", "memory has") if number == 1 else ("secrets", "memories have")
-    assert counted(number, "secret") == f"{number:,} {noun}"
-    assert counted(number, "memory has", "memories have") == f"{number:,} {verb}"
+    assert quantity(number, "secret") == f"{number:,} {noun}"
+    assert quantity(number, "memory has", "memories have") == f"{number:,} {verb}"

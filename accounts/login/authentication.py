@@ -95,7 +95,7 @@ def establish(request: ApiHttpRequest, identity: Identity) -> None:
 
 
 class Anybody(BaseAuthentication):
-    """For what needs no credentials and heeds none: the way in."""
+    """For what needs no credentials and ignores them: login and registration."""
 
     def authenticate(self, request: ApiRequest) -> None:
         """Nobody; the request counts for its address."""
@@ -111,10 +111,10 @@ class Authenticator(BaseAuthentication):
     def authenticate(self, request: ApiRequest) -> tuple[User, Identity] | None:
         """The user and their identity; None without credentials. Who names another tenant is refused."""
         http = request._request
-        found = self._identify(http)
-        if found is not None:
+        identity = self._identify(http)
+        if identity is not None:
             choose_tenant(http)
-        return found
+        return identity
 
     def _identify(self, http: ApiHttpRequest) -> tuple[User, Identity] | None:
         token = credential(http)
@@ -157,7 +157,7 @@ def credential(request: HttpRequest) -> str | None:
 
 
 def refuse_elsewhere(request: HttpRequest) -> None:
-    """Refuse a cookie's call when Origin, Referer or Sec-Fetch-Site says that another site's page makes it."""
+    """Refuse a cookie's call when Origin, Referer or Sec-Fetch-Site shows that another site's page makes it."""
     site = request.META.get("HTTP_SEC_FETCH_SITE", "none")
     pages = (request.META.get("HTTP_ORIGIN"), request.META.get("HTTP_REFERER"))
     if site not in ("same-origin", "none") or any(page and not _is_ours(request, page) for page in pages):

@@ -5,10 +5,10 @@ import os
 import secrets
 from pathlib import Path
 
-CHANGED = "(changed by its user)"
+CHANGED_PASSWORD = "(changed by its user)"
 
 
-def kept_password(file: Path, email: str) -> str:
+def stored_password(file: Path, email: str) -> str:
     """The password in the file; a new one when there is no file yet."""
     file.parent.mkdir(parents=True, exist_ok=True)
     try:

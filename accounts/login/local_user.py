@@ -16,14 +16,20 @@ from accounts.tenancy.tenant_model import bind, everywhere, open_scope
 from config.http.api_request import ApiHttpRequest
 from config.rate_limits import limiter
 
-USER_ID = UUID("00000000-0000-4000-8000-00000000100c")  # not found by an address, which somebody may have taken
+USER_ID = UUID("00000000-0000-4000-8000-00000000100c")  # not found by an address, which somebody may have registered
 EMAIL = f"local@{NOBODYS}"
-FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_VIA", "HTTP_X_FORWARDED_HOST")
+PROXY_HEADERS = (
+    "HTTP_PROXY_HEADERS",
+    "HTTP_X_PROXY_HEADERS_FOR",
+    "HTTP_X_REAL_IP",
+    "HTTP_VIA",
+    "HTTP_X_PROXY_HEADERS_HOST",
+)
 NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class LocalAuthenticator(Authenticator):
-    """The authenticator of /tasks: credentials as everywhere, and none for who sits at this machine."""
+    """The authenticator of /tasks: credentials as everywhere, and none for calls from this machine."""
 
     pass_address = staticmethod(limiter.pass_task_address)
     pass_caller = staticmethod(limiter.pass_task_caller)
@@ -45,7 +51,7 @@ def is_local(request: HttpRequest) -> bool:
 
     The Host must be this machine's own name: a page whose name was made to point here (DNS rebinding) names its own.
     """
-    if any(request.META.get(name) for name in FORWARDED):
+    if any(request.META.get(name) for name in PROXY_HEADERS):
         return False
     try:
         peer = ip_address(request.META.get("REMOTE_ADDR", ""))
@@ -59,15 +65,15 @@ def is_local(request: HttpRequest) -> bool:
 
 
 def local_member() -> Membership:
-    """The local user's membership, made when it is first asked for."""
+    """The local user's membership, created when it is first needed."""
     with everywhere():
         rows = Membership.all_tenants.select_related("user", "tenant")
-        found = rows.filter(user_id=USER_ID, tenant_id=LOCAL, user__is_active=True).first()
-        if found is None:
+        member = rows.filter(user_id=USER_ID, tenant_id=LOCAL, user__is_active=True).first()
+        if member is None:
             with transaction.atomic():
                 tenant, _ = Tenant.objects.get_or_create(pk=LOCAL, defaults={"name": "This machine"})
-                made = {"email": EMAIL, "name": "Local", "password": make_password(None)}
-                user, _ = User.objects.get_or_create(pk=USER_ID, defaults=made)
+                fields = {"email": EMAIL, "name": "Local", "password": make_password(None)}
+                user, _ = User.objects.get_or_create(pk=USER_ID, defaults=fields)
                 Membership.all_tenants.get_or_create(user=user, defaults={"tenant": tenant, "role": Role.USER})
-            found = rows.get(user_id=USER_ID, tenant_id=LOCAL, user__is_active=True)
-    return found
+            member = rows.get(user_id=USER_ID, tenant_id=LOCAL, user__is_active=True)
+    return member

@@ -24,7 +24,8 @@ from django.utils.crypto import constant_time_compare
 
 from accounts import members
 from accounts.models import Membership, User
-from config.errors import DomainError, Unauthorized, Unavailable, problem_of, respond
+from config.errors import DomainError, Unauthorized, Unavailable
+from config.http.error_handler import problem_of, respond
 
 CHALLENGE = "sso_challenge"
 SALT, CODE_S = "accounts.login.sso", 60
@@ -32,13 +33,15 @@ USED = "regente:sso:"
 
 
 class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """Takes over from django-allauth once the provider has said who somebody is."""
+    """Takes over from django-allauth once the provider has identified somebody."""
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Answer with a code; the browser's session with us, which was needed for the way there, ends here."""
         challenge = request.session.get(CHALLENGE, "")
         try:
-            member = members.known_by_sso(sociallogin.user) if sociallogin.is_existing else _first(request, sociallogin)
+            member = (
+                members.member_by_sso(sociallogin.user) if sociallogin.is_existing else _first(request, sociallogin)
+            )
             response = _answer(code_for(member, challenge))
         except DomainError as refusal:
             response = respond(request, problem_of(refusal))
@@ -47,25 +50,27 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         raise ImmediateHttpResponse(response)
 
     def on_authentication_error(self, request: HttpRequest, provider: Any, **more: Any) -> None:
-        """The provider, or the way there, has failed."""
-        told = str(more.get("exception") or more.get("error") or "unknown")[:200]
-        fault = Unauthorized(f"The identity provider did not confirm who you are ({told}); begin again at /sso/login.")
+        """The provider, or the redirect to it, has failed."""
+        reason = str(more.get("exception") or more.get("error") or "unknown")[:200]
+        error = Unauthorized(
+            f"The identity provider did not confirm who you are ({reason}); begin again at /sso/login."
+        )
         request.session.flush()
-        raise ImmediateHttpResponse(respond(request, problem_of(fault)))
+        raise ImmediateHttpResponse(respond(request, problem_of(error)))
 
 
 def _first(request: HttpRequest, sociallogin: SocialLogin) -> Membership:
-    """The member who comes by this way for the first time, from now on known by the provider's subject."""
-    told = sociallogin.account.extra_data
-    proven, asked = told.get("id_token") or {}, told.get("userinfo") or {}
-    if proven and asked and proven.get("sub") != asked.get("sub"):  # OpenID Connect Core 1.0, 5.3.2
+    """The member at their first sign-on, from now on found by the provider's subject."""
+    data = sociallogin.account.extra_data
+    id_token, userinfo = data.get("id_token") or {}, data.get("userinfo") or {}
+    if id_token and userinfo and id_token.get("sub") != userinfo.get("sub"):  # OpenID Connect Core 1.0, 5.3.2
         raise Unauthorized("The identity provider speaks of two different people.")
-    claims = proven if "email" in proven else asked
+    claims = id_token if "email" in id_token else userinfo
     email = claims.get("email")
     if not isinstance(email, str) or not email or claims.get("email_verified") is not True:
         raise Unauthorized("The identity provider names no e-mail address that it has verified.")
     with transaction.atomic():
-        member = members.enter_by_sso(email, str(claims.get("name") or proven.get("name") or ""), _is_bound)
+        member = members.enter_by_sso(email, str(claims.get("name") or id_token.get("name") or ""), _is_bound)
         sociallogin.connect(request, member.user)
     return member
 
@@ -90,16 +95,16 @@ def code_for(member: Membership, challenge: str = "") -> str:
 def redeem(code: str, verifier: str = "") -> Membership:
     """The member that the code stands for; Unauthorized for one that is wrong, late, used, or somebody else's."""
     try:
-        told = signing.loads(code, salt=SALT, max_age=CODE_S)
+        payload = signing.loads(code, salt=SALT, max_age=CODE_S)
         with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=1) as server:
-            first = server.set(f"{USED}{told['n']}", "1", nx=True, ex=CODE_S * 2)
+            first = server.set(f"{USED}{payload['n']}", "1", nx=True, ex=CODE_S * 2)
     except signing.BadSignature:
         first = None
     except redis.RedisError:
         raise Unavailable("Codes cannot be checked right now; try again shortly.") from None
-    if first and told["c"]:
+    if first and payload["c"]:
         proof = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-        first = constant_time_compare(proof, told["c"])
+        first = constant_time_compare(proof, payload["c"])
     if not first:
         raise Unauthorized("The code is unknown, used, or older than a minute; begin again at /sso/login.")
-    return members.known_by_sso(User(pk=told["user"]))
+    return members.member_by_sso(User(pk=payload["user"]))

@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
 from accounts.login.sso import CHALLENGE
-from config.errors import NotFound, Unauthorized, problem_of, respond
+from config.errors import NotFound, Unauthorized
+from config.http.error_handler import problem_of, respond
 
 
 def begin(request: HttpRequest) -> HttpResponseRedirect:
@@ -17,8 +18,8 @@ def begin(request: HttpRequest) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse("openid_connect_login", kwargs={"provider_id": settings.OIDC_PROVIDER}))
 
 
-def ended(request: HttpRequest, **_: Any) -> HttpResponse:
-    """Where django-allauth would show a page of its own: somebody gave up, or may not come in."""
+def incomplete(request: HttpRequest, **_: Any) -> HttpResponse:
+    """Where django-allauth would show a page of its own: the sign-on was given up or refused."""
     return respond(request, problem_of(Unauthorized("The sign-on was not completed; begin again at /sso/login.")))
 
 
@@ -31,8 +32,8 @@ NAMES = ("account_login", "account_signup", "account_inactive", "account_logout"
 urlpatterns = [
     path("login", begin),
     path("login/", begin),
-    path("ended/", ended, name="socialaccount_login_error"),
-    path("ended/cancelled/", ended, name="socialaccount_login_cancelled"),
+    path("ended/", incomplete, name="socialaccount_login_error"),
+    path("ended/cancelled/", incomplete, name="socialaccount_login_cancelled"),
     *(
         path(f"none/{name}/", nothing, name=name)
         for name in (*NAMES, "socialaccount_signup", "socialaccount_connections")

@@ -1,11 +1,11 @@
-"""What a login hands out: a signed access token, and a refresh token that is good for one use."""
+"""The tokens of a login: a signed access token, and a refresh token that is good for one use."""
 
 import hashlib
 import time
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache, partial
-from typing import Any
+from typing import TypedDict, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -20,7 +20,7 @@ from config.errors import Unauthorized
 
 LIFETIME: timedelta = api_settings.REFRESH_TOKEN_LIFETIME
 EXPIRED = "The access token has expired; get a new one at POST /api/v1/auth/refresh."
-REFUSED = "The refresh token is not valid, was used before, or its session has ended; log in again."
+INVALID_REFRESH_TOKEN = "The refresh token is not valid, was used before, or its session has ended; log in again."
 
 
 class RefreshJWT(Token):
@@ -28,6 +28,17 @@ class RefreshJWT(Token):
 
     token_type = "refresh"
     lifetime = LIFETIME
+
+
+class Claims(TypedDict):
+    """What an access token says; `exp` in seconds since 1970, `stamp` the user's (another one ends their tokens)."""
+
+    sub: str
+    email: str
+    role: str
+    tenant_id: str
+    stamp: str
+    exp: int
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,7 @@ def access_token(member: Membership) -> str:
     return str(token)
 
 
-def claims_of(token: str, at: float | None = None) -> dict[str, Any]:
+def claims_of(token: str, at: float | None = None) -> Claims:
     """The verified claims of an access token that is good now (or at another time)."""
     try:
         claims = _verified_claims(token)
@@ -71,9 +82,9 @@ def claims_of(token: str, at: float | None = None) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4096)
-def _verified_claims(token: str) -> dict[str, Any]:
+def _verified_claims(token: str) -> Claims:
     # A signature does not change, so it is checked once per process; that costs a third of a request's authentication.
-    claims = AccessToken(token).payload  # type: ignore[arg-type]
+    claims = cast(Claims, AccessToken(token).payload)  # type: ignore[arg-type]
     try:
         UUID(claims["sub"])
         claims["stamp"].encode()
@@ -96,30 +107,32 @@ def open_session(member: Membership) -> Session:
 
 def refresh(text: str) -> Session:
     """The next pair of tokens for a refresh token that was not used before; a used one ends its whole family."""
-    old = _checked(text)
+    old = _verify(text)
     new = RefreshJWT()
     new["family"] = old["family"]
     with transaction.atomic():
         family = RefreshToken.objects.filter(pk=old["family"])
-        held = family.filter(current=digest(old["jti"]), revoked_at=None, expires_at__gt=timezone.now())
-        moved = held.update(current=digest(new["jti"]), used_at=timezone.now(), expires_at=timezone.now() + LIFETIME)
-        member = _member_of(family.values_list("user_id", "stamp").first()) if moved else None
-        if moved and member is None:
+        current = family.filter(current=digest(old["jti"]), revoked_at=None, expires_at__gt=timezone.now())
+        is_rotated = current.update(
+            current=digest(new["jti"]), used_at=timezone.now(), expires_at=timezone.now() + LIFETIME
+        )
+        member = _member_of(family.values_list("user_id", "stamp").first()) if is_rotated else None
+        if is_rotated and member is None:
             transaction.set_rollback(True)  # the user is gone, locked, or has a new password
     if member is None:
-        refusal = Unauthorized(REFUSED)
+        refusal = Unauthorized(INVALID_REFRESH_TOKEN)
         refusal.afterwards = partial(revoke_family, old["family"])
         raise refusal
     return Session(member, access_token(member), str(new))
 
 
-def _checked(text: str) -> RefreshJWT:
+def _verify(text: str) -> RefreshJWT:
     """The token, when we signed it as a refresh token and it has not expired."""
     try:
         token = RefreshJWT(text)  # type: ignore[arg-type]
         UUID(token["family"])
     except (TokenError, KeyError, ValueError):
-        raise Unauthorized(REFUSED) from None
+        raise Unauthorized(INVALID_REFRESH_TOKEN) from None
     return token
 
 

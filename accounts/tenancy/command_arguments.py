@@ -10,7 +10,7 @@ def find_tenants(ids: list[str]) -> list[Tenant]:
     rows = Tenant.objects.order_by("pk")
     if not ids:
         return list(rows)
-    found = list(rows.filter(pk__in=ids))
-    if unknown := [id for id in ids if id not in {tenant.pk for tenant in found}]:
+    tenants = list(rows.filter(pk__in=ids))
+    if unknown := [id for id in ids if id not in {tenant.pk for tenant in tenants}]:
         raise CommandError(f"There is no tenant {', '.join(map(repr, unknown))}; name tenants by their ids.")
-    return found
+    return tenants

@@ -21,8 +21,8 @@ def check_isolation() -> PartState:
     user = None
     try:
         with request_scope():
-            user, tenant, _, privileged = _row(roles.CHECK, [roles.TENANT_SETTING])
-            roles.check(APP, user, tenant, privileged)
+            user, tenant, _, bypasses_rls = _row(roles.CHECK, [roles.TENANT_SETTING])
+            roles.check(APP, user, tenant, bypasses_rls)
             [tables] = _row(OPEN_TABLES, [[model._meta.db_table for model in tenant_tables()]])
     except Error as fault:
         return PartState({"database_role": user}, DOWN, _problem(fault))

@@ -1,11 +1,11 @@
-"""The agent that works on code tasks, and what it is told."""
+"""The agent that works on code tasks, and its message."""
 
 from dataclasses import replace
-from typing import Any
 
 from django.conf import settings
 
 from agents.catalog.lookup import AgentSpec
+from agents.code_tasks.task_input import TaskInput
 from agents.llm.model_choice import default_model
 from config.values.foreign_json import write_json
 
@@ -31,10 +31,12 @@ CODER = AgentSpec(
 
 
 def coder() -> AgentSpec:
-    """The agent with the model and the number of turns that it has here."""
+    """The agent with the model and the number of turns of this installation."""
     return replace(CODER, profile=default_model(), max_turns=settings.MAX_TASK_TURNS)
 
 
-def message(objective: str, context: dict[str, Any] | None) -> str:
-    """What the agent is asked: the objective as it was written, and the context as JSON."""
-    return f"{objective}\n\nContext: {write_json(context).decode()}" if context else objective
+def message(input: TaskInput) -> str:
+    """The objective as it was written, then the context as JSON."""
+    if not input.context:
+        return input.objective
+    return f"{input.objective}\n\nContext: {write_json(input.context).decode()}"

@@ -1,14 +1,20 @@
 """The program "task": fill a workspace, have the agent work in it, report what has changed (seed 003)."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from agents.code_tasks import GAVE_UP, report, workspace_sources
+from django.conf import settings
+
+from agents.code_tasks import FAILURE_PREFIX
 from agents.code_tasks.agent import coder, message
-from agents.code_tasks.workspace import Workspace
+from agents.code_tasks.report import make_report
+from agents.code_tasks.task_input import TaskInput
+from agents.code_tasks.workspace_content import fill_workspace
 from agents.llm.answer_text import answer_text
 from agents.loop.agent_loop import AgentRequest, run_agent
+from agents.workspaces.workspace import Workspace
 from config.errors import DomainError
+from config.values.json_types import JsonObject
 from orchestration.program.registry import program
 from orchestration.program.retry import Retry, StepFailed
 
@@ -26,26 +32,24 @@ class NotReached(DomainError):
     status, code = 424, "OBJECTIVE_NOT_REACHED"
 
 
-@program(KIND)
-async def work(ctx: "RunContext") -> dict[str, Any]:
-    """{output}: the agent's last words; what it has changed is the report step's."""
-    asked, space = ctx.run.input, Workspace(ctx.run.id)
+@program(KIND, per_user=lambda: settings.TASKS_PER_USER)
+async def run_task(ctx: "RunContext") -> JsonObject:
+    """{output}: the agent's answer; the changes in the workspace are the report step's output."""
+    input, workspace = TaskInput.of(ctx.run.input), Workspace(ctx.run.id)
     base = await ctx.step(
-        "workspace", workspace_sources.fill, ctx, space, type="workspace", silent=True, retry=Retry(2)
+        "workspace", fill_workspace, ctx, workspace, input, type="workspace", silent=True, retry=Retry(2)
     )
     try:
-        turn = await run_agent(
-            ctx, coder(), AgentRequest(message(asked["objective"], asked.get("context"))), prefix=PREFIX
-        )
+        turn = await run_agent(ctx, coder(), AgentRequest(message(input)), prefix=PREFIX)
     except (StepFailed, DomainError):
-        await _report(ctx, space, base)
+        await _report(ctx, workspace, base)
         raise
-    said = answer_text(turn.text)
-    await _report(ctx, space, base, said.removeprefix(GAVE_UP).strip())
-    if said.startswith(GAVE_UP):
-        raise NotReached(said.removeprefix(GAVE_UP).strip())
+    answer = answer_text(turn.text)
+    await _report(ctx, workspace, base, answer.removeprefix(FAILURE_PREFIX).strip())
+    if answer.startswith(FAILURE_PREFIX):
+        raise NotReached(answer.removeprefix(FAILURE_PREFIX).strip())
     return {"output": turn.text}
 
 
-async def _report(ctx: "RunContext", space: Workspace, base: str, said: str = "") -> None:
-    await ctx.step(REPORT, partial(report.report, ctx, space, base, said), type=REPORT, silent=True)
+async def _report(ctx: "RunContext", workspace: Workspace, base: str, answer: str = "") -> None:
+    await ctx.step(REPORT, partial(make_report, ctx, workspace, base, answer), type=REPORT, silent=True)

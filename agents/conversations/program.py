@@ -25,7 +25,7 @@ MAX_TURNS = 50  # the latest of a conversation, which the model gets
 MAX_TITLE_LENGTH = 120
 
 
-@program(KIND)
+@program(KIND, private=True, subject="agent")
 async def converse(ctx: "RunContext") -> JsonObject:
     """{text, toolCalls, finishReason}."""
     run = ctx.run

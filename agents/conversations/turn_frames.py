@@ -12,8 +12,9 @@ from uuid import UUID
 from agents.conversations.program import STEP
 from agents.loop.call_record import call_json
 from config.values.json_types import JsonObject
-from orchestration.live.change_listener import frame as sse_frame
-from orchestration.live.text_listener import Heard, voices
+from orchestration.live.sse import sse_frame
+from orchestration.live.text_listener import text_listener
+from orchestration.program.text_stream import TextPiece
 
 PLACE = re.compile(r"(\d{1,10})(?:-(\d{1,9})(?:-(\d{1,10}))?)?", re.ASCII)
 MODEL = f"{STEP}/model-"
@@ -89,21 +90,25 @@ class TurnFrames:
         self.step, self.attempt_id, self.offset, self.crc = "", "", 0, 0
         return [self.frame({"type": "restart", "discard": discard})] if discard else []
 
-    def belongs_here(self, piece: Heard) -> bool:
+    def belongs_here(self, piece: TextPiece) -> bool:
         """Whether a piece continues what was sent; else the tables must be read first."""
         return piece.step == self.step or piece.step in self.answers
 
-    async def text_frames(self, piece: Heard) -> list[bytes]:
+    async def text_frames(self, piece: TextPiece) -> list[bytes]:
         """The frames that a piece of text makes: what of it is new, after what was missed before it."""
-        if piece.step in self.answers or piece.voice in self.void_attempts or not piece.step.startswith(MODEL):
+        if piece.step in self.answers or piece.attempt_id in self.void_attempts or not piece.step.startswith(MODEL):
             return []
         frames: list[bytes] = []
-        start, text = piece.at, piece.text
-        if start > self.offset or (start and piece.voice != self.attempt_id):
-            start, text = 0, await voices.said(piece.voice)
-        if self.offset and piece.voice != self.attempt_id and (self.attempt_id or not self._begins_with_sent(text)):
+        start, text = piece.offset, piece.text
+        if start > self.offset or (start and piece.attempt_id != self.attempt_id):
+            start, text = 0, await text_listener.text_so_far(piece.attempt_id)
+        if (
+            self.offset
+            and piece.attempt_id != self.attempt_id
+            and (self.attempt_id or not self._begins_with_sent(text))
+        ):
             frames = self._restart()
-        self.step, self.attempt_id = piece.step, piece.voice
+        self.step, self.attempt_id = piece.step, piece.attempt_id
         new = text[self.offset - start :]
         self.offset, self.crc = self.offset + len(new), zlib.crc32(new.encode(), self.crc)
         return [*frames, self.frame({"type": "text", "content": new})] if new else frames

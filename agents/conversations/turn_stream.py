@@ -10,9 +10,9 @@ from uuid import UUID
 
 from agents.conversations.program import STEP
 from agents.conversations.turn_frames import TurnFrames, place_of
-from orchestration.live.change_listener import COMMENT_S, followers
-from orchestration.live.change_listener import frame as sse_frame
-from orchestration.live.text_listener import Ear, voices
+from orchestration.live.change_listener import followers
+from orchestration.live.sse import COMMENT, COMMENT_S, sse_frame
+from orchestration.live.text_listener import TextFollower, text_listener
 from orchestration.models import FINAL
 from orchestration.serializers.runs import step_id
 
@@ -38,14 +38,14 @@ async def turn_stream(run_id: UUID, conversation_id: str, last_event_id: str = "
     yield sse_frame({"type": "connected"} | payload)
     if turn.seq:
         await _restore(turn)
-    async with voices.follow(run_id) as subscription:
-        latest = await voices.speaking(run_id)
+    async with text_listener.follow(run_id) as follower:
+        latest = await text_listener.latest_text(run_id)
         if latest is not None:
-            subscription.pieces.appendleft(latest)
+            follower.pieces.appendleft(latest)
         quiet_since = asyncio.get_running_loop().time()
         while True:
             has_frames = False
-            async for part in _new_frames(turn, subscription):
+            async for part in _new_frames(turn, follower):
                 yield part
                 has_frames = True
             if turn.is_over:
@@ -56,25 +56,25 @@ async def turn_stream(run_id: UUID, conversation_id: str, last_event_id: str = "
             if has_frames:
                 quiet_since = now
             elif now - quiet_since >= COMMENT_S:
-                yield b": still here\n\n"
+                yield COMMENT
                 quiet_since = now
-            await subscription.wait(COMMENT_S - (now - quiet_since))
+            await follower.wait(COMMENT_S - (now - quiet_since))
 
 
-async def _new_frames(turn: TurnFrames, subscription: Ear) -> AsyncIterator[bytes]:
+async def _new_frames(turn: TurnFrames, follower: TextFollower) -> AsyncIterator[bytes]:
     """The frames of all that has come in."""
-    while subscription.changed or subscription.pieces:
-        if subscription.changed or (subscription.pieces and not turn.belongs_here(subscription.pieces[0])):
-            subscription.changed = False
+    while follower.is_changed or follower.pieces:
+        if follower.is_changed or (follower.pieces and not turn.belongs_here(follower.pieces[0])):
+            follower.is_changed = False
             for part in await _event_frames(turn):
                 yield part
             if turn.is_over:
                 return
-        while subscription.pieces and not subscription.changed:
-            piece = subscription.pieces.popleft()
+        while follower.pieces and not follower.is_changed:
+            piece = follower.pieces.popleft()
             for part in await turn.text_frames(piece):
                 yield part
-            if subscription.pieces and not turn.belongs_here(subscription.pieces[0]):
+            if follower.pieces and not turn.belongs_here(follower.pieces[0]):
                 break
 
 

@@ -1,1 +1,1 @@
-"""Drafts: calls with side effects are staged as changes, then applied or discarded (RULINGS §7)."""
+"""The changes of a draft run: applied or discarded once the run has finished (RULINGS §7)."""

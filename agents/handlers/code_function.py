@@ -6,8 +6,10 @@ from agents.errors import ToolExecutionError
 from agents.excerpts import summary
 from agents.handlers.http_call import as_output
 from agents.sandbox import sandboxed_command
+from agents.sandbox.bubblewrap import python
+from agents.sandbox.limits import Limits
 from agents.tools.registry import ToolCall
-from config.values.foreign_json import decoded, write_json
+from config.values.foreign_json import decode_json_text, write_json
 
 MAX_CODE_LENGTH = 100_000
 # Prints of the tool go to stderr, so that its answer alone is on stdout. What JSON lacks is written as near as may be.
@@ -33,16 +35,16 @@ answer.write(json.dumps(space["run"](given["input"]), default=plain))
 
 async def run_code(call: ToolCall) -> Any:
     """What the function answers; its exceptions, limits and odd answers are the tool's errors."""
-    if reason := sandboxed_command.unavailable():
+    if reason := sandboxed_command.unavailable_reason():
         raise ToolExecutionError(f"Tools that are code cannot run on this machine: {reason}.")
     stdin = write_json({"code": call.tool.handler_config["code"], "input": call.input})
-    result = await sandboxed_command.run([sandboxed_command.python(), "-I", "-S", "-c", RUNNER], stdin)
+    result = await sandboxed_command.run([python(), "-I", "-S", "-c", RUNNER], stdin)
     if result.returncode is None:
-        raise ToolExecutionError(f"The code took longer than {sandboxed_command.Limits().wall_s:g} s.")
+        raise ToolExecutionError(f"The code took longer than {Limits().wall_s:g} s.")
     if result.returncode != 0:
         raise ToolExecutionError(f"The code failed: {summary(_last_line(result.stderr), 500)}")
     try:
-        return as_output("" if result.cut else decoded(result.stdout))
+        return as_output("" if result.output_truncated else decode_json_text(result.stdout))
     except ValueError:
         raise ToolExecutionError("The code answered nothing that is JSON, or more than 1 MiB of it.") from None
 

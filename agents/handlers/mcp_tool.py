@@ -61,7 +61,9 @@ def _transport() -> Any:
             if request.method == "GET":  # the stream for messages of the server's own accord, which is not opened
                 return httpx2.Response(405, request=request)
             body = await request.aread()
-            headers = {name: value for name, value in request.headers.items() if name.lower() not in client.OURS}
+            headers = {
+                name: value for name, value in request.headers.items() if name.lower() not in client.RESERVED_HEADERS
+            }
             try:
                 answer = await client.request(
                     request.method, str(request.url), headers=headers, data=body, timeout_s=TIMEOUT_S

@@ -13,7 +13,7 @@ from config.outbound import client
 from config.outbound.client import Unreachable
 from config.values.foreign_json import write_json
 from config.values.json_types import JsonObject
-from orchestration.outgoing.webhooks import signed
+from orchestration.outgoing.webhooks import signature_headers
 
 TIMEOUT_S = 300.0
 FAULTS, WITHIN_S = 5, 60.0  # a server that failed so often is left alone for as long (FACTS, Tools)
@@ -51,7 +51,7 @@ async def call_remote(call: ToolCall) -> Any:
     _breaker.check(key)
     secrets = secrets_of(call.tool)
     body = write_json({"tool_id": call.tool.id, "input": call.input, "context": _context(call)})
-    headers = secrets.headers | run_headers(call) | signed(secrets.secret, call.key, body)
+    headers = secrets.headers | run_headers(call) | signature_headers(secrets.secret, call.key, body)
     url = str(call.tool.handler_config["url"])
     try:
         answer = await client.request(

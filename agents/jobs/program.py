@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
@@ -12,6 +12,7 @@ from agents.jobs.registry import JOB_AGENTS
 from agents.loop.agent_loop import AgentRequest, load_agent, run_agent
 from agents.loop.agent_program import output
 from config.values.foreign_json import write_json
+from config.values.json_types import JsonObject
 from orchestration.program.registry import program
 from orchestration.program.retry import StepFailed
 
@@ -20,44 +21,45 @@ if TYPE_CHECKING:
 
 KIND = "agent_job"
 MESSAGE_KEYS = ("message", "prompt", "query")
+START_STEP = "begun"
 
 
 @program(KIND)
-async def run_job(ctx: "RunContext") -> dict[str, Any]:
+async def run_job(ctx: "RunContext") -> JsonObject:
     """The job's output_data."""
     run = ctx.run
-    async with _in_time(ctx, settings.JOB_TIMEOUT_S):
+    async with _time_limit(ctx, settings.JOB_TIMEOUT_S):
         built_in = JOB_AGENTS.get(run.subject_id)
         if built_in is not None and built_in.work is not None:
-            return built_in.finished(await built_in.work(ctx, built_in.checked(run.input)))
+            return built_in.check_output(await built_in.work(ctx, built_in.check_input(run.input)))
         agent = await load_agent(ctx, run.subject_id)
         return output(await run_agent(ctx, agent, AgentRequest(message(run.input)), prefix="agent"))
 
 
-def message(given: dict[str, Any]) -> str:
-    """What a tenant's agent is told: the input's only text, such as {"message": "…"}, as it is; else the input as
+def message(input: JsonObject) -> str:
+    """The message for a tenant's agent: the input's only text, such as {"message": "…"}, as it is; else the input as
     JSON.
     """
-    if len(given) == 1:
-        key, value = next(iter(given.items()))
+    if len(input) == 1:
+        key, value = next(iter(input.items()))
         if key in MESSAGE_KEYS and isinstance(value, str):
             return value
-    return write_json(given, default=str).decode()
+    return write_json(input, default=str).decode()
 
 
 @asynccontextmanager
-async def _in_time(ctx: "RunContext", most_s: float) -> AsyncIterator[None]:
-    """Ends the work when it takes longer, counted from its first beginning, whatever crashes in between."""
+async def _time_limit(ctx: "RunContext", max_s: float) -> AsyncIterator[None]:
+    """StepFailed once the work takes longer, counted from its first start, over all restarts."""
 
-    async def begun() -> float:
+    async def now() -> float:
         return time.time()
 
-    began: float = await ctx.step("begun", begun, type="note", pure=True, silent=True)
-    limit = asyncio.timeout(max(began + most_s - time.time(), 0))
+    start: float = await ctx.step(START_STEP, now, type="note", pure=True, silent=True)
+    limit = asyncio.timeout(max(start + max_s - time.time(), 0))
     try:
         async with limit:
             yield
     except TimeoutError:
         if limit.expired():
-            raise StepFailed("job", f"The job took longer than {most_s:g} s.", TimeoutError.__name__) from None
+            raise StepFailed("job", f"The job took longer than {max_s:g} s.", TimeoutError.__name__) from None
         raise

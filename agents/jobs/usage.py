@@ -1,6 +1,7 @@
-"""What agent jobs have used, by month: tokens and money from the model calls that their events tell of."""
+"""The usage of agent jobs by month: tokens and money, summed from the events of their model calls."""
 
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from django.db.models.functions import Cast, Coalesce, TruncMonth
 from django.utils import timezone
 
 from agents.jobs.program import KIND
+from config.values.json_types import JsonObject
 from orchestration.models import Run, RunEvent
 
 CALL = "llm_call"
@@ -18,49 +20,63 @@ SUMS = {"prompt": "payload__usage__promptTokens", "completion": "payload__usage_
         "cents": "payload__estimated_cost_cents"}  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Calls:
+    """Model calls of a month: their number, tokens and cost in cents."""
+
+    number: int = 0
+    prompt: float = 0.0
+    completion: float = 0.0
+    cents: float = 0.0
+
+
 def monthly(
     tenant_id: str, months: int, agent: str | None = None, model: str | None = None, user_id: UUID | None = None
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """[{month, jobs, llm_calls, prompt_tokens, completion_tokens, tokens_used, cost_cents}], the latest month first."""
-    runs = Run.objects.for_tenant(tenant_id).filter(kind=KIND, created_at__gte=_begin(months))
+    runs = Run.objects.for_tenant(tenant_id).filter(kind=KIND, created_at__gte=_start(months))
     if agent is not None:
         runs = runs.filter(subject_id=agent)
     if user_id is not None:
         runs = runs.filter(created_by=user_id)
-    calls = RunEvent.objects.for_tenant(tenant_id).filter(kind=CALL, run_id__in=runs.values("pk"))
+    events = RunEvent.objects.for_tenant(tenant_id).filter(kind=CALL, run_id__in=runs.values("pk"))
     if model is not None:
-        calls = calls.filter(payload__model=model)
-        runs = runs.filter(pk__in=calls.values("run_id"))
-    return _rows(runs, calls)
+        events = events.filter(payload__model=model)
+        runs = runs.filter(pk__in=events.values("run_id"))
+    jobs, calls = _jobs_by_month(runs), _calls_by_month(events)
+    return [_row(month, jobs[month], calls[month]) for month in sorted(jobs, reverse=True)]
 
 
-def _begin(months: int) -> datetime:
-    """The first moment of the month that is so many back, this one counted."""
+def _start(months: int) -> datetime:
+    """The first moment of the month that is so many back; 1 is the current month."""
     now = timezone.now().astimezone(UTC)
-    at = now.year * 12 + now.month - months
-    return datetime(at // 12, at % 12 + 1, 1, tzinfo=UTC)
+    month = now.year * 12 + now.month - months
+    return datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
 
 
-def _rows(runs: QuerySet[Run], calls: QuerySet[RunEvent]) -> list[dict[str, Any]]:
-    found: dict[datetime, dict[str, Any]] = defaultdict(dict)
-    month = TruncMonth("created_at", tzinfo=UTC)
-    counted = runs.order_by().annotate(month=month).values("month").annotate(number=Count("pk"))
-    jobs = {row["month"]: row["number"] for row in counted}
-    sums = {name: Sum(Coalesce(Cast(KT(path), FloatField()), 0.0)) for name, path in SUMS.items()}
-    told = calls.order_by().annotate(month=TruncMonth("run__created_at", tzinfo=UTC)).values("month")
-    for row in told.annotate(calls=Count("seq"), **sums):
-        found[row["month"]] = dict(row)
-    return [_row(at, jobs[at], found[at]) for at in sorted(jobs, reverse=True)]
+def _jobs_by_month(runs: QuerySet[Run]) -> dict[datetime, int]:
+    rows = runs.order_by().annotate(month=TruncMonth("created_at", tzinfo=UTC)).values("month")
+    return {row["month"]: row["number"] for row in rows.annotate(number=Count("pk"))}
 
 
-def _row(at: datetime, jobs: int, sums: dict[str, Any]) -> dict[str, Any]:
-    prompt, completion = round(sums.get("prompt") or 0), round(sums.get("completion") or 0)
+def _calls_by_month(events: QuerySet[RunEvent]) -> dict[datetime, Calls]:
+    sums: dict[str, Any] = {name: Sum(Coalesce(Cast(KT(path), FloatField()), 0.0)) for name, path in SUMS.items()}
+    rows = events.order_by().annotate(month=TruncMonth("run__created_at", tzinfo=UTC)).values("month")
+    calls: dict[datetime, Calls] = defaultdict(Calls)
+    for row in rows.annotate(number=Count("seq"), **sums):
+        month = row.pop("month")
+        calls[month] = Calls(**row)
+    return calls
+
+
+def _row(month: datetime, jobs: int, calls: Calls) -> JsonObject:
+    prompt, completion = round(calls.prompt), round(calls.completion)
     return {
-        "month": f"{at:%Y-%m}",
+        "month": f"{month:%Y-%m}",
         "jobs": jobs,
-        "llm_calls": sums.get("calls", 0),
+        "llm_calls": calls.number,
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "tokens_used": prompt + completion,
-        "cost_cents": round(sums.get("cents") or 0, 4),
+        "cost_cents": round(calls.cents, 4),
     }

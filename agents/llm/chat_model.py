@@ -54,9 +54,9 @@ class ModelReply:
     estimated: bool = False  # the provider sent no usage: the tokens are counted by us, roughly
 
     @classmethod
-    def of(cls, recorded: JsonObject) -> "ModelReply":
-        """The reply that a step has recorded."""
-        return cls(**recorded | {"tool_calls": [FunctionCall(**call) for call in recorded["tool_calls"]]})
+    def of(cls, output: JsonObject) -> "ModelReply":
+        """The reply of a recorded step, whose output this is."""
+        return cls(**output | {"tool_calls": [FunctionCall(**call) for call in output["tool_calls"]]})
 
 
 class ChatModel(Protocol):

@@ -8,10 +8,10 @@ from django.conf import settings
 
 from agents.errors import AgentExecutionError
 from agents.llm.chat_model import ChatModel, ModelProfile
+from agents.llm.plugin_models import PROVIDERS, split_name
 from agents.llm.providers import gateway_model, litellm_library
 from agents.llm.providers.gateway_model import GatewayModel
 from agents.llm.providers.litellm_model import LiteLLMModel, preload_litellm
-from agents.offline.offline_model import OfflineModel
 from config.outbound import client
 from governance import vault
 
@@ -50,13 +50,26 @@ def key_for(run: "RunInfo", provider: str) -> str | None:
     return vault.provider_key(run.tenant_id, run.created_by, provider)
 
 
+_fallback: list[Callable[[], ChatModel]] = []
+
+
+def fallback_model(model: Callable[[], ChatModel]) -> Callable[[], ChatModel]:
+    """Register the model that answers when none is set up."""
+    _fallback[:] = [model]
+    return model
+
+
 def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
-    """The model that serves this profile: with a key of the caller's own the provider itself, else the operator's
-    gateway, a provider with a key in the environment, the offline model; AgentExecutionError naming what to set.
+    """The model that serves this profile: a plug-in's, with a key of the caller's own the provider itself, else the
+    operator's gateway, a provider with a key in the environment, the offline model.
+
+    Raises AgentExecutionError naming what to set.
 
     No profile names an address: a key never goes anywhere but to its provider, or to the operator's gateway.
     """
     provider, name = _provider_and_model(profile)
+    if provider in PROVIDERS:
+        return PROVIDERS[provider](name, own_key)
     if own_key and name and (provider or "openai") in settings.PROVIDER_KEYS:
         provider = provider or "openai"
         return LiteLLMModel(provider, name, f"{provider}/{name}", own_key)
@@ -69,7 +82,7 @@ def chat_model(profile: ModelProfile, own_key: str | None = None) -> ChatModel:
         provider = provider or "openai"
         return LiteLLMModel(provider, name, f"{provider}/{name}", key)
     if settings.OFFLINE_MODEL_ALLOWED and not key:
-        return OfflineModel()
+        return _fallback[0]()
     raise AgentExecutionError(_what_to_set(provider or "openai", name))
 
 
@@ -77,11 +90,11 @@ def _provider_and_model(profile: ModelProfile) -> tuple[str, str]:
     """Provider and model of the profile; LLM_MODEL, which may begin with its provider, fills in for a missing model."""
     provider = vault.provider_name(profile.provider)
     if profile.model:
-        return provider, profile.model
+        return split_name(provider, profile.model)
     first, slash, rest = settings.LLM_MODEL.partition("/")
     if slash and (first == "openai" or (first in settings.PROVIDER_KEYS and not settings.LLM_BASE_URL)):
         return first, rest
-    return provider, settings.LLM_MODEL
+    return split_name(provider, settings.LLM_MODEL)
 
 
 def default_model() -> ModelProfile:

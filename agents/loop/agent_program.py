@@ -14,13 +14,19 @@ from orchestration.program.retry import Retry
 
 if TYPE_CHECKING:
     from orchestration.program.context import RunContext
+    from orchestration.program.run_info import RunInfo
 
 KIND = "agent"
 WHOLE = frozenset({"stop", "tool_calls"})  # finish reasons of complete answers
 OVERRIDES = ("provider", "model", "temperature", "max_tokens")
 
 
-@program(KIND)
+def team_of(run: "RunInfo") -> dict[str, str]:
+    """The team that the agent works for, whose limits count too."""
+    return {"team": run.input.get("team_id", "")}
+
+
+@program(KIND, budget_owners=team_of)
 async def answer_once(ctx: "RunContext") -> JsonObject:
     """{result: the answer's text}, and `data`, when the answer is a JSON object."""
     input = ctx.run.input

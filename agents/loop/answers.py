@@ -4,7 +4,7 @@ from typing import Any
 
 from agents.llm.answer_text import answer_json
 from agents.llm.messages import Message, assistant, user
-from config.values.json_schema import coerced, errors_of
+from config.values.json_schema import coerce, errors_of
 from config.values.json_types import JsonObject
 
 MAX_ERRORS = 10
@@ -18,7 +18,7 @@ def coerce_answer(schema: JsonObject, text: str) -> tuple[Any, list[str]]:
         value = answer_json(text)
     except ValueError:
         return None, ["The answer is not valid JSON."]
-    result = coerced(schema, value)
+    result = coerce(schema, value)
     errors = errors_of(schema, result)
     return result, [f"{field}: {sentences[0]}" for field, sentences in errors.items()][:MAX_ERRORS]
 

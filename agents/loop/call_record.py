@@ -54,7 +54,7 @@ class CallRecord:
         """Emit the output; an approval that the call was bound to is used up."""
         self._emit({"output": excerpt(output)})
         if self.permit and self.permit.approval:
-            self.call.ctx.pen.entry().add("approved_calls", step=self.permit.approval)
+            self.call.ctx.writer.entry().add("approved_calls", step=self.permit.approval)
 
     def _emit(self, outcome: JsonObject) -> None:
         tool, approval_id = self.call.tool, self.permit.approval_id if self.permit else None

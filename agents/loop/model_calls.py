@@ -51,7 +51,7 @@ async def call_model(ctx: "RunContext", request: ModelRequest, step: str, stream
     model = await model_choice.model_for(ctx, request.profile)
     request = replace(request, messages=sendable(fit_messages(request, await model.window())))
     if stream:
-        request = replace(request, on_text=ctx.speaker(step))
+        request = replace(request, on_text=ctx.text_writer(step))
     estimate = await model.estimate(request)
     await ctx.pace()
     start = time.perf_counter()

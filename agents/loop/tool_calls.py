@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agents.drafts.staged_calls import stage_call
 from agents.errors import ToolExecutionError
 from agents.llm.function_calls import FunctionCall
 from agents.loop.call_record import CallRecord, refuse
@@ -18,6 +17,7 @@ from agents.tools.ledger import once
 from agents.tools.lookup import find_tool
 from agents.tools.registry import Handler, ToolCall, ToolSpec
 from agents.tools.scopes import check_scope
+from agents.tools.staging.calls import stage_call
 from config.errors import DomainError, Invalid, ToolNotFound
 from config.values.foreign_json import NotJson, clean_value
 from config.values.json_types import Json, JsonObject
@@ -43,7 +43,7 @@ async def call_tool(call: ToolCall, action: str = "tool_call", handler: Handler 
         record.coerce()
         await check_scope(record.call)
         record.allow(await permit(call.ctx, _act(record.call, action, about)))
-        await call.ctx.within_budget(call.agent_id)
+        await call.ctx.check_budget(call.agent_id)
         async with once(record.call):
             with tool_errors(record.call):
                 output = json_output(await (handler or _handler(record.call))(record.call))
@@ -75,7 +75,7 @@ async def call_for_model(
 def _act(call: ToolCall, action: str, about: JsonObject) -> Act:
     """The call, as policies judge it, in the form in which a person's edited arguments are brought as well."""
     context = call_context(call.tool, call.agent_id) | about
-    return Act(action, call.step, call.tool.id, call.input, context, call.tool.id, fit=call.tool.canonical_input)
+    return Act(action, call.step, call.tool.id, call.input, context, call.tool.id, coerce=call.tool.canonical_input)
 
 
 def call_context(tool: ToolSpec, agent_id: str = "") -> JsonObject:

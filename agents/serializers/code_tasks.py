@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from agents.code_tasks.payloads import STATES
-from agents.code_tasks.workspace_sources import repository
+from agents.code_tasks.workspace_content import find_repository
 from config.http.fields import CharField, ChoiceField, DateTimeField, ObjectField, UUIDField
 from memory.models import File
 
@@ -46,7 +46,7 @@ class TaskRequest(serializers.Serializer):
     def validate_git_url(self, url: str | None) -> str | None:
         """The repository, if it may be cloned."""
         try:
-            return url if not url or repository(url) else None
+            return url if not url or find_repository(url) else None
         except ValueError as fault:
             raise serializers.ValidationError(str(fault), "not_allowed") from None
 

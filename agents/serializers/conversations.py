@@ -1,17 +1,24 @@
-"""What a turn may be asked with, and how conversations look outside."""
+"""Requests to agents, and conversations in responses."""
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
 
 from rest_framework import serializers
 
 from agents.models import Conversation
 from config.http.fields import CharField, ObjectField, RegexField, StrictModelSerializer
+from config.http.serializers import ResponseSerializer
+from config.values.json_types import JsonObject
+from orchestration.models import Run, Status
 
 MAX_MESSAGE_LENGTH = 200_000
 
 
 class TurnRequest(serializers.Serializer):
     """POST /agents/{id}/conversation. Limits are those of runs."""
+
+    example = {"message": "When is breakfast?", "context": {"mode": "draft"}}
 
     message = CharField(max_length=MAX_MESSAGE_LENGTH, trim_whitespace=False)
     context = ObjectField(  # type: ignore[assignment]
@@ -43,38 +50,52 @@ class ConversationSerializer(StrictModelSerializer):
         read_only_fields = fields
 
 
-class TurnShape(serializers.Serializer):
-    """One turn of a conversation."""
+class TurnRow(NamedTuple):
+    """A turn of a conversation, and its run."""
+
+    number: int
+    run: Run
+
+
+class TurnSerializer(ResponseSerializer):
+    """One turn of a conversation; `answer` is null as long as there is none."""
+
+    example = TurnRow(
+        1,
+        Run(
+            id=UUID("0197a3c2-5d1e-7b40-9c3f-2f6d1c0b8a11"), subject_id="agent.concierge", status=Status.COMPLETED,
+            input={"message": "When is breakfast?"}, result={"text": "From 7 to 10.", "toolCalls": []},
+            created_at=datetime(2026, 1, 31, 9, 30, tzinfo=UTC),
+        ),
+    )  # fmt: skip
 
     number = serializers.IntegerField()
-    run_id = serializers.UUIDField()
-    agent_id = serializers.CharField()
-    status = serializers.CharField()
-    message = serializers.CharField()
-    answer = serializers.CharField(allow_null=True)
-    tool_calls = serializers.ListField(child=serializers.DictField())
-    created_at = serializers.DateTimeField()
+    run_id = serializers.UUIDField(source="run.id")
+    agent_id = serializers.CharField(source="run.subject_id")
+    status = serializers.CharField(source="run.status", help_text="As of runs.")
+    message = serializers.SerializerMethodField()
+    answer = serializers.SerializerMethodField()
+    tool_calls = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField(source="run.created_at")
+
+    def get_message(self, turn: TurnRow) -> str:
+        return turn.run.input["message"]
+
+    def get_answer(self, turn: TurnRow) -> str | None:
+        return _result(turn.run).get("text")
+
+    def get_tool_calls(self, turn: TurnRow) -> list[JsonObject]:
+        return _result(turn.run).get("toolCalls") or []
 
 
-class ConversationShape(ConversationSerializer):
+def _result(run: Run) -> JsonObject:
+    return run.result if run.status == Status.COMPLETED else {}
+
+
+class ConversationWithTurnsSerializer(ConversationSerializer):
     """A conversation with its turns, the oldest first."""
 
-    turns = TurnShape(many=True, read_only=True)
+    turns = TurnSerializer(many=True, read_only=True)
 
     class Meta(ConversationSerializer.Meta):
         fields = (*ConversationSerializer.Meta.fields, "turns")  # type: ignore[assignment]
-
-
-def turn_json(number: int, run: Any) -> dict[str, Any]:
-    """A turn's run as the conversation shows it."""
-    answered = run.result if run.status == "completed" else {}
-    return {
-        "number": number,
-        "run_id": str(run.id),
-        "agent_id": run.subject_id,
-        "status": run.status,
-        "message": run.input["message"],
-        "answer": answered.get("text"),
-        "tool_calls": answered.get("toolCalls") or [],
-        "created_at": run.created_at.isoformat().replace("+00:00", "Z"),
-    }

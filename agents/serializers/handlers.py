@@ -1,7 +1,6 @@
 """What each kind of handler needs of a tool's handler_config, and which parts of it are secret."""
 
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 
 from rest_framework import serializers
@@ -11,17 +10,18 @@ from agents.models import HandlerType
 from config.errors import DomainError
 from config.masking import MASK
 from config.outbound.client import METHODS, checked_headers, target
+from config.values.json_types import JsonObject
 from orchestration.outgoing.webhooks import new_secret, secret_fault
 
-Checked = tuple[dict[str, Any], dict[str, Any]]  # (what is shown, what is sealed)
+PublicAndSecret = tuple[JsonObject, JsonObject]  # (the config that anybody may read, its secrets)
 
 
 def refuse(sentence: str) -> serializers.ValidationError:
-    """What is wrong with the handler_config."""
+    """The error of a handler_config."""
     return serializers.ValidationError(sentence)
 
 
-def origin(config: dict[str, Any]) -> tuple[str, str]:
+def origin(config: JsonObject) -> tuple[str, str]:
     """(scheme, host and port) that the handler calls."""
     try:
         parts = urlsplit(str(config.get("url") or ""))
@@ -30,7 +30,7 @@ def origin(config: dict[str, Any]) -> tuple[str, str]:
     return parts.scheme.lower(), parts.netloc.lower()
 
 
-def _url(config: dict[str, Any]) -> str:
+def _url(config: JsonObject) -> str:
     try:
         target(config.get("url") or "")
     except DomainError as refusal:
@@ -38,16 +38,16 @@ def _url(config: dict[str, Any]) -> str:
     return str(config["url"])
 
 
-def _headers(config: dict[str, Any], stored: dict[str, Any]) -> dict[str, str]:
-    """The headers; a mask, as GET shows it, stands for the stored value."""
-    given = config.get("headers") or {}
-    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+def _headers(config: JsonObject, previous: JsonObject) -> dict[str, str]:
+    """The headers; a mask, as GET shows it, stands for the previous value."""
+    headers = config.get("headers") or {}
+    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
         raise refuse("headers: Must be an object of texts.")
-    known = stored.get("headers") or {}
-    masked = [name for name, value in given.items() if value == MASK and name not in known]
-    if masked:
-        raise refuse(f"headers: {masked[0]} is masked; send its real value, as nothing is kept of it for this server.")
-    headers = {name: known[name] if value == MASK else value for name, value in given.items()}
+    previous_headers = previous.get("headers") or {}
+    unknown = [name for name, value in headers.items() if value == MASK and name not in previous_headers]
+    if unknown:
+        raise refuse(f"headers: {unknown[0]} is masked; send its real value, as nothing is kept of it for this server.")
+    headers = {name: previous_headers[name] if value == MASK else value for name, value in headers.items()}
     try:
         checked_headers(headers)
     except DomainError as refusal:
@@ -55,32 +55,32 @@ def _headers(config: dict[str, Any], stored: dict[str, Any]) -> dict[str, str]:
     return headers
 
 
-def _http(config: dict[str, Any], stored: dict[str, Any]) -> Checked:
+def _http(config: JsonObject, previous: JsonObject) -> PublicAndSecret:
     method = config.get("method", "POST")
     if not isinstance(method, str) or method.upper() not in METHODS:
         raise refuse(f"method: Must be one of {', '.join(sorted(METHODS))}.")
-    headers = _headers(config, stored)
+    headers = _headers(config, previous)
     return {"url": _url(config), "method": method.upper()}, {"headers": headers}
 
 
-def _remote(config: dict[str, Any], stored: dict[str, Any]) -> Checked:
-    """The secret is the client's, in the form of Standard Webhooks, else one of ours, shown once."""
-    secret = config.get("secret") or stored.get("secret") or new_secret()
+def _remote(config: JsonObject, previous: JsonObject) -> PublicAndSecret:
+    """The secret is the client's, in the form of Standard Webhooks, else a new one, which only this response has."""
+    secret = config.get("secret") or previous.get("secret") or new_secret()
     if secret == MASK:
-        secret = stored.get("secret") or new_secret()
+        secret = previous.get("secret") or new_secret()
     if fault := secret_fault(secret):
         raise refuse(f"secret: {fault}")
-    return {"url": _url(config)}, {"headers": _headers(config, stored), "secret": secret}
+    return {"url": _url(config)}, {"headers": _headers(config, previous), "secret": secret}
 
 
-def _mcp(config: dict[str, Any], stored: dict[str, Any]) -> Checked:
+def _mcp(config: JsonObject, previous: JsonObject) -> PublicAndSecret:
     name = config.get("tool")
     if not isinstance(name, str) or not 0 < len(name) <= 200:
         raise refuse("tool: The name of a tool of the MCP server is required.")
-    return {"url": _url(config), "tool": name}, {"headers": _headers(config, stored)}
+    return {"url": _url(config), "tool": name}, {"headers": _headers(config, previous)}
 
 
-def _code(config: dict[str, Any], stored: dict[str, Any]) -> Checked:
+def _code(config: JsonObject, previous: JsonObject) -> PublicAndSecret:
     language, code = config.get("language", "python"), config.get("code")
     if language != "python":
         raise refuse("language: Must be python.")
@@ -95,7 +95,7 @@ def _code(config: dict[str, Any], stored: dict[str, Any]) -> Checked:
     return {"language": "python", "code": code}, {}
 
 
-CHECKS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Checked]] = {
+CHECKS: dict[str, Callable[[JsonObject, JsonObject], PublicAndSecret]] = {
     HandlerType.HTTP: _http,
     HandlerType.REMOTE: _remote,
     HandlerType.MCP: _mcp,
@@ -103,6 +103,6 @@ CHECKS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Checked]] = {
 }
 
 
-def checked_config(kind: str, config: dict[str, Any], stored: dict[str, Any]) -> Checked:
-    """(what is shown, what is sealed) of a handler's config; ValidationError naming what is wrong with it."""
-    return CHECKS[kind](config, stored)
+def checked_config(kind: str, config: JsonObject, previous: JsonObject) -> PublicAndSecret:
+    """(the public part, the secret part) of a handler's config; ValidationError naming what is wrong with it."""
+    return CHECKS[kind](config, previous)

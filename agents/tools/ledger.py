@@ -15,14 +15,16 @@ from django.conf import settings
 from agents.errors import ToolExecutionError
 from agents.tools.registry import ToolCall
 from config.errors import DomainError
-from orchestration.program.approvals import IN_DOUBT, Question, call_digest
 from orchestration.program.retry import Transient, describe
+from orchestration.program.waits.approvals import IN_DOUBT, Question, call_digest
 
 IN_DOUBT_TEXT = (
     "The worker ended while the tool {tool} was being called, so it is not known whether it has acted. Approve to call "
     "it again; reject to end the run."
 )
-INTERRUPTED = "The worker ended while this was under way, and it was not done again: look at what has come of it first."
+INTERRUPTED_TEXT = (
+    "The worker ended while this was under way, and it was not done again: look at what has come of it first."
+)
 
 
 @asynccontextmanager
@@ -47,13 +49,13 @@ async def once(call: ToolCall) -> AsyncIterator[None]:
 
 async def _attempt(call: ToolCall, digest: str) -> int:
     """The number of the next attempt, from 1; a person has approved it if the outcome of the last one is unknown."""
-    recorded = call.ctx.run.steps
+    steps = call.ctx.run.steps
     for number in itertools.count(1):
-        if f"{call.step}#intent-{number}" not in recorded:
+        if f"{call.step}#intent-{number}" not in steps:
             return number
-        if f"{call.step}#outcome-{number}" not in recorded:
+        if f"{call.step}#outcome-{number}" not in steps:
             if call.tool.is_contained:
-                raise ToolExecutionError(INTERRUPTED)
+                raise ToolExecutionError(INTERRUPTED_TEXT)
             await call.ctx.approval(f"{call.step}#in-doubt-{number}", _question(call, digest))
     raise AssertionError("unreachable")
 

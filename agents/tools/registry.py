@@ -7,10 +7,11 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from uuid import UUID
 
+from config.plugins.registries import registry
 from config.values.foreign_json import clean_value
-from config.values.json_schema import checked
+from config.values.json_schema import schema_problems, validate_input
 from config.values.json_types import JsonObject
-from orchestration.program.draft_effects import Staged, effect_id
+from orchestration.runs.draft_effects import StagedEffect, effect_id
 
 if TYPE_CHECKING:
     from orchestration.models import Change
@@ -28,7 +29,7 @@ class Staging:
     does; `earlier` are those applied before it), `apply` makes it happen; without it the handler is called.
     """
 
-    stage: Callable[["ToolCall"], Awaitable[Staged]]
+    stage: Callable[["ToolCall"], Awaitable[StagedEffect]]
     conflict: Callable[["Change", list["Change"]], str] | None = None
     apply: Callable[["ToolCall", "Change"], Awaitable[Any]] | None = None
 
@@ -60,7 +61,7 @@ class ToolSpec:
 
         Policies, approvals, records and the handler get this form, and it is its own canonical form.
         """
-        arguments = checked(self.input_schema, clean_value(input))
+        arguments = validate_input(self.input_schema, clean_value(input))
         return self.canonical(arguments) if self.canonical else arguments
 
     def acts(self, input: JsonObject) -> bool:
@@ -115,7 +116,12 @@ class ToolCall:
         return await self.ctx.engine.in_thread(work)
 
 
-BUILT_IN: dict[str, ToolSpec] = {}
+def check_tool(tool: ToolSpec) -> list[str]:
+    """What is wrong with a tool that a plug-in brings."""
+    return schema_problems(tool.input_schema)
+
+
+BUILT_IN: dict[str, ToolSpec] = registry("tools", check_tool)
 
 
 class ToolOptions(TypedDict, total=False):

@@ -2,6 +2,7 @@
 
 import uuid
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -9,6 +10,7 @@ from rest_framework.response import Response
 
 from accounts.models import Role
 from agents.errors import BuiltInReadOnly
+from config.errors import DomainError
 from config.http.api_request import ApiRequest
 from config.http.viewsets import ArrayPagination, ResourceViewSet
 
@@ -21,8 +23,11 @@ class KeyedViewSet(ResourceViewSet):
     pagination_class: Any = ArrayPagination
     http_method_names = ["get", "head", "options", "post", "put", "patch", "delete"]
     roles: ClassVar = {"read": Role.USER, "write": Role.DEVELOPER, "execute": Role.USER}
+    errors: ClassVar[Mapping[str, tuple[type[DomainError], ...]]] = dict.fromkeys(
+        ("create", "update", "partial_update", "destroy"), (BuiltInReadOnly,)
+    )
 
-    checked: Any = None  # the serializer of the last create
+    serializer: Any = None  # the serializer of the last create
 
     @abstractmethod
     def built_in(self) -> list[Any]:
@@ -49,14 +54,14 @@ class KeyedViewSet(ResourceViewSet):
 
     def create(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """201 and the row, new or replaced."""
-        checked = self.checked = self.valid()
-        fields = dict(checked.validated_data)
+        self.serializer = self.valid()
+        fields = dict(self.serializer.validated_data)
         key = fields.pop("key", None) or str(uuid.uuid4())
         if any(row.key == key for row in self.built_in()):
             raise BuiltInReadOnly(id=key)
-        made = fields | {"created_by": request.user.pk}
+        new_fields = fields | {"created_by": request.user.pk}
         rows: QuerySet[Any] = self.model.objects.for_tenant(request.tenant)
         if earlier := rows.filter(key=key).first():
             self.note_before(earlier, "update")
-        row, _ = rows.update_or_create(tenant=request.tenant, key=key, defaults=fields, create_defaults=made)
+        row, _ = rows.update_or_create(tenant=request.tenant, key=key, defaults=fields, create_defaults=new_fields)
         return Response(self.get_serializer(row).data, status=201)

@@ -15,9 +15,18 @@ from accounts.models import Role
 from accounts.permissions import has_role
 from accounts.tenancy.tenant_model import everywhere
 from agents.code_tasks.deletion import delete_task
-from agents.code_tasks.payloads import MAX_ENTRIES, counts, in_state, new, state, tasks_of, told
+from agents.code_tasks.payloads import (
+    MAX_RESULT_LENGTH,
+    count_states,
+    in_state,
+    new_task_json,
+    state,
+    task_json,
+    tasks_json,
+    tasks_of,
+)
 from agents.code_tasks.program import KIND
-from agents.code_tasks.workspace_sources import whole
+from agents.code_tasks.task_input import input_json
 from agents.sandbox import sandboxed_command
 from agents.serializers.code_tasks import CountsShape, TaskHealthShape, TaskListShape, TaskQuery, TaskRequest, TaskShape
 from config.errors import Conflict, DomainError, Forbidden, NotFound
@@ -26,10 +35,10 @@ from config.http.deferred import DeferrableResponse
 from config.http.paging import page_of
 from config.http.query_parameters import query_of
 from config.http.viewsets import ApiView
-from orchestration.live.change_listener import ended
+from orchestration.live.run_waits import wait_for_end
 from orchestration.models import FINAL, Mode, Run
 from orchestration.runs.commands import cancel_run, start_run
-from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.idempotency import answer, caller_fields, idempotency
 from orchestration.runs.lookup import OneRun
 from orchestration.views.runs import actor_of, answer_or_wait
 
@@ -70,12 +79,12 @@ class TaskViewSet(OneRun):
         run, created = start_run(
             tenant_id=request.tenant.pk,
             kind=KIND,
-            input=whole(given),
+            input=input_json(given),
             mode=Mode.AUTO,
-            **asked_by(request),
+            **caller_fields(request),
             **idempotency(request),
         )
-        return answer(new(run), created)
+        return answer(new_task_json(run), created)
 
     @extend_schema(responses=forced_singular_serializer(TaskListShape), parameters=[TaskQuery])
     def list(self, request: ApiRequest) -> Response:
@@ -85,19 +94,19 @@ class TaskViewSet(OneRun):
         if wanted:
             rows = rows.filter(in_state(wanted))
         page, total = page_of(rows, query["offset"], query["limit"])
-        body = {"tasks": told(page, MAX_ENTRIES), "total": total.value, "total_is_exact": total.is_exact}
+        body = {"tasks": tasks_json(page, MAX_RESULT_LENGTH), "total": total.value, "total_is_exact": total.is_exact}
         return Response(body)
 
     @extend_schema(summary="Count code tasks by state", responses=CountsShape)
     @action(detail=False, methods=["get"])
     def stats(self, request: ApiRequest) -> Response:
         """How many tasks there are in each state."""
-        return Response(counts(self.get_queryset()))
+        return Response(count_states(self.get_queryset()))
 
     @extend_schema(responses=TaskShape)
     def retrieve(self, request: ApiRequest, pk: str) -> Response:
         """One task; `Prefer: wait=N` answers when its state changes, or after N ≤ 30 s."""
-        return answer_or_wait(self, lambda run: told([run])[0])
+        return answer_or_wait(self, task_json)
 
     @extend_schema(summary="Cancel a code task", request=None, responses=TaskShape)
     @action(detail=True, methods=["post"])
@@ -108,10 +117,10 @@ class TaskViewSet(OneRun):
         if (word := state(run)) in FINAL:
             raise TaskOver(f"Task {run.id} não pode ser cancelada (estado atual: {word})")
         run = cancel_run(run.id, run.tenant_id, actor_of(request))
-        response = DeferrableResponse(told([run])[0])
+        response = DeferrableResponse(task_json(run))
         if run.status not in FINAL:
-            until = functools.partial(ended, run.id, CANCEL_S)
-            response.defer(self, until, lambda: Response(told([self.get_object()])[0]))
+            until = functools.partial(wait_for_end, run.id, CANCEL_S)
+            response.defer(self, until, lambda: Response(task_json(self.get_object())))
         return response
 
     @extend_schema(responses={204: None})
@@ -142,6 +151,8 @@ class TaskHealthView(ApiView):
         machine's own users), and whether commands can be run.
         """
         with everywhere():
-            tasks = counts(tasks_of(request.tenant_id or LOCAL))
-        why = sandboxed_command.unavailable()
-        return Response({"status": "healthy", "tasks": tasks, "sandbox": {"available": not why, "reason": why or None}})
+            tasks = count_states(tasks_of(request.tenant_id or LOCAL))
+        reason = sandboxed_command.unavailable_reason()
+        return Response(
+            {"status": "healthy", "tasks": tasks, "sandbox": {"available": not reason, "reason": reason or None}}
+        )

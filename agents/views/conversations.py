@@ -1,4 +1,4 @@
-"""/api/v1/conversations: the caller's own conversations with agents, and what was said in them."""
+"""/api/v1/conversations: the caller's own conversations with agents, and their turns."""
 
 from typing import Any
 
@@ -8,9 +8,15 @@ from rest_framework import mixins
 from rest_framework.response import Response
 
 from agents.models import Conversation, ConversationTurn
-from agents.serializers.conversations import ConversationSerializer, ConversationShape, turn_json
+from agents.serializers.conversations import (
+    ConversationSerializer,
+    ConversationWithTurnsSerializer,
+    TurnRow,
+    TurnSerializer,
+)
 from config.errors import NotFound
 from config.http.api_request import ApiRequest
+from config.http.serializers import MessageSerializer
 from config.http.viewsets import PagePagination, TenantViewSet
 from orchestration.models import Run
 
@@ -37,16 +43,17 @@ class ConversationViewSet(mixins.ListModelMixin, TenantViewSet):
         """The latest first."""
         return rows.order_by("-updated_at")
 
-    @extend_schema(responses=ConversationShape)
+    @extend_schema(responses=ConversationWithTurnsSerializer)
     def retrieve(self, request: ApiRequest, id: str) -> Response:
         """The conversation with its turns, the oldest first."""
         conversation = self.get_object()
         turns = ConversationTurn.objects.for_tenant(request.tenant).filter(conversation=conversation).order_by("number")
         runs = Run.objects.for_tenant(request.tenant).in_bulk([turn.run_id for turn in turns])
-        told = [turn_json(turn.number, runs[turn.run_id]) for turn in turns if turn.run_id in runs]
-        return Response(self.get_serializer(conversation).data | {"turns": told})
+        rows = [TurnRow(turn.number, runs[turn.run_id]) for turn in turns if turn.run_id in runs]
+        return Response(self.get_serializer(conversation).data | {"turns": TurnSerializer.render_all(rows)})
 
+    @extend_schema(responses={200: MessageSerializer})
     def destroy(self, request: ApiRequest, id: str) -> Response:
-        """Forget the conversation: it is not continued any more; its runs stay on record."""
+        """Delete the conversation: it is not continued any more; its runs stay on record."""
         self.get_object().delete()
-        return Response({"message": "Conversation deleted"})
+        return Response(MessageSerializer.render({"message": "Conversation deleted"}))

@@ -11,11 +11,11 @@ from rest_framework.response import Response
 
 from accounts.models import Role
 from accounts.permissions import has_role
-from agents.jobs.callbacks import TRIED
-from agents.jobs.payloads import detail_json, having, list_json, word
+from agents.jobs.callbacks import DELIVERY_EVENT
+from agents.jobs.payloads import detail_json, list_json, status_filter, status_word
 from agents.jobs.program import KIND
 from agents.jobs.registry import JobAgent, find_job_agent, job_agents
-from agents.jobs.submission import NewJob, header_key, related_uuid, start_job, started_by
+from agents.jobs.submission import NewJob, find_job, header_key, related_uuid, start_job
 from agents.jobs.usage import monthly
 from agents.llm.health import model_health
 from agents.models import AgentJob
@@ -37,10 +37,10 @@ from config.http.fields import iso
 from config.http.query_parameters import query_of
 from config.http.viewsets import ArrayPagination, TenantViewSet
 from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent, Status
-from orchestration.outgoing.deliveries import shown
+from orchestration.outgoing.deliveries import masked_url
 from orchestration.outgoing.webhooks import tenant_secret
 from orchestration.runs.commands import cancel_run
-from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.idempotency import answer, caller_fields, idempotency
 from orchestration.runs.lookup import OneRun
 from orchestration.views.runs import actor_of, answer_or_wait
 
@@ -68,7 +68,7 @@ class JobAgentViewSet(TenantViewSet):
     def list(self, request: ApiRequest) -> Response:
         """The agents."""
         page = self.paginate_queryset(job_agents(request.tenant.pk))
-        return self.get_paginated_response([agent.described() for agent in page or ()])
+        return self.get_paginated_response([agent.as_json() for agent in page or ()])
 
     @extend_schema(
         summary="Start a job of an agent", request=JobRequest, responses={202: StartedShape, 200: StartedShape}
@@ -79,11 +79,11 @@ class JobAgentViewSet(TenantViewSet):
         agent = find_job_agent(request.tenant.pk, agent_key)
         given = self.valid(JobRequest).validated_data
         key = given["idempotency_key"]
-        if key and (earlier := started_by(request.tenant.pk, key)):
+        if key and (earlier := find_job(request.tenant.pk, key)):
             return _started(earlier, created=False)
         _check_input(agent, given["input"])
         fields: dict[str, Any] = {"key": key} if key else _by_header(request)
-        fields |= asked_by(request) | {"mode": given["mode"]}
+        fields |= caller_fields(request) | {"mode": given["mode"]}
         run, created = start_job(
             NewJob(
                 request.tenant.pk,
@@ -103,7 +103,7 @@ class JobAgentViewSet(TenantViewSet):
 
 def _check_input(agent: JobAgent, given: dict[str, Any]) -> None:
     try:
-        agent.checked(given)
+        agent.check_input(given)
     except serializers.ValidationError as fault:
         raise serializers.ValidationError({"input": fault.detail}) from None
 
@@ -115,7 +115,7 @@ def _by_header(request: ApiRequest) -> dict[str, Any]:
 
 
 def _started(run: Run, created: bool) -> Response:
-    told = {"job_id": str(run.id), "status": word(run), "created": created}
+    told = {"job_id": str(run.id), "status": status_word(run), "created": created}
     return Response(told, status=202 if created else 200)
 
 
@@ -138,7 +138,7 @@ class JobViewSet(mixins.ListModelMixin, OneRun):
         if "agent" in given:
             rows = rows.filter(subject_id=given["agent"])
         if "status" in given:
-            rows = rows.filter(having(given["status"]))
+            rows = rows.filter(status_filter(given["status"]))
         if "related_type" in given:
             about = AgentJob.objects.for_tenant(request.tenant).filter(related_type=given["related_type"])
             if "related_id" in given:
@@ -168,13 +168,17 @@ class JobViewSet(mixins.ListModelMixin, OneRun):
 
 def _callback(job: AgentJob) -> dict[str, Any]:
     """How the callback stands, with the log of its deliveries."""
-    events = RunEvent.objects.for_tenant(job.tenant_id).filter(run_id=job.callback_run_id, kind=TRIED).order_by("seq")
+    events = (
+        RunEvent.objects.for_tenant(job.tenant_id)
+        .filter(run_id=job.callback_run_id, kind=DELIVERY_EVENT)
+        .order_by("seq")
+    )
     run = Run.objects.for_tenant(job.tenant_id).filter(pk=job.callback_run_id).first()
     status = "delivered" if run and run.status == Status.COMPLETED else "waiting"
     if run and run.status in FINAL and status == "waiting":
         status = "failed"
     tries = [{"ts": iso(event.ts)} | event.payload for event in events]
-    return {"url": shown(job.callback_url), "status": status, "deliveries": tries}
+    return {"url": masked_url(job.callback_url), "status": status, "deliveries": tries}
 
 
 class JobHealthViewSet(TenantViewSet):
@@ -186,7 +190,7 @@ class JobHealthViewSet(TenantViewSet):
     def health(self, request: ApiRequest) -> Response:
         """healthy, or degraded while the model cannot be asked: agents without one work all the same."""
         llm = model_health()
-        agents = [agent.described() for agent in job_agents(request.tenant.pk)]
+        agents = [agent.as_json() for agent in job_agents(request.tenant.pk)]
         return Response({"llm": llm, "agents": agents, "status": "healthy" if llm["healthy"] else "degraded"})
 
     @extend_schema(

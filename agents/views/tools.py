@@ -7,19 +7,21 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
+from agents.loop.tool_program import KIND
 from agents.models import Tool
 from agents.serializers.tools import ToolExecutionSerializer, ToolSerializer
 from agents.tools.lookup import find_tool
-from agents.tools.program import CALL, KIND
 from agents.tools.registry import BUILT_IN
 from agents.views.catalog import KeyedViewSet
 from config.errors import ScopeDenied, ToolNotFound
 from config.http.api_request import ApiRequest
 from config.http.viewsets import body_object
-from orchestration.live.change_listener import ended
-from orchestration.models import FINAL, Approval, Mode, Run, Status, Step
+from config.values.json_types import JsonObject
+from governance.policies.evaluation import PolicyDenied
+from orchestration.live.run_waits import wait_for_end
+from orchestration.models import FINAL, Mode, Run
 from orchestration.runs.commands import start_run
-from orchestration.runs.idempotency import answer, asked_by, idempotency
+from orchestration.runs.idempotency import answer, caller_fields, idempotency
 
 WAIT_S = 60.0  # an execution that takes longer is answered as running
 
@@ -30,6 +32,7 @@ class ToolViewSet(KeyedViewSet):
     model, not_found = Tool, ToolNotFound
     serializer_class = ToolSerializer
     free_body = frozenset({"execute"})
+    errors = {**KeyedViewSet.errors, "execute": (ScopeDenied, PolicyDenied)}
 
     def built_in(self) -> list[Tool]:
         """The tools that are code."""
@@ -50,8 +53,8 @@ class ToolViewSet(KeyedViewSet):
     def create(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """201 and the tool, new or replaced; a signing key of ours is in this answer only."""
         response = super().create(request, *args, **kwargs)
-        if self.checked.new_secret:
-            response.data["handler_config"] |= {"secret": self.checked.new_secret}
+        if self.serializer.new_secret:
+            response.data["handler_config"] |= {"secret": self.serializer.new_secret}
         return response
 
     @extend_schema(
@@ -70,57 +73,25 @@ class ToolViewSet(KeyedViewSet):
             subject_id=id,
             input=self._checked_input(id),
             mode=Mode.AUTO,
-            **asked_by(request),
+            **caller_fields(request),
             **idempotency(request),
         )
-        response = answer(_row(run), created, 200)
+        response = answer(ToolExecutionSerializer.render(run), created, 200)
         if run.status not in FINAL:
-            until = functools.partial(ended, run.id, WAIT_S, or_paused=True)
-            again = Run.objects.for_tenant(run.tenant_id)
-            response.defer(self, until, lambda: Response(_row(again.get(pk=run.id))))
+            until = functools.partial(wait_for_end, run.id, WAIT_S, or_paused=True)
+            rows = Run.objects.for_tenant(run.tenant_id)
+            response.defer(self, until, lambda: Response(ToolExecutionSerializer.render(rows.get(pk=run.id))))
         return response
 
-    def _checked_input(self, id: str) -> dict[str, Any]:
-        """The input, fit for the tool; what is wrong with it is told before anything is begun."""
+    def _checked_input(self, id: str) -> JsonObject:
+        """The input, fit for the tool; what is wrong with it is answered before a run is started."""
         tool = find_tool(self.request.tenant.pk, id)
         if tool.needs_scope:
             raise ScopeDenied(f"The tool {id} may be called only by an app that has a scope for it.", tool_id=id)
         return tool.canonical_input(_input(body_object(self.request)))
 
 
-def _input(body: dict[str, Any]) -> dict[str, Any]:
+def _input(body: JsonObject) -> JsonObject:
     """The body, or what is in its only key `input`."""
     inner = body.get("input")
     return inner if len(body) == 1 and isinstance(inner, dict) else body
-
-
-def _row(run: Run) -> dict[str, Any]:
-    """A run of one tool as seed 004's execution."""
-    failed = run.result if isinstance(run.result, dict) and run.status in (Status.FAILED, Status.CANCELLED) else {}
-    took = run.finished_at and round((run.finished_at - run.created_at).total_seconds() * 1000)
-    return {
-        "id": str(run.id),
-        "tool_id": run.subject_id,
-        "status": {Status.COMPLETED: "completed"}.get(
-            Status(run.status), "failed" if run.status in FINAL else "running"
-        ),
-        "input_data": _input_of(run),
-        "output_data": run.result if run.status == Status.COMPLETED else None,
-        "error_message": (failed.get("error") or "It was cancelled.") if run.status in FINAL and failed else None,
-        "execution_time_ms": took,
-        "approval_id": _open_approval(run),
-    }
-
-
-def _input_of(run: Run) -> Any:
-    """What the tool was called with: an approver may have edited it."""
-    step = Step.objects.for_tenant(run.tenant_id).filter(run_id=run.pk, name=CALL).values_list("input", flat=True)
-    return run.input if run.status not in FINAL or (called := step.first()) is None else called
-
-
-def _open_approval(run: Run) -> str | None:
-    """The id of the question that the run waits with."""
-    if run.status != Status.PAUSED:
-        return None
-    asked = Approval.objects.for_tenant(run.tenant_id).filter(run_id=run.pk, approved__isnull=True)
-    return str(asked.values_list("pk", flat=True).first() or "") or None

@@ -8,8 +8,16 @@ from django.db import connections
 CONNECT_S = 5
 NAMES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
 # Options of Django's connections that are not libpq's.
-DJANGOS = {"prepare_threshold", "pool", "server_side_binding", "isolation_level", "assume_role", "cursor_factory"}
+DJANGO_OPTIONS = {
+    "prepare_threshold",
+    "pool",
+    "server_side_binding",
+    "isolation_level",
+    "assume_role",
+    "cursor_factory",
+}
 DIRECT = "DIRECT"
+ConnectionParameters = dict[str, Any]  # libpq's, and what psycopg takes beside them
 
 
 def connect_by_web_address() -> None:
@@ -20,10 +28,10 @@ def connect_by_web_address() -> None:
     current |= {name: settings.WEB_DATABASE[name] for name in (*NAMES.values(), "OPTIONS")}
 
 
-def direct_parameters() -> dict[str, Any]:
+def direct_parameters() -> ConnectionParameters:
     """libpq's connection parameters for a session of one's own."""
     current = connections["default"].settings_dict
     current = current.get(DIRECT, current)
-    named = {key: current[name] for key, name in NAMES.items() if current.get(name)}
-    options = {key: value for key, value in current["OPTIONS"].items() if key not in DJANGOS}
-    return {"connect_timeout": CONNECT_S, **options, **named}
+    parameters = {key: current[name] for key, name in NAMES.items() if current.get(name)}
+    options = {key: value for key, value in current["OPTIONS"].items() if key not in DJANGO_OPTIONS}
+    return {"connect_timeout": CONNECT_S, **options, **parameters}

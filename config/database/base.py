@@ -18,6 +18,7 @@ from psycopg import pq
 from psycopg.types.string import TextLoader
 
 from config.database import roles
+from config.database.address import ConnectionParameters
 from config.database.cursor import RoleCursor
 from config.database.pipeline import BEGIN, COMMIT, ROLLBACK, Message, Pipeline, Result
 from config.database.statements import Values
@@ -53,11 +54,11 @@ class DatabaseWrapper(PostgreSQL):
         """What has to go in one message with a statement: its role, when it stands in no transaction."""
         return () if self.in_atomic_block else roles.prologue(self.role, pooled=not self.pipeline.keeps_names)
 
-    def get_connection_params(self) -> dict[str, Any]:
+    def get_connection_params(self) -> ConnectionParameters:
         """psycopg's parameters, with a cursor that minds the role."""
         return super().get_connection_params() | {"cursor_factory": partial(RoleCursor, self)}
 
-    def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection:
+    def get_new_connection(self, conn_params: ConnectionParameters) -> psycopg.Connection:
         """A connection on which nothing is prepared yet."""
         connection: psycopg.Connection = super().get_new_connection(conn_params)
         connection.adapters.register_loader("json", TextLoader)  # JSONField reads the text, as Django has it for jsonb
@@ -85,8 +86,8 @@ class DatabaseWrapper(PostgreSQL):
                 raise refusal from error
             raise
         if row is not None:
-            user, tenant, pid, privileged = row
-            roles.check(self.role, user, tenant, privileged)
+            user, tenant, pid, bypasses_rls = row
+            roles.check(self.role, user, tenant, bypasses_rls)
             self.pipeline.keeps_names = pid == connection.info.backend_pid  # a pooler makes these numbers up
 
     def chunked_cursor(self) -> Any:

@@ -11,9 +11,8 @@ class OrderedJSONField(models.JSONField):
     """The value as it was written; it cannot be compared or indexed in the database."""
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str:
-        """PostgreSQL's name of the type."""
         return "json"
 
-    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
+    def get_db_prep_value(self, value: Any, *args: Any, **options: Any) -> Any:
         """The value as json; as jsonb it would lose the order on its way."""
-        return Json(value if prepared else self.get_prep_value(value))
+        return Json(self.get_prep_value(value))

@@ -20,6 +20,7 @@ from config.database.statements import Values, parse
 
 T = TypeVar("T")
 Result = pq.abc.PGresult
+Row = dict[str, Any]  # column → value
 SUCCESS = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 UNKNOWN_STATEMENT = b"26000"  # SQLSTATE: the session does not know what was prepared on it
 
@@ -47,18 +48,18 @@ class Pipeline:
 
     def message(self, statement: str, values: Values) -> Message:
         """The statement, which has `%s` or `%(name)s` for each value; psycopg.Error when a value cannot be sent."""
-        parsed = parse(statement)
-        arguments = parsed.arguments(values)
+        parts = parse(statement)
+        arguments = parts.arguments(values)
         dumps = self.transformer.dump_sequence(arguments, [PyFormat.TEXT] * len(arguments))
-        return Message(parsed.text, dumps, parsed.name if self.keeps_names else b"")
+        return Message(parts.text, dumps, parts.name if self.keeps_names else b"")
 
     def send(self, messages: Sequence[Message]) -> list[Result]:
         """The result of each, in their order; psycopg.Error of the first that fails, what follows it is skipped."""
-        return self._checked(messages, *wait(self.pgconn, self._exchange(messages)))
+        return self._check(messages, *wait(self.pgconn, self._exchange(messages)))
 
     async def send_async(self, messages: Sequence[Message]) -> list[Result]:
         """The same on an event loop."""
-        return self._checked(messages, *await wait_async(self.pgconn, self._exchange(messages)))
+        return self._check(messages, *await wait_async(self.pgconn, self._exchange(messages)))
 
     def transaction(self, messages: Sequence[Message]) -> list[Result]:
         """The results of a transaction whose BEGIN and COMMIT go out with them: when one fails none has an effect."""
@@ -82,7 +83,7 @@ class Pipeline:
         """The result's first row, None without any."""
         return self._load(result, 1, tuple)[0] if result.ntuples else None
 
-    def rows(self, result: Result) -> list[dict[str, Any]]:
+    def rows(self, result: Result) -> list[Row]:
         """The result's rows, by column."""
         names = [(result.fname(column) or b"").decode() for column in range(result.nfields)]
         return self._load(result, result.ntuples, lambda row: dict(zip(names, row, strict=True)))
@@ -150,7 +151,7 @@ class Pipeline:
             yield select.POLLIN
         return self.pgconn.get_result()
 
-    def _checked(self, messages: Sequence[Message], results: list[Result], failure: Result | None) -> list[Result]:
+    def _check(self, messages: Sequence[Message], results: list[Result], failure: Result | None) -> list[Result]:
         if failure is not None:
             state = failure.error_field(pq.DiagnosticField.SQLSTATE)
             if state and state != UNKNOWN_STATEMENT:

@@ -44,7 +44,7 @@ def refusal(role: str, login: str, sqlstate: str | None) -> WrongRole | None:
     return None
 
 
-def check(role: str, current_user: str, tenant: str, privileged: bool) -> None:
+def check(role: str, current_user: str, tenant: str, bypasses_rls: bool) -> None:
     """WrongRole when a transaction that was to be this role's is another's, or may see more than the role should."""
     if not role:
         return
@@ -54,5 +54,5 @@ def check(role: str, current_user: str, tenant: str, privileged: bool) -> None:
             " to none: what stands between this process and PostgreSQL does not keep transactions together. Let"
             " DATABASE_URL lead to PostgreSQL itself or to a pooler in session or transaction mode."
         )
-    if privileged:
+    if bypasses_rls:
         raise WrongRole(f"The role {role} sees past row-level security: ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS.")

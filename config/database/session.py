@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection, Connection, pq
 
+from config.database.address import ConnectionParameters
+
 PID = "SELECT pg_backend_pid()"
 PROBES = 8  # a pooler may be several processes, of which each has sessions of its own
 VERIFIED_S = 60.0
@@ -25,21 +27,21 @@ class SharedSession(psycopg.OperationalError):
     """The session is not this connection's own; the message says what to do."""
 
 
-def require_own_session(connection: Connection[Any], parameters: dict[str, Any]) -> None:
+def require_own_session(connection: Connection[Any], parameters: ConnectionParameters) -> None:
     """SharedSession unless this connection's session stays its own."""
     row = connection.execute(PID).fetchone()
     if not _is_the_servers(connection, row) and not keeps_sessions(parameters):
         raise SharedSession(ADVICE)
 
 
-async def require_own_session_async(connection: AsyncConnection[Any], parameters: dict[str, Any]) -> None:
+async def require_own_session_async(connection: AsyncConnection[Any], parameters: ConnectionParameters) -> None:
     """The same on an event loop."""
     row = await (await connection.execute(PID, prepare=False)).fetchone()
     if not _is_the_servers(connection, row) and not await asyncio.to_thread(keeps_sessions, parameters):
         raise SharedSession(ADVICE)
 
 
-def require_own_sessions(parameters: dict[str, Any]) -> None:
+def require_own_sessions(parameters: ConnectionParameters) -> None:
     """The same for a new connection with these parameters; psycopg.OperationalError when there is no way to it."""
     with psycopg.connect(**parameters, autocommit=True) as connection:
         require_own_session(connection, parameters)
@@ -50,7 +52,7 @@ def _is_the_servers(connection: Connection[Any] | AsyncConnection[Any], row: tup
     return row is not None and row[0] == connection.info.backend_pid
 
 
-def keeps_sessions(parameters: dict[str, Any]) -> bool:
+def keeps_sessions(parameters: ConnectionParameters) -> bool:
     """Whether a client of this pooler keeps its session while others begin transactions; True is known for a minute."""
     address = "\n".join(str(parameters.get(name)) for name in ("host", "port", "dbname", "user"))
     if time.monotonic() - _verified_at.get(address, float("-inf")) < VERIFIED_S:
@@ -65,7 +67,7 @@ def keeps_sessions(parameters: dict[str, Any]) -> bool:
     return stable
 
 
-def _stays(mine: Connection[Any], parameters: dict[str, Any]) -> bool:
+def _stays(mine: Connection[Any], parameters: ConnectionParameters) -> bool:
     own_pid = mine.execute(PID).fetchone()
     with psycopg.connect(**parameters, autocommit=True) as other:
         other.execute("BEGIN")

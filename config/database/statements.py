@@ -38,5 +38,5 @@ def parse(text: str) -> Statement:
             keys.append(key)
         return f"${keys.index(key) + 1}"
 
-    numbered = PLACEHOLDER.sub(number, text).encode()
-    return Statement(numbered, tuple(keys), b"regente_" + blake2b(numbered, digest_size=16).hexdigest().encode())
+    query = PLACEHOLDER.sub(number, text).encode()
+    return Statement(query, tuple(keys), b"regente_" + blake2b(query, digest_size=16).hexdigest().encode())

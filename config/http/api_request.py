@@ -14,7 +14,7 @@ from rest_framework.request import Request
 if TYPE_CHECKING:
     from accounts.login.authentication import Identity
     from accounts.models import Tenant, User
-    from config.rate_limits.limiter import Standing
+    from config.rate_limits.limiter import LimitState
     from config.values.json_types import JsonObject
 
 
@@ -23,8 +23,8 @@ class ApiHttpRequest(HttpRequest):
 
     trace_id: str  # of X-Trace-ID, else a new one
     transaction_scope: ExitStack | None  # the transaction to begin with the credentials; None once it has begun
-    rate_limit: "Standing | None"  # what is left of the caller's nearest limit, for the headers of the response
-    counted: bool  # counted against the rate limits before
+    rate_limit: "LimitState | None"  # what is left of the caller's nearest limit, for the headers of the response
+    is_counted: bool  # counted against the rate limits before
     failed_login: str  # the account of a refused login, for the audit log
     audit: "JsonObject"  # what the audit entry says beside the response: `before` and `action`
     afterwards: list[Callable[[], None]]  # what to write although the transaction is undone
@@ -65,6 +65,6 @@ def trace_request(request: HttpRequest, trace_id: str) -> ApiHttpRequest:
     """The same request with the attributes that every one has, whoever calls."""
     traced = cast(ApiHttpRequest, request)
     traced.trace_id, traced.on_behalf_of, traced.failed_login = trace_id, "", ""
-    traced.transaction_scope, traced.rate_limit, traced.counted = None, None, False
+    traced.transaction_scope, traced.rate_limit, traced.is_counted = None, None, False
     traced.audit, traced.afterwards = {}, []
     return traced

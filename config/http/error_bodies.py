@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from config.masking import CUT, cut, mask
+from config.masking import MAX_INPUT_LENGTH, mask, truncate
 
 
 @dataclass
@@ -71,7 +71,7 @@ def _core_body(problem: Problem, request: Any) -> tuple[int, dict[str, Any]]:
         "message": message,
         "context": context,
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "path": cut(request.path, CUT),
+        "path": truncate(request.path, MAX_INPUT_LENGTH),
         "traceId": getattr(request, "trace_id", ""),
     }
 

@@ -10,7 +10,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from config import embedded
+from config import embedded_servers
 from config.launch import command_lines, lock
 from config.launch.servers import startup
 
@@ -25,10 +25,10 @@ def main(arguments: list[str]) -> None:
         case []:
             from config.launch import product
 
-            product.run(embedded.data_dir())
+            product.run(embedded_servers.data_dir())
         case [part] if part in PARTS:
             command = PARTS[part]()
-            os.chdir(embedded.BASE_DIR)
+            os.chdir(embedded_servers.BASE_DIR)
             os.execv(command[0], command)
         case ["prepare", *rest]:
             from config.launch import prepare
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> None:
         case ["pid", part] if part in PARTS:
             from config.launch import supervisor
 
-            print(supervisor.pid(embedded.data_dir(), part))
+            print(supervisor.pid(embedded_servers.data_dir(), part))
         case ["check", part] if part in PARTS:
             from config.launch.check import check
 
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> None:
         case ["exec", "--temporary", "--", *command] if command:
             sys.exit(execute(startup.temporary(), command))
         case ["exec", "--", *command] if command:
-            sys.exit(execute(_present(embedded.data_dir()), command))
+            sys.exit(execute(_present(embedded_servers.data_dir()), command))
         case _:
             sys.exit(USAGE)
 
@@ -57,7 +57,7 @@ def _present(data_dir: Path) -> AbstractContextManager[Path]:
 
 
 def execute(up: AbstractContextManager[Path], command: list[str]) -> int:
-    """The exit status of the command, run while the servers are up. It hears a Ctrl-C itself; we stay to clear up."""
+    """The exit status of the command, run while the servers are up. It gets a Ctrl-C itself; we stay to clear up."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with up as data_dir:
         signal.signal(signal.SIGINT, lambda *_: None)

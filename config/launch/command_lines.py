@@ -4,13 +4,13 @@ import hashlib
 import sys
 from pathlib import Path
 
-from config import embedded
+from config import embedded_servers
 from config.env import env_float, env_int, env_text
 
 WEB_STOP_S = 8.0
 WEB_DRAIN_S = 5  # of it, for requests under way
-MAX_SOCKET_MESSAGE_LENGTH = 64 * 1024  # bytes that a WebSocket's client may say at once
-REFUSED = 78  # exit status of a program that says in one sentence which setting it cannot start with (EX_CONFIG)
+MAX_SOCKET_MESSAGE_LENGTH = 64 * 1024  # bytes of one message of a WebSocket's client
+CONFIG_ERROR = 78  # exit status (EX_CONFIG): the last line of standard error names the setting that is wrong
 WORKER_GRACE_S = 8.0  # Celery's own part of a stop, after the engine has drained
 
 
@@ -28,7 +28,7 @@ def web() -> list[str]:
     """The web server. Requests and streams count against --limit-concurrency, and sooner WebSockets
     (protocols.MAX_SOCKETS), so that requests are answered when there are too many of those: beyond it, 503.
 
-    Who asks from where is read from headers by config/http/origin.py alone. WebSockets are not compressed: their
+    A client's address is read from headers by config/http/origin.py alone. WebSockets are not compressed: their
     frames are small, and a compressor takes as much memory as all else of a connection.
     """
     protocols = "config.launch.web.protocols"
@@ -60,21 +60,23 @@ def worker() -> list[str]:
 
 
 def scheduler() -> list[str]:
-    """Celery beat: it rings the sweep; a second one does no harm."""
+    """Celery beat, which sends the periodic tasks; a second one does no harm."""
     return [sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", "config", "beat", "-l", "WARNING"]
 
 
 def worker_stop_s() -> int:
-    """The seconds a worker may take to put its runs down."""
+    """The seconds that a worker may take to release its runs."""
     return round(env_float("ENGINE_DRAIN_S", 10.0) + WORKER_GRACE_S)
 
 
 def _migrations_hash() -> str:
     """Changes when the migrations of the project or the installed packages do."""
-    files = sorted(embedded.BASE_DIR.glob("*/migrations/*.py")) + [embedded.BASE_DIR / "requirements.txt"]
+    files = sorted(embedded_servers.BASE_DIR.glob("*/migrations/*.py")) + [
+        embedded_servers.BASE_DIR / "requirements.txt"
+    ]
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{file.relative_to(embedded.BASE_DIR)}\n".encode() + file.read_bytes())
+        digest.update(f"{file.relative_to(embedded_servers.BASE_DIR)}\n".encode() + file.read_bytes())
     return digest.hexdigest()
 
 
@@ -84,6 +86,6 @@ def is_migrated(data_dir: Path) -> bool:
     return (data_dir / "postgres").exists() and stamp.exists() and stamp.read_text() == _migrations_hash()
 
 
-def remember_migrated(data_dir: Path) -> None:
-    """All migrations that the code has now are applied to the embedded database of this folder."""
+def record_migrations(data_dir: Path) -> None:
+    """Note that the embedded database of this folder has all migrations of this code."""
     (data_dir / "run" / "migrated").write_text(_migrations_hash())

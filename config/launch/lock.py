@@ -1,4 +1,4 @@
-"""One launcher per data folder: locks that the kernel lets go of when their last holder ends, however that ends."""
+"""One launcher per data folder: locks that the kernel releases when their last holder ends, even by `kill -9`."""
 
 import fcntl
 import os
@@ -16,18 +16,21 @@ class DataDirInUse(SystemExit):
 
 
 @contextmanager
-def held(data_dir: Path) -> Iterator[int]:
-    """The folder is ours inside. What comes out is a second lock, for the supervisor to inherit: while it still stops
-    the programs of a launcher that was killed, the next launcher waits."""
-    with _file(data_dir).open("a+") as ours, (data_dir / "run" / "lock").open("a") as programs:
-        if not _try(ours):
+def acquire(data_dir: Path) -> Iterator[int]:
+    """Hold the data folder inside; DataDirInUse when another launcher holds it.
+
+    Yields the descriptor of a second lock, for the supervisor to inherit: while it still stops the programs of a
+    launcher that was killed, the next launcher waits.
+    """
+    with _file(data_dir).open("a+") as own, (data_dir / "run" / "lock").open("a") as programs:
+        if not _try(own):
             raise DataDirInUse(
-                f"The data folder {data_dir} is in use by process {_holder(ours)}: stop that one first, "
+                f"The data folder {data_dir} is in use by process {_holder(own)}: stop that one first, "
                 "or set DATA_DIR to another folder."
             )
-        ours.truncate(0)
-        ours.write(f"{os.getpid()}\n")
-        ours.flush()
+        own.truncate(0)
+        own.write(f"{os.getpid()}\n")
+        own.flush()
         _wait_for(programs)
         yield programs.fileno()
 

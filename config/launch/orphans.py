@@ -43,7 +43,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def tied(command: list[str], sig: int = signal.SIGKILL, user: tuple[int, int] | None = None) -> list[str]:
+def tie_to_parent(command: list[str], sig: int = signal.SIGKILL, user: tuple[int, int] | None = None) -> list[str]:
     """The command line that runs `command` tied to its parent, as the account `user` (uid, gid) when one is given."""
     account = ["--user", f"{user[0]}:{user[1]}"] if user else []
     wrapper = [sys.executable, "-I", "-S", os.path.abspath(__file__)]

@@ -2,7 +2,7 @@
 demo, and an operator of this machine.
 
 Run as a program by the launcher (`--wait`: its slow imports are done while the servers start) and once per deployment
-in containers. Its last line on standard output is JSON: what the launcher's ready line tells.
+in containers. Its last line on standard output is JSON: the credentials that the launcher's ready line shows.
 """
 
 import argparse
@@ -30,14 +30,14 @@ def prepare(demo: bool) -> dict[str, dict[str, str]]:
     with connection.cursor() as cursor:
         try:
             require_own_session(cursor.connection, direct_parameters())  # which holds the lock
-        except SharedSession as fault:
-            raise SystemExit(f"The database is not prepared: {fault}") from None
+        except SharedSession as error:
+            raise SystemExit(f"The database is not prepared: {error}") from None
         cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         call_command("migrate", interactive=False, verbosity=0)
-    if settings.EMBEDDED:
-        command_lines.remember_migrated(settings.DATA_DIR)
+    if settings.EMBEDDED_MODE:
+        command_lines.record_migrations(settings.DATA_DIR)
     credentials = {}
     if demo:
         credentials = {"demo": _answer("seed_demo", json=True), "operator": _answer("ensure_operator", local=True)}
@@ -56,20 +56,20 @@ def _answer(command: str, **options: bool) -> dict[str, str]:
 
 
 def main() -> None:
-    """Prepare; what the environment's values do not allow is one sentence and the exit status REFUSED."""
+    """Prepare; a setting that does not allow it is one sentence and the exit status CONFIG_ERROR."""
     try:
         _main()
-    except CommandError as fault:
-        _refuse(str(fault))
-    except SystemExit as fault:
-        if not isinstance(fault.code, str):
+    except CommandError as error:
+        _refuse(str(error))
+    except SystemExit as error:
+        if not isinstance(error.code, str):
             raise
-        _refuse(fault.code)
+        _refuse(error.code)
 
 
 def _refuse(sentence: str) -> NoReturn:
     print(sentence, file=sys.stderr)
-    sys.exit(command_lines.REFUSED)
+    sys.exit(command_lines.CONFIG_ERROR)
 
 
 def _main() -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from config import embedded
+from config import embedded_servers
 from config.launch import command_lines
-from config.launch.orphans import tied
+from config.launch.orphans import tie_to_parent
 from config.launch.servers.startup import Server
 
 SERVERS, PRODUCT = "servers", "product"
@@ -53,22 +53,22 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 GROUP = "[group:{name}]\nprograms={programs}\npriority={priority}\n"
 
 
-def door(data_dir: Path) -> Path:
-    """supervisord's own door. The name is short because supervisord adds its pid to it while it starts."""
-    return embedded.socket_dir(data_dir) / "sup.sock"
+def socket_path(data_dir: Path) -> Path:
+    """supervisord's own socket. The name is short because supervisord adds its pid to it while it starts."""
+    return embedded_servers.socket_dir(data_dir) / "sup.sock"
 
 
 def configuration(data_dir: Path, servers: list[Server]) -> str:
     """supervisord's configuration: the servers start first and stop last, the product's programs stop together."""
     log, run = data_dir / "log", data_dir / "run"
     account = "user=root" if os.geteuid() == 0 else ""  # silences its warning; the launcher chose the account already
-    parts = [DAEMON.format(log=_plain(log), run=_plain(run), socket=_plain(door(data_dir)), account=account)]
+    parts = [DAEMON.format(log=_plain(log), run=_plain(run), socket=_plain(socket_path(data_dir)), account=account)]
     for server in servers:
         parts.append(
             _program(log, server.name, server.command, server.stop_signal, SERVER_STOP_S, autostart=True, group=False)
         )
     for name, (command, stop_s) in product().items():
-        parts.append(_program(log, name, tied(command), signal.SIGTERM, stop_s, autostart=False, group=True))
+        parts.append(_program(log, name, tie_to_parent(command), signal.SIGTERM, stop_s, autostart=False, group=True))
     if servers:
         parts.append(GROUP.format(name=SERVERS, programs=",".join(server.name for server in servers), priority=100))
     parts.append(GROUP.format(name=PRODUCT, programs=",".join(product()), priority=200))
@@ -90,7 +90,7 @@ def _program(
     return PROGRAM.format(
         name=name,
         command=_plain(shlex.join(command)),
-        directory=_plain(embedded.BASE_DIR),
+        directory=_plain(embedded_servers.BASE_DIR),
         autostart=str(autostart).lower(),
         stop_signal=stop.name.removeprefix("SIG"),
         stop_s=stop_s,
@@ -109,22 +109,22 @@ def start(data_dir: Path, servers: list[Server], lock_fd: int) -> subprocess.Pop
     file = data_dir / "run" / "supervisord.conf"
     file.write_text(configuration(data_dir, servers))
     file.chmod(0o600)
-    command = tied([sys.executable, "-m", "supervisor.supervisord", "-c", str(file)], signal.SIGTERM)
+    command = tie_to_parent([sys.executable, "-m", "supervisor.supervisord", "-c", str(file)], signal.SIGTERM)
     with (data_dir / "log" / "supervisord.err").open("ab") as errors:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=errors,
             stderr=errors,
-            cwd=embedded.BASE_DIR,
+            cwd=embedded_servers.BASE_DIR,
             pass_fds=[lock_fd],
             start_new_session=True,
         )
 
 
 def call(data_dir: Path, method: str, *arguments: object) -> object:
-    """What supervisord's XML-RPC method answers."""
-    transport = SupervisorTransport(serverurl=f"unix://{door(data_dir)}")
+    """The result of supervisord's XML-RPC method; OSError when supervisord does not answer."""
+    transport = SupervisorTransport(serverurl=f"unix://{socket_path(data_dir)}")
     with xmlrpc.client.ServerProxy("http://127.0.0.1", transport) as proxy:
         return getattr(proxy.supervisor, method)(*arguments)
 
@@ -141,5 +141,5 @@ def pid(data_dir: Path, part: str) -> int:
 
 def wake(data_dir: Path) -> None:
     """supervisord looks at its programs now, not at the end of its second: any connection does that."""
-    with suppress(OSError), socket.socket(socket.AF_UNIX) as knock:
-        knock.connect(str(door(data_dir)))
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(socket_path(data_dir)))

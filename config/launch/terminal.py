@@ -1,4 +1,4 @@
-"""What a person at the terminal sees: the launcher's words, deaths and new starts, programs' warnings and errors."""
+"""What the terminal shows: the launcher's lines, programs that end and start again, their warnings and errors."""
 
 import os
 import re
@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 IMPORTANT = re.compile(r"\b(WARN|WARNING|ERROR|CRITICAL|FATAL)\b|^\S*(Error|Exception): ")
-# PostgreSQL's ERRORs are answers to its clients, who tell them themselves; Redis has words of its own.
+# PostgreSQL's ERRORs are answers to its clients, which log them themselves; Redis has levels of its own.
 IMPORTANT_OF = {
     "postgres": re.compile(r"\b(FATAL|PANIC):"),
     "redis": re.compile(r"\b(WARNING|MISCONF|[Ee]rror|[Ff]atal)\b"),
 }
-# What Redis says at every start, and a web server that is asked before its workers are up.
+# Redis prints these at every start, and the web server the last one before its workers are up.
 NOISE = re.compile(
     r"overcommit_memory|Transparent Huge Pages|maximum open files|TCP backlog|Service Unavailable: /readyz"
 )
-SPAWNED = re.compile(r"spawned: '(\S+)' with pid (\d+)")
-EXITED = re.compile(r"exited: (\S+) \((?:terminated by (SIG\w+)|exit status (\d+))")
-GONE = re.compile(r"stopped: (\S+) ")
+SPAWN_LINE = re.compile(r"spawned: '(\S+)' with pid (\d+)")
+EXIT_LINE = re.compile(r"exited: (\S+) \((?:terminated by (SIG\w+)|exit status (\d+))")
+STOP_LINE = re.compile(r"stopped: (\S+) ")
 WIDTH = 9
 
 
-def say(text: str, name: str = "regente") -> None:
+def print_line(text: str, name: str = "regente") -> None:
     """One line on the terminal, under the name of the program it comes from."""
     print(f"{name:<{WIDTH}} | {text}", flush=True)
 
@@ -78,37 +78,37 @@ class ImportantLines:
 
 
 class Watcher:
-    """Follows the logs: tells a program's important lines, and from supervisord's own log who died and lives again."""
+    """Prints programs' important lines, and from supervisord's log which of them ended and started again."""
 
     def __init__(self, folder: Path, names: list[str], after_death: Callable[[int], None]) -> None:
         self.supervisord = LogFile(folder / "supervisord.log")
         self.programs = [ImportantLines(name, folder / f"{name}.log") for name in names]
         self.after_death = after_death
         self.pids: dict[str, int] = {}
-        self.ended: dict[str, str] = {}
+        self.exits: dict[str, str] = {}
 
     def look(self, stopping: bool = False) -> None:
-        """Tell what is new. Complaints that servers go away are expected while we stop, and left to the log files."""
+        """Print what is new. While the product stops, complaints about lost servers stay in the logs."""
         for program in self.programs:
             for line in program.read():
                 if not stopping:
-                    say(line, program.name)
+                    print_line(line, program.name)
         for line in self.supervisord.lines():
-            if spawned := SPAWNED.search(line):
-                self._spawned(spawned[1], int(spawned[2]))
-            elif exited := EXITED.search(line):
-                self._exited(exited[1], exited[2], exited[3])
-            elif gone := GONE.search(line):
-                self.pids.pop(gone[1], None)
+            if match := SPAWN_LINE.search(line):
+                self._on_spawn(match[1], int(match[2]))
+            elif match := EXIT_LINE.search(line):
+                self._on_exit(match[1], match[2], match[3])
+            elif match := STOP_LINE.search(line):
+                self.pids.pop(match[1], None)
 
-    def _spawned(self, name: str, pid: int) -> None:
-        if how := self.ended.pop(name, ""):
-            say(f"{name} {how}; started again as pid {pid}")
+    def _on_spawn(self, name: str, pid: int) -> None:
+        if reason := self.exits.pop(name, ""):
+            print_line(f"{name} {reason}; started again as pid {pid}")
         self.pids[name] = pid
 
-    def _exited(self, name: str, killed_by: str | None, status: str) -> None:
+    def _on_exit(self, name: str, killed_by: str | None, status: str) -> None:
         pid = self.pids.pop(name, 0)
-        how = f"ended by signal {int(signal.Signals[killed_by])}" if killed_by else f"ended with status {status}"
-        self.ended[name] = f"(pid {pid}) {how}"
+        reason = f"ended by signal {int(signal.Signals[killed_by])}" if killed_by else f"ended with status {status}"
+        self.exits[name] = f"(pid {pid}) {reason}"
         if pid:
             self.after_death(pid)

@@ -1,1 +1,1 @@
-"""The one guarded client for outgoing calls, and the addresses that it may reach."""
+"""What leaves the product: the one guarded client for calls, the addresses that it may reach, and mail."""

@@ -26,8 +26,8 @@ class AllowList:
 
     def permits(self, host: str, address: Address) -> bool:
         """True when the host or the address is on the list, or the address is public."""
-        real = embedded(address)
-        if host in self.hosts or any(found in net for net in self.networks for found in (address, real)):
+        real = effective_address(address)
+        if host in self.hosts or any(one in net for net in self.networks for one in (address, real)):
             return True
         if isinstance(real, IPv6Address) and real not in GLOBAL_V6:
             return False
@@ -46,7 +46,7 @@ def allow_list(entries: tuple[str, ...]) -> AllowList:
     return AllowList(frozenset(hosts), tuple(networks))
 
 
-def embedded(address: Address) -> Address:
+def effective_address(address: Address) -> Address:
     """The IPv4 address that an IPv6 address stands for (mapped, 6to4, NAT64, compatible), else the address itself."""
     if isinstance(address, IPv4Address):
         return address

@@ -24,26 +24,26 @@ def canonical_url(url: Any) -> URL:
         raise ValueError(LENGTH)
     if UNSAFE.search(url):
         raise ValueError("The URL holds blanks, control characters or backslashes; percent-encode them.")
-    parsed, address = _parsed(url)
-    host = (parsed.raw_host or "").lower().rstrip(".")
-    if parsed.scheme not in ("http", "https"):
+    parts, address = _parse(url)
+    host = (parts.raw_host or "").lower().rstrip(".")
+    if parts.scheme not in ("http", "https"):
         raise ValueError("Only http and https URLs are called.")
-    if not host or not parsed.port:
+    if not host or not parts.port:
         raise ValueError("The URL names no host, or port 0.")
-    if parsed.raw_user is not None or parsed.raw_password is not None:
+    if parts.raw_user is not None or parts.raw_password is not None:
         raise ValueError("The URL holds a user or password; send credentials in a header.")
     if address is None and not HOST_NAME.fullmatch(host):
         raise ValueError("The URL's host is no valid name.")
-    found = parsed.with_host(str(_plain(address) if address else host)).with_fragment(None)
-    return _stable(found if found.raw_path != "/" else found.with_path("/", encoded=True, keep_query=True))
+    plain = parts.with_host(str(_plain(address) if address else host)).with_fragment(None)
+    return _stable(plain if plain.raw_path != "/" else plain.with_path("/", encoded=True, keep_query=True))
 
 
-def _parsed(url: str) -> tuple[URL, Address | None]:
+def _parse(url: str) -> tuple[URL, Address | None]:
     """The URL, and the address that its host spells out, if it is none but a name."""
     try:
-        parsed = URL(url)
-        parsed.port  # noqa: B018  a port that is no number shows here
-        return parsed, literal((parsed.raw_host or "").lower().rstrip("."))
+        parts = URL(url)
+        parts.port  # noqa: B018  a port that is no number shows here
+        return parts, literal((parts.raw_host or "").lower().rstrip("."))
     except OddHost:
         raise ValueError("The URL's host is an oddly written address; write it plainly, as in 203.0.113.7.") from None
     except (ValueError, IndexError):  # the parser fails so for some hosts with brackets
@@ -52,8 +52,8 @@ def _parsed(url: str) -> tuple[URL, Address | None]:
 
 def _plain(address: Address) -> Address:
     """An IPv4 address that is written as an IPv6 one (::ffff:203.0.113.7) is the IPv4 address that is connected to."""
-    mapped = address.ipv4_mapped if address.version == 6 else None
-    return mapped or address
+    inner = address.ipv4_mapped if address.version == 6 else None
+    return inner or address
 
 
 def _stable(url: URL) -> URL:
@@ -61,6 +61,6 @@ def _stable(url: URL) -> URL:
     text = str(url)
     if len(text) > MAX_URL:
         raise ValueError(LENGTH)
-    if str(_parsed(text)[0]) != text:
+    if str(_parse(text)[0]) != text:
         raise ValueError("This is not a valid URL.")
     return url

@@ -4,10 +4,10 @@ import codecs
 import json
 import re
 
-NAMED = re.compile(r"""(?:^|[;,\s])charset\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;,"']+))""", re.IGNORECASE)
+IN_HEADER = re.compile(r"""(?:^|[;,\s])charset\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;,"']+))""", re.IGNORECASE)
 IN_XML = re.compile(rb"""\A\s*<\?xml[^>]*?\bencoding\s*=\s*["']([\w.:-]+)""")
 IN_HTML = re.compile(rb"""<meta[^>]+?charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
-LOOKED_AT = 1024  # bytes of a document in which it may name its charset
+HEAD_BYTES = 1024  # bytes of a document in which it may name its charset
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -17,7 +17,7 @@ MARKS = (
 )
 # Python's codecs that are no charsets, or have meanings of their own.
 NO_CHARSETS = frozenset({"unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined", "utf-7"})
-# Who names these means, or may mean, the one that has quotation marks and the euro as well; browsers read them so.
+# Documents in windows-1252 are often declared as these; browsers read them so.
 AS_WINDOWS = frozenset({"iso8859-1", "ascii"})
 
 
@@ -34,27 +34,27 @@ def _mark(body: bytes) -> str:
 
 
 def _in_header(content_type: str) -> str:
-    found = NAMED.search(content_type)
-    return next((name.strip() for name in found.groups() if name), "") if found else ""
+    match = IN_HEADER.search(content_type)
+    return next((name.strip() for name in match.groups() if name), "") if match else ""
 
 
 def _in_document(body: bytes, content_type: str) -> str:
     """What an XML or HTML document says at its beginning."""
-    kind, beginning = content_type.lower(), body[:LOOKED_AT]
-    found = IN_XML.search(beginning) if "xml" in kind else None
-    if found is None and "html" in kind:
-        found = IN_HTML.search(beginning)
-    name = found[1].decode("ascii", "replace") if found else ""
+    kind, beginning = content_type.lower(), body[:HEAD_BYTES]
+    match = IN_XML.search(beginning) if "xml" in kind else None
+    if match is None and "html" in kind:
+        match = IN_HTML.search(beginning)
+    name = match[1].decode("ascii", "replace") if match else ""
     return "" if name.lower().startswith(("utf-16", "utf-32")) else name  # it could not be read if it were so
 
 
 def _codec(name: str) -> str:
     """Python's name of the charset, empty for what is none."""
     try:
-        known = codecs.lookup(name).name
-        b"    ".decode(known, "replace")  # LookupError for codecs that make no text
+        codec = codecs.lookup(name).name
+        b"    ".decode(codec, "replace")  # LookupError for codecs that make no text
     except (LookupError, ValueError, UnicodeError):
         return ""
-    if known.replace("_", "-") in NO_CHARSETS:
+    if codec.replace("_", "-") in NO_CHARSETS:
         return ""
-    return "cp1252" if known in AS_WINDOWS else known
+    return "cp1252" if codec in AS_WINDOWS else codec

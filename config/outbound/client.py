@@ -32,8 +32,10 @@ MAX_HEADERS = 50
 MAX_HEADER_BYTES = 8190
 CONNECT_S = 5.0
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-CROSSES_HOSTS = frozenset({"accept", "accept-language", "content-type", "user-agent"})  # others may be credentials
-OURS = frozenset(
+PORTABLE_HEADERS = frozenset(
+    {"accept", "accept-language", "content-type", "user-agent"}
+)  # sent on to another host; others may be credentials
+RESERVED_HEADERS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer", "expect"}
     | {"proxy-authorization", "proxy-connection", "accept-encoding"}
 )
@@ -54,7 +56,7 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; header names are in lower case."""
+    """A response; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -76,8 +78,8 @@ class Answer:
 
     def retry_after_s(self) -> float | None:
         """Seconds that the peer asks to wait, when it says so as a number."""
-        asked = self.headers.get("retry-after", "")
-        return float(asked) if asked.isascii() and asked.isdigit() else None
+        value = self.headers.get("retry-after", "")
+        return float(value) if value.isascii() and value.isdigit() else None
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Call:
             raise OutboundRefused(f"{self.url.host} redirects from https to http.")
         headers = self.headers
         if url.origin() != self.url.origin():
-            headers = {name: value for name, value in headers.items() if name in CROSSES_HOSTS}
+            headers = {name: value for name, value in headers.items() if name in PORTABLE_HEADERS}
         if status in (307, 308) or self.method in ("GET", "HEAD"):
             return Call(self.method, url, headers, self.body)
         return Call("GET", url, {name: value for name, value in headers.items() if name != "content-type"}, None)
@@ -108,21 +110,21 @@ class Call:
 def target(url: str, allow: AllowList | None = None) -> URL:
     """The URL as it is called, as far as that shows without the DNS; raises OutboundRefused naming what is wrong."""
     try:
-        found = canonical_url(url)
-    except ValueError as fault:
-        raise OutboundRefused(str(fault)) from None
-    host = found.raw_host or ""
+        parts = canonical_url(url)
+    except ValueError as error:
+        raise OutboundRefused(str(error)) from None
+    host = parts.raw_host or ""
     address = literal(host)
     if address is not None and not (allow or _operators_list()).permits(host, address):
-        raise OutboundRefused(_why_not(host))
-    return found
+        raise OutboundRefused(_refusal(host))
+    return parts
 
 
 def _operators_list() -> AllowList:
     return allow_list(tuple(settings.OUTBOUND_ALLOW))
 
 
-def _why_not(host: str) -> str:
+def _refusal(host: str) -> str:
     return f"{host} is not a public address; the operator can allow it with OUTBOUND_ALLOW."
 
 
@@ -134,7 +136,7 @@ async def system_resolve(host: str, port: int) -> list[str]:
 
 
 class _CheckedResolver(AbstractResolver):
-    """Hands the connector only addresses that may be reached."""
+    """A resolver that returns only addresses that may be reached."""
 
     def __init__(self, resolve: Resolve) -> None:
         self.lookup = resolve
@@ -142,10 +144,10 @@ class _CheckedResolver(AbstractResolver):
     async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[ResolveResult]:
         """The permitted addresses of this name."""
         name, allow = host.lower().rstrip("."), _operators_list()
-        found = [ip_address(text) for text in await self.lookup(host, port)]
-        good = [address for address in found if allow.permits(name, address)]
-        if found and not good:
-            raise OutboundRefused(_why_not(host))
+        addresses = [ip_address(text) for text in await self.lookup(host, port)]
+        good = [address for address in addresses if allow.permits(name, address)]
+        if addresses and not good:
+            raise OutboundRefused(_refusal(host))
         families = {4: socket.AF_INET, 6: socket.AF_INET6}
         flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
         return [
@@ -154,7 +156,7 @@ class _CheckedResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is kept open."""
+        """Nothing to close: each lookup is complete."""
 
 
 class OutboundClient:
@@ -188,10 +190,10 @@ class OutboundClient:
                     call = call.follow(answer.status, location)
         except TimeoutError:
             raise Unreachable(f"{call.url.host} did not answer within {timeout_s:g} s.") from None
-        except (aiohttp.InvalidURL, ValueError) as fault:
-            raise OutboundRefused(f"The call cannot be made: {fault}") from None
-        except (aiohttp.ClientError, OSError) as fault:
-            raise Unreachable(f"{call.url.host}: {fault or type(fault).__name__}") from None
+        except (aiohttp.InvalidURL, ValueError) as error:
+            raise OutboundRefused(f"The call cannot be made: {error}") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unreachable(f"{call.url.host}: {error or type(error).__name__}") from None
         raise OutboundRefused(f"{call.url.host} redirects more than {MAX_HOPS} times.")
 
     async def _hop(self, call: Call, max_bytes: int) -> Answer:
@@ -206,7 +208,7 @@ class OutboundClient:
                 raw += chunk
                 if len(raw) > max_bytes:
                     raise _too_large(call, max_bytes)
-            return Answer(response.status, headers, _decoded(call, bytes(raw), headers, max_bytes))
+            return Answer(response.status, headers, _decode(call, bytes(raw), headers, max_bytes))
 
     def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
@@ -252,7 +254,7 @@ def checked_headers(headers: dict[str, str]) -> dict[str, str]:
     if len(headers) > MAX_HEADERS:
         raise OutboundRefused(f"More than {MAX_HEADERS} headers.")
     for name, value in headers.items():
-        if not HEADER_NAME.fullmatch(name) or name.lower() in OURS:
+        if not HEADER_NAME.fullmatch(name) or name.lower() in RESERVED_HEADERS:
             raise OutboundRefused(f"The header {name[:100]!r} cannot be set.")
         if (
             not isinstance(value, str)
@@ -270,7 +272,7 @@ def _payload(headers: dict[str, str], json: Any, data: bytes | str | None) -> tu
     return headers, data.encode() if isinstance(data, str) else data
 
 
-def _decoded(call: Call, raw: bytes, headers: dict[str, str], max_bytes: int) -> bytes:
+def _decode(call: Call, raw: bytes, headers: dict[str, str], max_bytes: int) -> bytes:
     """The body without its content encoding, never unpacked beyond the limit."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding in ("", "identity") or not raw:

@@ -1,4 +1,4 @@
-"""How the product's processes are: what `/readyz` says of their tasks, and what `/metrics` shows of them."""
+"""How the product's processes are: their tasks in `/readyz`, their number and memory in `/metrics`."""
 
 import os
 import socket
@@ -11,32 +11,32 @@ from config.processes.readiness import DEGRADED, READY, PartState, readiness_che
 RECENT_S = 10.0  # for so long a restart of a task shows in /readyz
 
 
-def _everybody() -> list[reports.Process]:
-    """All that report, and this one in any case."""
+def _processes() -> list[reports.Process]:
+    """The processes that report, and this one in any case."""
     try:
-        found = reports.living()
+        others = reports.living()
     except (redis.RedisError, OSError):
-        found = []
-    me = (socket.gethostname(), os.getpid())
+        others = []
+    own = (socket.gethostname(), os.getpid())
     return [
-        *(one for one in found if (one.host, one.pid) != me),
-        reports.Process(reports.own_kind(), *me, reports.memory_bytes(), reports.own_tasks()),
+        *(one for one in others if (one.host, one.pid) != own),
+        reports.Process(reports.own_kind(), *own, reports.memory_bytes(), reports.own_tasks()),
     ]
 
 
 @readiness_check("tasks", asks_database=False)
 def check_tasks() -> PartState:
     """No long-lived task of any process is down, or was of late."""
-    everybody = _everybody()
+    processes = _processes()
     bad = [
         f"{task.name} of {process} failed {task.failed_ago_s or 0:.0f} s ago ({task.error_type}) and "
         + ("is started again" if task.down else "runs again")
-        for process in everybody
+        for process in processes
         for task in process.tasks
         if task.down or (task.failed_ago_s is not None and task.failed_ago_s < RECENT_S)
     ]
     problem = f"A task has failed: {'; '.join(bad)}. The log of that process has the traceback." if bad else ""
-    restarts = sum(task.restarts for process in everybody for task in process.tasks)
+    restarts = sum(task.restarts for process in processes for task in process.tasks)
     return PartState({"task_restarts": restarts}, DEGRADED if bad else READY, problem)
 
 
@@ -46,7 +46,7 @@ def families() -> list[metrics.Metric]:
     count: dict[str, int] = {}
     memory: dict[str, int] = {}
     down: dict[str, int] = {}
-    for process in _everybody():
+    for process in _processes():
         count[process.kind] = count.get(process.kind, 0) + 1
         memory[process.kind] = memory.get(process.kind, 0) + process.memory_bytes
         for task in process.tasks:

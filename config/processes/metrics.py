@@ -43,8 +43,8 @@ def gauge(name: str, help: str, samples: Iterable[tuple[Mapping[str, str], float
     return family
 
 
-def counted() -> dict[bytes, float]:
-    """What this process has counted by now: sample (its name and labels as JSON) → value."""
+def local_totals() -> dict[bytes, float]:
+    """The totals of this process: sample (its name and labels as JSON) → value."""
     return {
         orjson.dumps([sample.name, sample.labels]): sample.value
         for family in SHARED.collect()
@@ -69,7 +69,9 @@ def _shared(totals: Mapping[bytes, float]) -> list[Metric]:
         families.append(family)
         names = ("_bucket", "_count", "_sum") if local.type == "histogram" else ("_total",)
         of_sample |= {f"{local.name}{end}": family for end in names}
-    zeros = {key: 0.0 for key, value in counted().items() if value == 0}  # what has no labels is there from the start
+    zeros = {
+        key: 0.0 for key, value in local_totals().items() if value == 0
+    }  # what has no labels is there from the start
     rows: list[tuple[str, dict[str, str], float]] = []
     for key, value in {**zeros, **totals}.items():
         name, labels = orjson.loads(key)

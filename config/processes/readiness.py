@@ -1,10 +1,10 @@
-"""What work needs, part by part: each app registers a check of its own, `/readyz` runs them all."""
+"""The parts that work depends on: each app registers a check of its own, `/readyz` runs them all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from config.database.probe import DISCONNECTED
+from config.values.json_types import JsonObject
 
 READY, DEGRADED, DOWN = "ready", "degraded", "unavailable"
 STATES = (READY, DEGRADED, DOWN)  # from good to bad
@@ -17,7 +17,7 @@ class PartState:
     `values` stand in the answer of `/readyz` as they are; `problem` says what is wrong and what to do.
     """
 
-    values: dict[str, Any]
+    values: JsonObject
     state: str = READY
     problem: str = ""
 
@@ -45,15 +45,15 @@ class Readiness:
     """The worst of the parts' states, all their values, and the problem of each part that has one."""
 
     state: str
-    values: dict[str, Any]
+    values: JsonObject
     problems: dict[str, str]
 
 
 def readiness() -> Readiness:
-    """The state of all parts at this moment; while nobody answers for the database nothing is asked of it."""
+    """The state of all parts at this moment; while the database does not answer, checks that need it are skipped."""
     database = CHECKS[DATABASE]()
-    left_out = {DATABASE} | (OF_DATABASE if database.values[DATABASE] == DISCONNECTED else set())
-    parts = {DATABASE: database} | {name: check() for name, check in CHECKS.items() if name not in left_out}
+    skipped_checks = {DATABASE} | (OF_DATABASE if database.values[DATABASE] == DISCONNECTED else set())
+    parts = {DATABASE: database} | {name: check() for name, check in CHECKS.items() if name not in skipped_checks}
     values = {key: value for part in parts.values() for key, value in part.values.items()}
     problems = {name: part.problem for name, part in parts.items() if part.problem}
     return Readiness(max((part.state for part in parts.values()), key=STATES.index), values, problems)

@@ -1,8 +1,8 @@
-"""The product's processes as they report themselves: each tells Redis every two seconds that it lives, how its
+"""The product's processes as they report themselves: every two seconds each writes to Redis that it lives, how its
 long-lived tasks are, and what it has counted since the last time.
 
 So `/readyz` and `/metrics` know all processes of all hosts, whichever one answers. Two hashes hold it: PROCESSES, an
-entry for each process, and COUNTED, the sums of what all have counted, which outlive the processes. A process that is
+entry for each process, and TOTALS, the sums of what all have counted, which outlive the processes. A process that is
 killed takes at most what it counted in its last two seconds with it; a Redis that comes back empty begins at 0, as
 Prometheus knows it from restarts.
 """
@@ -23,11 +23,11 @@ from django.conf import settings
 
 from config.processes import metrics, task_supervisor
 
-PROCESSES, COUNTED = "regente:processes", "regente:counted"
+PROCESSES, TOTALS = "regente:processes", "regente:counted"
 INTERVAL_S = 2.0
 LIFETIME_S = 10.0  # without a report for so long a process is gone
 TIMEOUT_S = 0.5
-# KEYS: COUNTED, PROCESSES. ARGV: the process, its report, then sample and difference in turn. Answers nothing.
+# KEYS: TOTALS, PROCESSES. ARGV: the process, its report, then sample and difference in turn. Answers nothing.
 REPORT = """
 for i = 3, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1]) end
 redis.call('HSET', KEYS[2], ARGV[1], redis.call('TIME')[1] .. ' ' .. ARGV[2])
@@ -85,7 +85,9 @@ class Reporter:
     def __init__(self, kind: str) -> None:
         self.kind, self.host, self.pid = kind, socket.gethostname(), os.getpid()
         self.name = f"{kind}:{self.host}:{self.pid}:{uuid4().hex[:8]}"
-        self.told = metrics.counted()  # a forked process has what its parent counted, and told by itself
+        self.reported_totals = (
+            metrics.local_totals()
+        )  # a forked process starts with what its parent counted, and reports itself
         self.lock = threading.Lock()
 
     def run(self) -> None:
@@ -96,22 +98,22 @@ class Reporter:
             task_supervisor.FAILURE.clear()
 
     def report(self) -> None:
-        """Tell Redis; what it does not hear is told the next time. A report whose answer is lost counts twice."""
+        """Write to Redis; what fails is part of the next report. A report whose answer is lost counts twice."""
         with self.lock:
-            counted = metrics.counted()
-            more = {key: value - self.told.get(key, 0.0) for key, value in counted.items()}
-            # A new series is told whole: all buckets of a histogram are there, or none.
-            news = [(key, value) for key, value in more.items() if value or key not in self.told]
-            pairs = [part for key, value in news for part in (key, repr(value))]
+            totals = metrics.local_totals()
+            differences = {key: value - self.reported_totals.get(key, 0.0) for key, value in totals.items()}
+            # A new series is reported whole: all buckets of a histogram are there, or none.
+            samples = [(key, value) for key, value in differences.items() if value or key not in self.reported_totals]
+            pairs = [part for key, value in samples for part in (key, repr(value))]
             try:
-                _server().eval(REPORT, 2, COUNTED, PROCESSES, self.name, self._state(), *pairs)
+                _server().eval(REPORT, 2, TOTALS, PROCESSES, self.name, self._state(), *pairs)
             except (redis.RedisError, OSError):
                 return
-            self.told = counted
+            self.reported_totals = totals
 
     def _state(self) -> bytes:
-        who = {"kind": self.kind, "host": self.host, "pid": self.pid, "memory_bytes": memory_bytes()}
-        return orjson.dumps(who | {"tasks": own_tasks()})
+        process = {"kind": self.kind, "host": self.host, "pid": self.pid, "memory_bytes": memory_bytes()}
+        return orjson.dumps(process | {"tasks": own_tasks()})
 
     def end(self) -> None:
         """The last report, and that this process is no more."""
@@ -128,7 +130,7 @@ _reporter: Reporter | None = None
 def start_reports(kind: str) -> None:
     """Report this process, which is one of this kind, until it ends."""
     global _reporter
-    _server.cache_clear()  # a connection of the parent's is not ours
+    _server.cache_clear()  # a forked process does not share its parent's connection
     _reporter = Reporter(kind)
     task_supervisor.start_thread("process_report", _reporter.run)
     atexit.register(end_reports)
@@ -143,13 +145,13 @@ def end_reports() -> None:
 
 
 def report_now() -> None:
-    """What this process has counted by now is in the totals."""
+    """Bring the totals up to date with this process."""
     if _reporter is not None:
         _reporter.report()
 
 
 def own_kind() -> str:
-    """What this process reports to be; "own" when it does not."""
+    """The kind that this process reports; "own" when it reports none."""
     return _reporter.kind if _reporter is not None else "own"
 
 
@@ -160,41 +162,41 @@ def living() -> list[Process]:
 
 def totals() -> dict[bytes, float]:
     """What all processes have counted: sample → value."""
-    _, counted = _read([COUNTED])
-    return {key: float(value) for key, value in counted.items()}
+    _, sums = _read([TOTALS])
+    return {key: float(value) for key, value in sums.items()}
 
 
 def _read(hashes: list[str]) -> list[Any]:
     """Redis' time in seconds, and each of the hashes."""
-    line = _server().pipeline(transaction=False)
-    line.time()
+    pipeline = _server().pipeline(transaction=False)
+    pipeline.time()
     for name in hashes:
-        line.hgetall(name)
-    (seconds, _), *found = line.execute()
-    return [seconds, *found]
+        pipeline.hgetall(name)
+    (seconds, _), *contents = pipeline.execute()
+    return [seconds, *contents]
 
 
 def _living(now: int, entries: dict[bytes, bytes]) -> list[Process]:
-    found: list[Process] = []
-    gone: list[str] = []
+    processes: list[Process] = []
+    silent: list[str] = []
     for name, entry in entries.items():
         at, _, text = entry.partition(b" ")
         age = now - int(at)
         if age > LIFETIME_S:
-            gone.append(name.decode())
+            silent.append(name.decode())
             continue
-        told = orjson.loads(text)
-        tasks = [TaskReport(**task) for task in told.pop("tasks")]
-        found.append(
-            Process(**told, tasks=[replace(task, failed_ago_s=_later(task.failed_ago_s, age)) for task in tasks])
+        report = orjson.loads(text)
+        tasks = [TaskReport(**task) for task in report.pop("tasks")]
+        processes.append(
+            Process(**report, tasks=[replace(task, failed_ago_s=_older(task.failed_ago_s, age)) for task in tasks])
         )
-    if gone:
-        _server().hdel(PROCESSES, *gone)
-    return found
+    if silent:
+        _server().hdel(PROCESSES, *silent)
+    return processes
 
 
 def memory_bytes() -> int:
-    """The resident memory of this process; 0 where /proc does not tell."""
+    """The resident memory of this process; 0 where there is no /proc."""
     try:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * PAGE_BYTES
@@ -202,5 +204,5 @@ def memory_bytes() -> int:
         return 0
 
 
-def _later(ago: float | None, seconds: float) -> float | None:
+def _older(ago: float | None, seconds: float) -> float | None:
     return None if ago is None else ago + seconds

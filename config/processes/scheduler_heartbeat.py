@@ -1,4 +1,4 @@
-"""The scheduler's sign of life, a key in Redis that expires: it needs no database, and is back when Redis is."""
+"""The scheduler's heartbeat, a key in Redis that expires: it needs no database, and is back when Redis is."""
 
 from functools import cache
 
@@ -13,9 +13,9 @@ LIFETIME_S = 10  # without one for so long the scheduler is missing; it gives on
 
 @cache
 def broker() -> redis.Redis:
-    """This process's client of Redis for signs of life, which nobody waits for long."""
-    again = Retry(NoBackoff(), 1)  # for a connection that ended while nobody used it
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=again)
+    """This process's client of Redis for heartbeats, with short timeouts."""
+    retry = Retry(NoBackoff(), 1)  # for a connection that ended while nobody used it
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=retry)
 
 
 def beat() -> None:
@@ -24,5 +24,5 @@ def beat() -> None:
 
 
 def is_alive() -> bool:
-    """Whether a scheduler has given a sign of life within the last seconds; the same errors."""
+    """Whether a scheduler has written its heartbeat within LIFETIME_S; the same errors."""
     return bool(broker().exists(KEY))

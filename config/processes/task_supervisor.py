@@ -12,11 +12,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from config.processes.backoff import Backoff
 from config.processes.metrics import counter
 
 log = logging.getLogger(__name__)
-FIRST_PAUSE_S, MAX_PAUSE_S = 0.05, 1.0  # doubled each time, so that a task that fails at once does not fill the log
-STEADY_S = 10.0  # a task that has not failed for so long is well again: its next pause is the first one
+RESTART = Backoff(0.05, 1.0)  # so that a task that fails at once does not fill the log
+STEADY_AFTER_S = 10.0  # a task that has not failed for so long is well again: its failures are counted from 1
 RESTARTS = counter("regente_task_restarts", "Long-lived tasks that an exception ended, each started again.", ["task"])
 
 
@@ -26,7 +27,7 @@ class TaskState:
 
     name: str
     running: int = 0
-    down: int = 0  # that wait to be started again
+    down: int = 0  # instances that wait for their next start
     restarts: int = 0
     failed_at: float | None = None  # by time.monotonic()
     error_type: str = ""  # of the last exception
@@ -41,7 +42,7 @@ class _Restarts:
 
     def __init__(self, name: str) -> None:
         self.state = STATES.setdefault(name, TaskState(name))
-        self.pause, self.failed_at = 0.0, -1e9
+        self.failures, self.failed_at = 0, -1e9
 
     def begin(self) -> None:
         self.state.running += 1
@@ -49,17 +50,17 @@ class _Restarts:
     def end(self) -> None:
         self.state.running -= 1
 
-    def fail(self, fault: BaseException) -> float:
+    def fail(self, error: BaseException) -> float:
         """Log and count it; the seconds until the next start."""
         state, now = self.state, time.monotonic()
-        again = 0.0 if now - self.failed_at > STEADY_S else self.pause * 2
-        self.pause, self.failed_at = min(max(again, FIRST_PAUSE_S), MAX_PAUSE_S), now
+        self.failures = 1 if now - self.failed_at > STEADY_AFTER_S else self.failures + 1
+        self.failed_at, pause = now, RESTART.delay(self.failures)
         state.restarts += 1
-        state.failed_at, state.error_type = now, type(fault).__name__
+        state.failed_at, state.error_type = now, type(error).__name__
         RESTARTS.labels(state.name).inc()
         FAILURE.set()
-        log.error("the task %s has failed; it is started again in %.2f s", state.name, self.pause, exc_info=fault)
-        return self.pause
+        log.error("the task %s has failed; it is started again in %.2f s", state.name, pause, exc_info=error)
+        return pause
 
 
 async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -70,15 +71,15 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
             return
-        except asyncio.CancelledError as fault:
+        except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            failure: BaseException = fault  # it came from inside: nobody wants the task to end
+            failure: BaseException = error  # raised inside the task, not a cancellation of it
         except (KeyboardInterrupt, GeneratorExit):
             raise
-        except BaseException as fault:
-            failure = fault
+        except BaseException as error:
+            failure = error
         finally:
             restarts.end()
         pause = restarts.fail(failure)
@@ -102,8 +103,8 @@ def keep_working(name: str, work: Callable[[], None]) -> None:
         try:
             work()
             return
-        except BaseException as fault:  # a thread has nobody who would hear of it
-            failure = fault
+        except BaseException as error:  # a thread's exception would be lost
+            failure = error
         finally:
             restarts.end()
         pause = restarts.fail(failure)
@@ -112,18 +113,18 @@ def keep_working(name: str, work: Callable[[], None]) -> None:
         restarts.state.down -= 1
 
 
-def supervised_call(name: str, work: Callable[..., float]) -> Callable[..., float]:
+def supervise_call(name: str, work: Callable[..., float]) -> Callable[..., float]:
     """The function for a loop that is not ours, which sleeps for the seconds that it answers: after an exception until
     the next start.
     """
     restarts = _Restarts(name)
     restarts.state.running += 1
 
-    def call(*args: Any, **named: Any) -> float:
+    def call(*args: Any, **options: Any) -> float:
         try:
-            return work(*args, **named)
-        except Exception as fault:
-            return restarts.fail(fault)
+            return work(*args, **options)
+        except Exception as error:
+            return restarts.fail(error)
 
     return call
 

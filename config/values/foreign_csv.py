@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import IO, Any
 
-SEPARATORS = "\t;,"  # where the rows allow several, the one that texts have most rarely
+SEPARATORS = "\t;,"  # in the order of preference where the rows allow several
 MAX_FIELD = 1_000_000  # characters
 SAMPLE_LINES, SAMPLE_CHARACTERS = 200, 256 * 1024
 CHUNK = 1024 * 1024
@@ -83,19 +83,19 @@ class CSVFile:
                 if cells and not (begins == 1 and SEPARATOR_LINE.fullmatch(self.separator.join(cells))):
                     yield begins, cells
                 begins = reader.line_num + 1
-        except csv.Error as fault:
-            raise UnreadableCSV(f"The CSV cannot be read: line {begins}: {fault}.") from None
+        except csv.Error as error:
+            raise UnreadableCSV(f"The CSV cannot be read: line {begins}: {error}.") from None
 
     def _lines(self) -> Iterator[str]:
         self.source.seek(0)
-        text = io.TextIOWrapper(io.BufferedReader(_Borrowed(self.source)), self.encoding, newline="")
+        text = io.TextIOWrapper(io.BufferedReader(_KeepOpen(self.source)), self.encoding, newline="")
         try:
             for number, line in enumerate(text, start=1):
                 if "\0" in line:
                     raise UnreadableCSV(f"Line {number} holds a NUL character; is it a text file?")
                 yield line
-        except UnicodeDecodeError as fault:
-            raise UnreadableCSV(f"The file is no valid {self.encoding.upper()}: {fault.reason}.") from None
+        except UnicodeDecodeError as error:
+            raise UnreadableCSV(f"The file is no valid {self.encoding.upper()}: {error.reason}.") from None
 
     def _separator(self) -> str:
         lines, size = [], 0
@@ -104,15 +104,15 @@ class CSVFile:
             size += len(line)
             if size > SAMPLE_CHARACTERS:
                 break
-        if lines and (named := SEPARATOR_LINE.fullmatch(lines[0])):
-            return named[1]
+        if lines and (match := SEPARATOR_LINE.fullmatch(lines[0])):
+            return match[1]
         scores = {separator: _score(lines, separator) for separator in SEPARATORS}
         best = max(SEPARATORS, key=lambda separator: scores[separator])
         return best if scores[best] > NO_SEPARATOR else ","
 
 
-def own_names(header: Iterable[str]) -> list[str]:
-    """The names as they are; columns without one, or with one that is taken, get one of their own."""
+def unique_names(header: Iterable[str]) -> list[str]:
+    """The names as they are; columns without one, or with one that another has, get a new one."""
     names: list[str] = []
     header = list(header)
     for position, text in enumerate(header, start=1):
@@ -139,24 +139,24 @@ def encoding_of(source: IO[bytes]) -> str:
 
 def _eight_bits(source: IO[bytes]) -> str:
     """utf-8, or cp1252 where no character would be UTF-8; UnreadableCSV for a mixture of both."""
-    fault = _first_fault(source)
-    if fault is None:
+    error = _first_error(source)
+    if error is None:
         return "utf-8"
     source.seek(0)
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    undefined = False
+    has_gaps = False
     while chunk := source.read(CHUNK):
-        undefined = undefined or any(byte in chunk for byte in b"\x81\x8d\x8f\x90\x9d")
+        has_gaps = has_gaps or any(byte in chunk for byte in b"\x81\x8d\x8f\x90\x9d")
         if any(character > "\x7f" and character != "\ufffd" for character in decoder.decode(chunk)):
-            place, line = fault
+            place, line = error
             raise UnreadableCSV(
                 f"The file is not UTF-8 throughout: see byte {place + 1} (line {line}). Save it as UTF-8, in a "
                 "spreadsheet as “CSV UTF-8”."
             )
-    return "latin-1" if undefined else "cp1252"
+    return "latin-1" if has_gaps else "cp1252"
 
 
-def _first_fault(source: IO[bytes]) -> tuple[int, int] | None:
+def _first_error(source: IO[bytes]) -> tuple[int, int] | None:
     """(offset, line) of the first byte that is no UTF-8."""
     source.seek(0)
     decoder, offset, line = codecs.getincrementaldecoder("utf-8")(), 0, 1
@@ -165,9 +165,9 @@ def _first_fault(source: IO[bytes]) -> tuple[int, int] | None:
         pending = len(decoder.getstate()[0])
         try:
             decoder.decode(chunk, final=not chunk)
-        except UnicodeDecodeError as fault:
-            before = fault.object[: fault.start]
-            return offset - pending + fault.start, line + before.count(b"\n")
+        except UnicodeDecodeError as error:
+            before = error.object[: error.start]
+            return offset - pending + error.start, line + before.count(b"\n")
         if not chunk:
             return None
         offset, line = offset + len(chunk), line + chunk.count(b"\n")
@@ -179,19 +179,19 @@ NO_SEPARATOR = (0.0, 0.0, 0)
 def _score(lines: list[str], separator: str) -> tuple[float, float, int]:
     """(how alike the rows are, less where fields begin with a blank, columns); NO_SEPARATOR when it separates nothing.
 
-    A fault within the rows ends the sample: it is told when the file is read.
+    An error within the rows ends the sample: it is reported when the file is read.
     """
-    rows = _until_fault(lines, separator)
+    rows = _until_error(lines, separator)
     if not rows or len(rows[0]) < 2:
         return NO_SEPARATOR
     width = len(rows[0])
     alike = [1.0 if len(row) == width else 0.5 if 1 < len(row) < width else 0.0 for row in rows[1:]]
     fields = [field for row in rows for field in row[1:]]
-    spaced = sum(field.startswith(" ") for field in fields) / max(len(fields), 1)
-    return (sum(alike) / len(alike) if alike else 0.5), -spaced, width
+    blank_starts = sum(field.startswith(" ") for field in fields) / max(len(fields), 1)
+    return (sum(alike) / len(alike) if alike else 0.5), -blank_starts, width
 
 
-def _until_fault(lines: list[str], separator: str) -> list[list[str]]:
+def _until_error(lines: list[str], separator: str) -> list[list[str]]:
     rows: list[list[str]] = []
     try:
         for row in csv.reader(lines, delimiter=separator, strict=True):
@@ -202,18 +202,16 @@ def _until_fault(lines: list[str], separator: str) -> list[list[str]]:
     return rows
 
 
-class _Borrowed(io.RawIOBase):
+class _KeepOpen(io.RawIOBase):
     """The file without its end: what reads it may close this, and the file stays open."""
 
     def __init__(self, source: IO[bytes]) -> None:
-        self.borrowed = source
+        self.source = source
 
     def readable(self) -> bool:
-        """It is."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """The next bytes."""
-        part = self.borrowed.read(len(buffer))
+        part = self.source.read(len(buffer))
         buffer[: len(part)] = part
         return len(part)

@@ -39,9 +39,9 @@ class _TooDeep(Exception):
 
 def read_json(source: bytes | str) -> Any:
     """The value of a JSON text in UTF-8, or as its byte order mark says; ValueError when it is none."""
-    text = source if isinstance(source, str) else decoded(source)
+    text = source if isinstance(source, str) else decode_json_text(source)
     try:
-        return _cleaned(parse_json(text), MAX_DEPTH)
+        return _clean(parse_json(text), MAX_DEPTH)
     except (RecursionError, _TooDeep):
         return {"text": clean_text(text)}
 
@@ -53,7 +53,7 @@ def parse_json(text: str) -> Any:
     )
 
 
-def decoded(raw: bytes) -> str:
+def decode_json_text(raw: bytes) -> str:
     """The text of JSON bytes: UTF-8, UTF-16 or UTF-32, as their beginning shows; what is wrong in it is U+FFFD."""
     return raw.decode(json.detect_encoding(raw), "replace")
 
@@ -61,11 +61,11 @@ def decoded(raw: bytes) -> str:
 def clean_value(value: Any) -> Any:
     """The value as JSON has it, and as it is read back from the record; NotJson when it has no such form."""
     try:
-        return _cleaned(value, MAX_VALUE_DEPTH)
+        return _clean(value, MAX_VALUE_DEPTH)
     except _TooDeep:
         pass
     try:
-        return {"text": json.dumps(_cleaned(value, MAX_TEXT_DEPTH), ensure_ascii=False, separators=(",", ":"))}
+        return {"text": json.dumps(_clean(value, MAX_TEXT_DEPTH), ensure_ascii=False, separators=(",", ":"))}
     except (_TooDeep, RecursionError):
         raise NotJson(f"it is nested deeper than {MAX_TEXT_DEPTH} levels, or holds itself") from None
 
@@ -74,8 +74,7 @@ def clean_text(text: str) -> str:
     """The text with halves of characters joined where they follow each other; lone ones and NUL are U+FFFD."""
     if not HALF.search(text):
         return str(text)
-    joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return joined.replace("\0", "\ufffd")
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "\ufffd")
 
 
 def write_json(value: Any, sort_keys: bool = False, default: Callable[[Any], Any] | None = None) -> bytes:
@@ -115,7 +114,7 @@ def _fraction(text: str) -> float | str | None:
     return text if plain and abs(number) >= EXACT and Decimal(text) != Decimal(number) else number
 
 
-def _cleaned(value: Any, levels: int) -> Any:
+def _clean(value: Any, levels: int) -> Any:
     kind = type(value)
     if kind is str:
         return clean_text(value)
@@ -129,16 +128,16 @@ def _cleaned(value: Any, levels: int) -> Any:
         if levels == 0:
             raise _TooDeep
         if kind is list:
-            return [_cleaned(item, levels - 1) for item in value]
-        return {_key(key): _cleaned(item, levels - 1) for key, item in value.items()}
-    return _cleaned(_plain(value), levels)
+            return [_clean(item, levels - 1) for item in value]
+        return {_key(key): _clean(item, levels - 1) for key, item in value.items()}
+    return _clean(_plain(value), levels)
 
 
 def _key(key: Any) -> str:
     """An object's key as JSON has it: null, true and numbers as their texts."""
     if isinstance(key, str):
         return clean_text(key)
-    plain = _cleaned(key, 1)
+    plain = _clean(key, 1)
     if isinstance(plain, list | dict):
         raise NotJson(f"an object's key is a {type(key).__name__}")
     return plain if isinstance(plain, str) else orjson.dumps(plain).decode()

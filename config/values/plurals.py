@@ -1,6 +1,6 @@
-"""Numbers of things in sentences."""
+"""A number and its noun in a sentence."""
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """“1 secret”, “2 secrets”; a plural that does not end in s is given."""
+def quantity(number: int, noun: str, plural: str = "") -> str:
+    """“1 secret”, “2 secrets”; `plural`: of a noun that does not form it with s."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

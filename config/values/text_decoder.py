@@ -10,13 +10,13 @@ class Joiner:
         self.half = ""
 
     def take(self, piece: str) -> str:
-        """What of the text is whole by now and was not given before."""
+        """The characters that this piece completes."""
         piece, self.half = self.half + piece, ""
         if piece and "\ud800" <= piece[-1] <= "\udbff":
             piece, self.half = piece[:-1], piece[-1]
         return clean_text(piece)
 
     def rest(self) -> str:
-        """What the end of the text adds: U+FFFD for a half whose other one never came."""
+        """U+FFFD when the text ended with half a character, else nothing."""
         half, self.half = self.half, ""
         return clean_text(half)

@@ -1,4 +1,4 @@
-"""What operators do in Django's admin, on the same record as what the API does."""
+"""Audit records of changes in Django's admin."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,11 +12,12 @@ from django.forms import BaseFormSet, BaseModelForm
 from django.http import HttpRequest
 
 from accounts.models import Membership, Tenant, User
+from config.values.json_types import JsonObject
 from governance.audit.audit_log import AuditRecord, append_record, record_failed_login
 
 HIDDEN_FIELDS = frozenset({"password", "stamp"})
 API_NAMES = {"key": "id"}  # as the API calls it; what is named a key is masked
-States = tuple[dict[str, Any], dict[str, Any]]  # before, after
+States = tuple[JsonObject, JsonObject]  # before, after
 
 
 class AuditedAdmin(admin.ModelAdmin):
@@ -26,10 +27,10 @@ class AuditedAdmin(admin.ModelAdmin):
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Iterable[BaseFormSet] | None, add: bool = False
-    ) -> list[dict[str, Any]]:
+    ) -> list[JsonObject]:
         """Django's own message; on the way, what has changed is noted for the record."""
         request.audit_states = _states(form, formsets or ())  # type: ignore[attr-defined]
-        message: list[dict[str, Any]] = super().construct_change_message(request, form, formsets, add)  # type: ignore[arg-type]
+        message: list[JsonObject] = super().construct_change_message(request, form, formsets, add)  # type: ignore[arg-type]
         return message
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
@@ -55,7 +56,7 @@ class AuditedAdmin(admin.ModelAdmin):
 
 
 def audit_all_pages() -> None:
-    """Make every page of the admin that may change something a recorded one, whosever it is."""
+    """Turn every registered page of the admin into an AuditedAdmin."""
     for model, page in list(admin.site._registry.items()):
         admin.site.unregister(model)
         admin.site.register(model, type(f"Audited{type(page).__name__}", (AuditedAdmin, type(page)), {}))
@@ -76,7 +77,7 @@ def audit_logout(request: HttpRequest, user: User | None, **_: Any) -> None:
 
 
 @receiver(user_login_failed)
-def audit_failed_login(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
+def audit_failed_login(credentials: JsonObject, request: HttpRequest | None = None, **_: Any) -> None:
     """Somebody has tried to."""
     if _is_admin(request):
         record_failed_login(str(credentials.get("username") or credentials.get("email") or ""))
@@ -86,7 +87,7 @@ def _is_admin(request: HttpRequest | None) -> bool:
     return request is not None and request.path.startswith("/admin")
 
 
-def _append(request: HttpRequest, action: str, row: Model, before: dict[str, Any], after: dict[str, Any]) -> None:
+def _append(request: HttpRequest, action: str, row: Model, before: JsonObject, after: JsonObject) -> None:
     """An entry in the log of the row's tenant, and of the one that it has left."""
     kind = str(row._meta.verbose_name).replace(" ", "_")
     state_before, state_after = before if action != "create" else None, after if action != "delete" else None

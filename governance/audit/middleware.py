@@ -6,9 +6,10 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
 
-from config.errors import keep_afterwards
 from config.http import origin
 from config.http.api_request import ApiHttpRequest
+from config.http.error_handler import keep_afterwards
+from config.values.json_types import JsonObject
 from governance.audit.audit_log import AuditRecord, append_record, record_failed_login
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -61,7 +62,7 @@ def _audit_record(request: ApiHttpRequest, response: HttpResponseBase) -> AuditR
     )
 
 
-def _without(payload: Any, hidden_names: Collection[str]) -> dict[str, Any]:
+def _without(payload: Any, hidden_names: Collection[str]) -> JsonObject:
     return (
         {name: value for name, value in payload.items() if name not in hidden_names}
         if isinstance(payload, Mapping)

@@ -8,12 +8,12 @@ amounts spent is refused.
 import asyncio
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
 
 from psycopg import AsyncConnection, AsyncCursor
 
 from config.database.queries import load_queries
 from config.errors import DomainError
+from config.values.json_types import JsonObject
 from governance.models import Budget
 
 MICRO_PER_CENT = 10_000
@@ -40,7 +40,7 @@ class Bill:
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    warnings: list[dict[str, Any]] = field(default_factory=list)  # of budgets that have just come to four fifths
+    warnings: list[JsonObject] = field(default_factory=list)  # of budgets that have just come to four fifths
 
     def charge(self, cost_micro: int = 0, prompt_tokens: int = 0, completion_tokens: int = 0, calls: int = 1) -> None:
         """Set the cost of the call."""
@@ -116,8 +116,8 @@ def _cents(micro: int) -> float:
 
 def _warning(
     scope: str, scope_id: str, cost_limit: int | None, cost: int, calls_limit: int | None, calls: int
-) -> dict[str, Any]:
-    payload: dict[str, Any] = {"scope": scope, "scope_id": scope_id}
+) -> JsonObject:
+    payload: JsonObject = {"scope": scope, "scope_id": scope_id}
     if cost_limit is not None:
         payload |= {"limit_cents": _cents(cost_limit), "used_cents": _cents(cost)}
     if calls_limit is not None:
@@ -137,7 +137,7 @@ async def _refusal(connection: AsyncConnection, ids: set[int], request: Reservat
         if calls_limit is not None and calls + request.calls > calls_limit:
             used_calls = calls + held_calls
             text = f"the limit of {owner} is {calls_limit} model calls, and {used_calls} are used or under way."
-            details: dict[str, Any] = {"type": "llm_calls_exceeded", "limit": calls_limit, "used": used_calls}
+            details: JsonObject = {"type": "llm_calls_exceeded", "limit": calls_limit, "used": used_calls}
             return BudgetExceeded(f"BUDGET_EXCEEDED: {text}", **details, **budget)
         if cost_limit is not None and cost + request.micro > cost_limit:
             limit, used_cents, price = _cents(cost_limit), _cents(cost + held_cost), _cents(request.micro)

@@ -1,12 +1,12 @@
-"""What a candidate policy would have changed: it is asked about recorded decisions, without any effect."""
+"""Backtest of a candidate policy: recorded decisions are made again with it, without any effect."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.db.models import QuerySet
 
 from config.http.fields import iso
+from config.values.json_types import JsonObject
 from governance.models import Policy, PolicyDecision, Scope
 from governance.policies.evaluation import decide
 from governance.policies.rulesets import CompiledPolicy, Ruleset, compile_policy, enabled_policies
@@ -16,7 +16,7 @@ MAX_EXAMPLES = 100
 
 @dataclass
 class Backtest:
-    """The counts so far; before and after are what the rules in force say without the candidate and with it."""
+    """The counts so far: decisions by the rules in force without the candidate (before) and with it (after)."""
 
     evaluated_count: int = 0
     skipped_count: int = 0
@@ -24,10 +24,10 @@ class Backtest:
     flip_count: int = 0
     by_tool: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     by_tenant: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    examples: list[dict[str, Any]] = field(default_factory=list)
+    examples: list[JsonObject] = field(default_factory=list)
 
     def note(self, row: PolicyDecision, before: str, after: str, explanation: str) -> None:
-        """One decision, judged twice."""
+        """Count a decision that was made twice."""
         self.evaluated_count += 1
         if before == after:
             return

@@ -7,11 +7,11 @@ cannot be evaluated is denied.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from config.errors import DomainError
 from config.masking import mask
 from config.values.foreign_json import write_json
+from config.values.json_types import JsonObject
 from governance.models import Scope
 from governance.policies.rules import ActionContext
 from governance.policies.rulesets import STRICTNESS, CompiledPolicy, Ruleset
@@ -30,17 +30,17 @@ class PolicyDenied(DomainError):
 
 @dataclass(frozen=True)
 class Decision:
-    """What holds for one action. `effect` is allow, deny or require_approval."""
+    """The decision on one action. `effect` is allow, deny or require_approval."""
 
     action: str
-    context: dict[str, Any]
+    context: JsonObject
     effect: str = "allow"
-    winner: dict[str, Any] | None = None
+    winner: JsonObject | None = None
     explanation: str = "No policy applies."
-    matches: tuple[dict[str, Any], ...] = ()
-    shadow_matches: tuple[dict[str, Any], ...] = ()
-    modifications: dict[str, Any] = field(default_factory=dict)
-    approval: dict[str, Any] = field(default_factory=dict)
+    matches: tuple[JsonObject, ...] = ()
+    shadow_matches: tuple[JsonObject, ...] = ()
+    modifications: JsonObject = field(default_factory=dict)
+    approval: JsonObject = field(default_factory=dict)
 
     @property
     def result(self) -> str:
@@ -49,12 +49,12 @@ class Decision:
 
     @property
     def has_matches(self) -> bool:
-        """A policy had something to say."""
+        """Whether a policy, or a shadow policy, applies."""
         return bool(self.matches or self.shadow_matches)
 
-    def event(self) -> dict[str, Any]:
+    def event(self) -> JsonObject:
         """The payload of a policy_eval event."""
-        payload: dict[str, Any] = {"action": self.action, "result": self.result, "explanation": self.explanation}
+        payload: JsonObject = {"action": self.action, "result": self.result, "explanation": self.explanation}
         payload |= {"policy_id": self.winner["policy_id"] if self.winner else None, "matched": list(self.matches)}
         return payload | {
             name: part
@@ -62,7 +62,7 @@ class Decision:
             if part
         }
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> JsonObject:
         """The fields of a PolicyDecision that come from here."""
         return {
             "action": self.action,
@@ -83,15 +83,15 @@ class Decision:
         return refusal
 
 
-def decide(rules: Ruleset, action: str, context: dict[str, Any]) -> Decision:
-    """What these rules say of the action."""
+def decide(rules: Ruleset, action: str, context: JsonObject) -> Decision:
+    """The decision of these rules on the action."""
     context = context | {"action": action}
     action_context = ActionContext(context)
     applicable = rules.applicable(action_context)
     if not applicable:
         return Decision(action, context)
     real = [one for one in applicable if not one.shadow]
-    modifications: dict[str, Any] = {}
+    modifications: JsonObject = {}
     verdicts = [_verdict([one for one in real if tier(one)], modifications) for tier in TIERS]
     winner = min((one for one in verdicts if one), key=lambda one: STRICTNESS[one.effect], default=None)
     return Decision(
@@ -115,7 +115,7 @@ TIERS: tuple[Callable[[CompiledPolicy], bool], ...] = (
 )
 
 
-def _verdict(applying: list[CompiledPolicy], modifications: dict[str, Any]) -> CompiledPolicy | None:
+def _verdict(applying: list[CompiledPolicy], modifications: JsonObject) -> CompiledPolicy | None:
     """The policy that decides, None when none does; what is modified on the way to it is noted."""
     for one in applying:
         if one.effect != "modify":
@@ -130,7 +130,7 @@ def _verdict(applying: list[CompiledPolicy], modifications: dict[str, Any]) -> C
 def _explanation(
     winner: CompiledPolicy | None,
     applying: list[CompiledPolicy],
-    modifications: dict[str, Any],
+    modifications: JsonObject,
     action_context: ActionContext,
 ) -> str:
     if winner is None:
@@ -147,7 +147,7 @@ def _explanation(
     return sentence
 
 
-def stored_context(context: dict[str, Any]) -> dict[str, Any]:
+def stored_context(context: JsonObject) -> JsonObject:
     """The context as it is stored: secrets masked, a long input left out."""
     fields = {name: value for name, value in context.items() if name != "input"}
     if "input" not in context:

@@ -7,6 +7,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from config.values.json_types import JsonObject
 from governance.conditions import OPERATORS, PRESENCE, path_parts, value_fault
 from governance.policies.rules import Comparison, Rule
 
@@ -38,34 +39,36 @@ def read_rule(expression: Any) -> Rule:
 
 
 def _tests(expression: Mapping[str, Any]) -> tuple[Comparison, ...]:
-    tests_list, tests_map = expression.get("conditions"), expression.get("condition")
-    if tests_list is not None and tests_map is not None:
-        tests = _from_list(tests_list)
-        if _as_map(tests) != _as_map(_from_map(tests_map)):
+    conditions, condition_map = expression.get("conditions"), expression.get("condition")
+    if conditions is not None and condition_map is not None:
+        tests = _from_list(conditions)
+        if _as_map(tests) != _as_map(_from_map(condition_map)):
             raise BadRule("conditions: Says something else than condition; send one of the two.")
         return tests
-    return _from_list(tests_list) if tests_list is not None else _from_map({} if tests_map is None else tests_map)
+    if conditions is not None:
+        return _from_list(conditions)
+    return _from_map({} if condition_map is None else condition_map)
 
 
-def _from_list(tests_list: Any) -> tuple[Comparison, ...]:
-    if not isinstance(tests_list, list) or not all(isinstance(one, Mapping) for one in tests_list):
+def _from_list(conditions: Any) -> tuple[Comparison, ...]:
+    if not isinstance(conditions, list) or not all(isinstance(one, Mapping) for one in conditions):
         raise BadRule("conditions: Must be an array of {field, operator, value}.")
     return tuple(_test(one.get("field"), one.get("operator"), one.get("value"), f"conditions[{at}]")
-                 for at, one in enumerate(tests_list))  # fmt: skip
+                 for at, one in enumerate(conditions))  # fmt: skip
 
 
-def _from_map(tests_map: Any) -> tuple[Comparison, ...]:
-    if not isinstance(tests_map, Mapping):
+def _from_map(condition_map: Any) -> tuple[Comparison, ...]:
+    if not isinstance(condition_map, Mapping):
         raise BadRule("condition: Must be an object of fields: {field: value}.")
     tests: list[Comparison] = []
-    for name, condition in tests_map.items():
+    for name, operand in condition_map.items():
         at = f"condition.{name}"
-        if isinstance(condition, Mapping):
-            if not condition:
+        if isinstance(operand, Mapping):
+            if not operand:
                 raise BadRule(f"{at}: Names no operator; use {{operator: value}}.")
-            tests += [_test(name, operator, value, at) for operator, value in condition.items()]
+            tests += [_test(name, operator, value, at) for operator, value in operand.items()]
         else:
-            tests.append(_test(name, "in" if isinstance(condition, list) else "equals", condition, at))
+            tests.append(_test(name, "in" if isinstance(operand, list) else "equals", operand, at))
     return tuple(tests)
 
 
@@ -76,12 +79,12 @@ def _test(name: Any, operator: Any, value: Any, at: str) -> Comparison:
         raise BadRule(f"{at}: There is no operator {str(operator)[:50]!r}; use one of {', '.join(OPERATORS)}.")
     if fault := value_fault(operator, value):
         raise BadRule(f"{at}: {operator} {fault}.")
-    if operator in PRESENCE and value is False:  # "exists: false" says the opposite
+    if operator in PRESENCE and value is False:  # "exists: false" is not_exists
         operator, value = ("not_exists" if operator == "exists" else "exists"), True
     return Comparison(name, operator, True if operator in PRESENCE else value, path_parts(name))
 
 
-def _modify(expression: Mapping[str, Any], effect: str) -> dict[str, Any]:
+def _modify(expression: Mapping[str, Any], effect: str) -> JsonObject:
     settings = expression.get("modify")
     if effect != "modify":
         return {}
@@ -100,8 +103,8 @@ def _modify(expression: Mapping[str, Any], effect: str) -> dict[str, Any]:
     return dict(settings)
 
 
-def _approval(expression: Mapping[str, Any], effect: str) -> dict[str, Any]:
-    """Who must say yes, and until when: {role, expires_s, four_eyes}."""
+def _approval(expression: Mapping[str, Any], effect: str) -> JsonObject:
+    """Who must approve, and within which time: {role, expires_s, four_eyes}."""
     settings = expression.get("approval")
     if settings is None or effect != "require_approval":
         return {}
@@ -117,30 +120,31 @@ def _approval(expression: Mapping[str, Any], effect: str) -> dict[str, Any]:
     return {name: settings[name] for name in ("role", "expires_s", "four_eyes") if name in settings}
 
 
-def rule_expression(rule: Rule) -> dict[str, Any]:
-    """The rule_expr in the contract's form. What a map cannot say (one field twice under one operator) is also given as
-    `conditions`.
+def rule_expression(rule: Rule) -> JsonObject:
+    """The rule_expr in the contract's form.
+
+    A field twice under one operator, which a map cannot hold, is also written as `conditions`.
     """
     condition = _as_map(rule.tests)
-    expression: dict[str, Any] = {"condition": {name: _short(own) for name, own in condition.items()}}
+    expression: JsonObject = {"condition": {name: _short(own) for name, own in condition.items()}}
     if sum(map(len, condition.values())) < len(rule.tests):
-        tests_list = [{"field": test.path, "operator": test.operator, "value": test.value} for test in rule.tests]
-        expression = {"conditions": tests_list, **expression}
+        conditions = [{"field": test.path, "operator": test.operator, "value": test.value} for test in rule.tests]
+        expression = {"conditions": conditions, **expression}
     if rule.logic == "OR":
         expression["logic"] = "OR"
     expression["effect"] = rule.effect
     return expression | {name: part for name, part in (("modify", rule.modify), ("approval", rule.approval)) if part}
 
 
-def _as_map(tests: tuple[Comparison, ...]) -> dict[str, dict[str, Any]]:
+def _as_map(tests: tuple[Comparison, ...]) -> dict[str, JsonObject]:
     """{field: {operator: value}}; of a field's tests with one operator the last."""
-    condition: dict[str, dict[str, Any]] = {}
+    condition: dict[str, JsonObject] = {}
     for test in tests:
         condition.setdefault(test.path, {})[test.operator] = test.value
     return condition
 
 
-def _short(own: dict[str, Any]) -> Any:
+def _short(own: JsonObject) -> Any:
     """`value` for equals, `[values]` for in, as the contract writes them."""
     if list(own) == ["equals"] and not isinstance(own["equals"], list | Mapping):
         return own["equals"]

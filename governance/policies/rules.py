@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from config.masking import mask
+from config.values.json_types import JsonObject
 from governance.conditions import PRESENCE, compare, lookup
 
 MAX_QUOTED = 80  # characters of a value in an explanation
@@ -14,7 +15,7 @@ class ActionContext:
 
     def __init__(self, context: Any) -> None:
         self.context = context
-        self.cache: dict[str, Any] = {}
+        self.cache: JsonObject = {}
 
     def at(self, path: str, parts: tuple[str | int, ...]) -> Any:
         """What the path leads to, or MISSING."""
@@ -46,13 +47,13 @@ class Rule:
     tests: tuple[Comparison, ...]
     logic: str
     effect: str
-    modify: dict[str, Any] = field(default_factory=dict)
-    approval: dict[str, Any] = field(default_factory=dict)
+    modify: JsonObject = field(default_factory=dict)
+    approval: JsonObject = field(default_factory=dict)
 
     def applies(self, context: ActionContext) -> bool:
         """Whether the rule's condition holds."""
         decides = self.logic == "OR"  # the first test with this outcome does
-        for test in self.tests:  # a plain loop: hundreds of rules are asked for each call
+        for test in self.tests:  # a plain loop: hundreds of rules are evaluated for each call
             if test.holds(context) is decides:
                 return decides
         return not decides or not self.tests

@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from config.database import prepared_statements
+from config.values.json_types import JsonObject
 from governance.models import Policy, Scope
 from governance.policies.rule_parser import BadRule, read_rule
 from governance.policies.rules import ActionContext, Rule, explain
@@ -48,7 +48,7 @@ class CompiledPolicy:
         """The values on which it applies, as a sentence."""
         return explain(self.rule, action_context) if self.rule else "its rule cannot be read"
 
-    def as_match(self, action_context: ActionContext) -> dict[str, Any]:
+    def as_match(self, action_context: ActionContext) -> JsonObject:
         """The policy as decisions list it: {policy_id, name, version, effect, because}."""
         return {
             "policy_id": str(self.id),

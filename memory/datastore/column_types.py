@@ -5,7 +5,7 @@ back as something else, and stay texts.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
@@ -14,7 +14,6 @@ from memory.datastore.names import quote_text
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 MAX_WHOLE_DOUBLE = 10**15  # from here on PostgreSQL writes a double with an exponent
-MAX_DEPTH = 64
 MAX_LOOKED_AT = 60  # characters of what may be meant as a number or a date
 INTEGER = re.compile(r"-?[1-9][0-9]{0,18}|0")
 DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9]")
@@ -46,10 +45,6 @@ NOUNS = {
     "jsonb": "an object or a list",
     "text": "a text",
 }
-
-
-class Unfit(ValueError):
-    """The value would not come back from the column as it is; the message says why."""
 
 
 def type_of_text(text: str) -> str:
@@ -89,7 +84,7 @@ class ColumnValues:
         self.too_large: tuple[Any, int] | None = None  # a whole number that a double does not give back
 
     def add(self, value: Any, number: int) -> None:
-        """One more value, and the number of its row; a missing one says nothing."""
+        """Add a value and the number of its row; a missing value is ignored."""
         if value is None or (self.from_text and value == ""):
             return
         type = type_of_text(value) if self.from_text else type_of_value(value)
@@ -119,23 +114,13 @@ class ColumnValues:
             return f"{self._example('text', at)} {reason}."
         if types == {"bigint", "double precision"} and self.too_large:
             value, number = self.too_large
-            return f"{_value(value)} ({at(number)}) has more digits than a number with a fraction holds."
+            return f"{quote_value(value)} ({at(number)}) has more digits than a number with a fraction holds."
         examples = [f"{self._example(type, at)} is {NOUNS[type]}" for type in self.first]
         return f"{', '.join(examples[:3])}."
 
     def _example(self, type: str, at: Callable[[int], str]) -> str:
         value, number = self.first[type]
-        return f"{_value(value)} ({at(number)})"
-
-
-def column_value(value: Any, type: str, from_text: bool) -> Any:
-    """The value for a column of this type, as COPY takes it; Unfit when it would not come back as it is."""
-    if value is None or (from_text and value == "" and type != "text"):
-        return None
-    if isinstance(value, str):
-        _check_characters(value)
-        return _of_text(value, type)
-    return _of_value(value, type)
+        return f"{quote_value(value)} ({at(number)})"
 
 
 def text_reason(text: str) -> str:
@@ -154,59 +139,7 @@ def fits_double(number: int) -> bool:
     return abs(number) < MAX_WHOLE_DOUBLE
 
 
-def _of_text(text: str, type: str) -> Any:
-    if type == "text":
-        return text
-    if type == "jsonb":
-        return write_json(text).decode()
-    own = type_of_text(text)
-    if own == "bigint" and type == "double precision" and fits_double(int(text)):
-        return float(text)
-    if own != type:
-        raise Unfit(f"{_value(text)} {_misfit(text, own)}")
-    return int(text) if own == "bigint" else float(text) if own == "double precision" else text
-
-
-def _of_value(value: Any, type: str) -> Any:
-    own = type_of_value(value)
-    if type in ("jsonb", "text"):
-        for text in _texts(value, 0):
-            _check_characters(text)
-        return write_json(value).decode()
-    if own == "double precision" and type == "bigint" and value.is_integer() and abs(value) < 2**53:
-        return int(value)
-    if own == "bigint" and type == "double precision" and fits_double(value):
-        return float(value)
-    if own != type:
-        raise Unfit(f"{_value(value)} is {NOUNS[own]}")
-    return value
-
-
-def _texts(value: Any, depth: int) -> Iterator[str]:
-    """All texts within a value, keys too."""
-    if depth > MAX_DEPTH:
-        raise Unfit(f"{_value(value)} is nested in more than {MAX_DEPTH} levels")
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for inner in [*value, *value.values()] if isinstance(value, dict) else value:
-            yield from _texts(inner, depth + 1)
-
-
-def _check_characters(text: str) -> None:
-    if "\0" in text:
-        raise Unfit(f"{_value(text)} holds a NUL character")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise Unfit(f"{_value(text)} holds half a character") from None
-
-
-def _misfit(text: str, own: str) -> str:
-    return text_reason(text) if own == "text" else f"is {NOUNS[own]}"
-
-
-def _value(value: Any) -> str:
+def quote_value(value: Any) -> str:
     """The value as sentences name it."""
     return quote_text(value if isinstance(value, str) else write_json(value).decode(), 40)
 

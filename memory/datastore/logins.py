@@ -1,6 +1,6 @@
 """The schema of a tenant's tables and the two logins that work on it.
 
-What a model writes is run by a login that could do no harm even if nobody had looked at the statement: it owns
+What a model writes is run by a login that could do no harm even without a check of the statement: it owns
 nothing, it reads the tenant's tables and views alone, and the tenant is looked up by who is logged in, which no
 statement changes.
 """
@@ -92,7 +92,7 @@ def _make_login(cursor: Any, login: Login, limits: dict[str, str], schema: str) 
         limits = limits | SUPERUSERS_LIMITS
     for name, value in limits.items():
         cursor.execute(sql.SQL("ALTER ROLE {} SET {} = {}").format(role, sql.Identifier(name), sql.Literal(value)))
-    # The catalogue last, or it would come first by itself and a table could not be told from it.
+    # The catalogue last, or it would come first by itself and hide a table of the same name.
     path = sql.SQL(", ").join(sql.Identifier(place) for place in (schema, VIEWS, "pg_catalog"))
     cursor.execute(sql.SQL("ALTER ROLE {} SET search_path = {}").format(role, path))
     for place in (schema, VIEWS):

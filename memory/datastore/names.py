@@ -74,7 +74,7 @@ def quote_text(text: str, max_length: int = 60) -> str:
 
 
 def _unique_name(key: str, existing: Iterable[str], position: int) -> tuple[str, str]:
-    """(the name, why it is not just what the key says)."""
+    """(the name, why it differs from the key)."""
     plain, reason = _plain(key, position)
     name, number = plain, 2
     while name in existing or name in SYSTEM:

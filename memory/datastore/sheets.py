@@ -6,6 +6,7 @@ from typing import IO, Any
 
 from config.errors import Invalid
 from config.values.foreign_csv import CSVFile, UnreadableCSV
+from config.values.json_types import JsonObject
 from memory.datastore.column_types import ColumnValues
 from memory.datastore.names import Column, columns_of
 
@@ -51,7 +52,7 @@ def csv_sheet(source: IO[bytes]) -> Sheet:
     return Sheet(file.header, rows, True, True, file.notes)
 
 
-def object_sheet(rows: Iterable[dict[str, Any]], from_text: bool = False) -> Sheet:
+def object_sheet(rows: Iterable[JsonObject], from_text: bool = False) -> Sheet:
     """Rows as objects; their keys in the order in which they first come."""
     objects = list(rows)
     keys = list(dict.fromkeys(key for row in objects for key in row))

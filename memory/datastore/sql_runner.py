@@ -2,61 +2,35 @@
 
 The statement is prepared, so that there is only one of it; a read is the body of a cursor in a READ ONLY transaction.
 The server turns each row into JSON and drops what is too large, so that a huge value never comes here.
-statement_timeout is no wall clock, so a watchdog of ours cancels what it does not catch (RELIABILITY P10).
 """
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
-from weakref import WeakKeyDictionary
+from typing import Any
 
-import psycopg
-from asgiref.sync import sync_to_async
 from psycopg import AsyncConnection, Column, sql
 
-from config.database.address import direct_parameters
-from config.database.session import SharedSession, require_own_session_async
-from config.errors import DomainError, Unavailable
 from config.values.foreign_json import NotJson, clean_value, read_json, write_json
-from memory.datastore.logins import STATEMENT_S, Login, make_store
+from config.values.json_types import JsonObject
+from memory.datastore.sql_errors import RowsMoved, SqlFailed
+from memory.datastore.sql_session import open_session
 from memory.models import DataStore
 
-WALL_S = STATEMENT_S + 1.5
 MAX_ROWS = 200
 MAX_ROW_BYTES = 256 * 1024
 MAX_ANSWER_BYTES = 2 * 1024 * 1024
 FETCH_ROWS = 20
-MAX_SESSIONS = 4  # at a time, of one process
 MAX_NAME_BYTES = 58  # of a column whose name is numbered; PostgreSQL has 63
-
-
-class SqlFailed(DomainError):
-    """The database refused the statement, or it took too long."""
-
-    status, code = 424, "SQL_FAILED"
-
-
-class RowsMoved(SqlFailed):
-    """The rows that the statement changes are not those any more that were reviewed."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What a statement answered, its columns in their order; `truncated` when there was more than may be told."""
+    """The rows of an answer, its columns in their order; `truncated` when there were more than MAX_ROWS."""
 
-    rows: list[dict[str, Any]]
+    rows: list[JsonObject]
     truncated: bool = False
     columns: list[str] = field(default_factory=list)
-
-
-_gates: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]" = WeakKeyDictionary()
-
-
-def _gate() -> asyncio.Semaphore:
-    return _gates.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MAX_SESSIONS))
 
 
 async def read(store: DataStore, statement: str, staged_writes: Sequence[str] = ()) -> Rows:
@@ -65,7 +39,7 @@ async def read(store: DataStore, statement: str, staged_writes: Sequence[str] = 
     With `staged` writes it sees what they would change: they are made by the writer in a transaction that is then
     read-only and never committed.
     """
-    async with _session(store, "writer" if staged_writes else "reader") as connection:
+    async with open_session(store, "writer" if staged_writes else "reader") as connection:
         await connection.execute("BEGIN" if staged_writes else "BEGIN TRANSACTION READ ONLY")
         for earlier_write in staged_writes:
             await connection.execute(earlier_write.encode(), prepare=True)
@@ -101,7 +75,7 @@ def _names(description: Sequence[Column] | None) -> list[str]:
 
 
 async def _fetch(connection: AsyncConnection, columns: list[str]) -> Rows:
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     size = 0
     while len(rows) < MAX_ROWS:
         batch = await (await connection.execute(f"FETCH {FETCH_ROWS} FROM answer")).fetchall()
@@ -124,7 +98,7 @@ async def rehearse(
 
     `rows_sql` selects them; without it (an INSERT) there are none before. Nothing stays.
     """
-    async with _session(store, "writer") as connection:
+    async with open_session(store, "writer") as connection:
         await connection.execute("BEGIN")
         for earlier_write in earlier:
             await connection.execute(earlier_write.encode(), prepare=True)
@@ -133,12 +107,12 @@ async def rehearse(
 
 
 async def write(
-    store: DataStore, statement: str, key: str | None, review: tuple[str, list[dict[str, Any]]] | None = None
+    store: DataStore, statement: str, key: str | None, review: tuple[str, list[JsonObject]] | None = None
 ) -> Rows:
-    """The rows that an INSERT or UPDATE … RETURNING * made. With a key it is made once, however often it is asked for:
+    """The rows that an INSERT or UPDATE … RETURNING * made. With a key it is made once, however often it is called:
     the key is recorded in the same transaction. `expected`: (a SELECT, the rows it must still find), or RowsMoved.
     """
-    async with _session(store, "writer") as connection:
+    async with open_session(store, "writer") as connection:
         await connection.execute("BEGIN")
         if key is not None and (before := await _claim_key(connection, key)) is not None:
             return before
@@ -154,7 +128,7 @@ async def write(
         return answer
 
 
-def same_rows(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> bool:
+def same_rows(first: list[JsonObject], second: list[JsonObject]) -> bool:
     """Whether these are the same rows; their order means nothing."""
     one, other = (sorted(write_json(row, sort_keys=True) for row in rows) for rows in (first, second))
     return one == other
@@ -186,77 +160,3 @@ def _plain(row: tuple[Any, ...]) -> list[Any]:
         except NotJson:
             values.append(str(value))
     return values
-
-
-@asynccontextmanager
-async def _session(store: DataStore, login_kind: Literal["reader", "writer"]) -> AsyncIterator[AsyncConnection]:
-    """A connection of this login, gone afterwards; whatever PostgreSQL complains of is SqlFailed."""
-    async with _gate():
-        connection = await _connect(store, Login(store.reader if login_kind == "reader" else store.writer))
-        try:
-            async with asyncio.timeout(WALL_S):
-                yield connection
-        except TimeoutError:
-            await _cancel(connection)
-            raise SqlFailed(f"The statement took longer than {STATEMENT_S} s.") from None
-        except psycopg.errors.QueryCanceled:
-            raise SqlFailed(f"The statement took longer than {STATEMENT_S} s.") from None
-        except ValueError as fault:  # half a character, or a number that JSON cannot have
-            raise SqlFailed("The answer, or the statement, cannot be told as JSON.") from fault
-        except psycopg.Error as fault:
-            if connection.broken:
-                raise Unavailable("The database went away; try again shortly.") from None
-            raise SqlFailed(f"PostgreSQL refused the statement: {_reason(fault)}") from None
-        finally:
-            await connection.close()
-
-
-def _reason(fault: psycopg.Error) -> str:
-    text = fault.diag.message_primary or str(fault)
-    return " ".join(text.split())[:300]
-
-
-async def _cancel(connection: AsyncConnection) -> None:
-    try:
-        await connection.cancel_safe(timeout=2)
-    except psycopg.Error:
-        return
-
-
-async def _connect(store: DataStore, login: Login) -> AsyncConnection:
-    """A connection; when the password is an old key's, the logins are made anew first."""
-    for again in (False, True):
-        parameters = direct_parameters() | {"user": login.role, "password": login.password}
-        try:
-            connection = await AsyncConnection.connect(**parameters, autocommit=True, application_name="regente-data")
-            break
-        except psycopg.OperationalError as fault:
-            reason = str(fault)
-            if again or not ("password authentication" in reason or "does not exist" in reason):
-                line = reason.splitlines()[0][:200]
-                raise Unavailable(f"The tenant's data store cannot be reached: {line}") from None
-            await sync_to_async(make_store)(store.tenant_id)
-    try:
-        await _require_login(connection, login, parameters)
-    except BaseException:
-        await connection.close()
-        raise
-    return connection
-
-
-async def _require_login(connection: AsyncConnection, login: Login, parameters: dict[str, Any]) -> None:
-    """Unavailable unless PostgreSQL itself knows this session as the login's: a pooler may log in as somebody else."""
-    try:
-        await require_own_session_async(connection, parameters)
-        cursor = await connection.execute(b"SET timezone = 'UTC'; SELECT session_user, current_user", prepare=False)
-        cursor.nextset()
-        row = await cursor.fetchone()
-    except SharedSession as fault:
-        raise Unavailable(f"The tenant's data store cannot be reached: {fault}") from None
-    except psycopg.Error:
-        raise Unavailable("The database went away; try again shortly.") from None
-    if row != (login.role, login.role):
-        raise Unavailable(
-            "The tenant's data store cannot be reached: what stands at ENGINE_DATABASE_URL logs everybody in as "
-            f"{row and row[0]}. Let it name PostgreSQL itself."
-        )

@@ -10,7 +10,8 @@ from psycopg import DataError, sql
 from accounts.tenancy.tenant_model import as_owner
 from config.errors import Conflict, Invalid, NotFound
 from config.values.json_types import JsonObject
-from memory.datastore.column_types import KINDS, Unfit, column_value
+from memory.datastore.column_types import KINDS
+from memory.datastore.column_values import Unfit, column_value
 from memory.datastore.logins import LEDGER, VIEWS, ensure_store, find_store, grant_table
 from memory.datastore.names import NAME, Column, columns_of
 from memory.datastore.sheets import Sheet, object_sheet, typed_columns
@@ -61,7 +62,7 @@ def checked_name(name: str) -> str:
     return name
 
 
-def load_table(tenant_id: str, name: str, rows: Iterable[dict[str, Any]], mode: str, from_text: bool) -> Table:
+def load_table(tenant_id: str, name: str, rows: Iterable[JsonObject], mode: str, from_text: bool) -> Table:
     """The table with these rows in it (load_sheet); `from_text`: they are texts, read as what they look like."""
     return load_sheet(tenant_id, name, object_sheet(rows, from_text), mode)
 

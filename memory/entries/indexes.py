@@ -42,7 +42,7 @@ def is_indexed(cursor: Any, name: str) -> bool:
     return cursor.fetchone() is not None
 
 
-def missing(min_chunks: int = MIN_INDEXED_CHUNKS) -> list[tuple[str, str, int]]:
+def missing_indexes(min_chunks: int = MIN_INDEXED_CHUNKS) -> list[tuple[str, str, int]]:
     """(tenant's id or PUBLIC, model, dimension) of the indexes that there should be and are not."""
     with connection.cursor() as cursor:
         cursor.execute(QUERIES["large_tenants"], {"min_chunks": min_chunks})
@@ -53,7 +53,7 @@ def missing(min_chunks: int = MIN_INDEXED_CHUNKS) -> list[tuple[str, str, int]]:
 
 
 @contextmanager
-def alone() -> Iterator[bool]:
+def build_lock() -> Iterator[bool]:
     """Whether nobody else builds indexes just now."""
     with connection.cursor() as cursor:
         require_own_session(cursor.connection, direct_parameters())  # which holds the lock
@@ -66,7 +66,7 @@ def alone() -> Iterator[bool]:
                 cursor.execute(QUERIES["unlock"], {"lock": INDEX_LOCK})
 
 
-def build(key: str, model: str, dimension: int) -> str:
+def build_index(key: str, model: str, dimension: int) -> str:
     """The name of the index, built while others read and write; what an interrupted build left is dropped first."""
     name = index_name(key, model)
     statement = BUILD_PUBLIC if key == PUBLIC else BUILD_TENANT
@@ -81,7 +81,7 @@ def build(key: str, model: str, dimension: int) -> str:
     return name
 
 
-def drop_of(model: str) -> None:
+def drop_indexes(model: str) -> None:
     """Drop the indexes over vectors of a model that is used no more."""
     with owner_session(), connection.cursor() as cursor:
         cursor.execute(QUERIES["indexes_of_model"], {"model": model})

@@ -9,7 +9,7 @@ from django.db import connection
 from accounts.tenancy.tenant_model import as_owner
 from config.database.queries import load_queries
 
-MAX_MATCHES = 2_000  # of one word, among a tenant's memories, by estimate; a search for more costs and says little
+MAX_MATCHES = 2_000  # of one word, among a tenant's memories, by estimate; a search for more is slow and finds little
 FRESH_S = 300.0
 STATISTICS = load_queries(__package__, "sql/search.sql")["word_statistics"]
 
@@ -33,7 +33,7 @@ class Frequencies:
         self.read_at = time.monotonic()
 
     def rare(self, tenant_id: str, words: list[str]) -> list[str]:
-        """Those of these words that say something about a tenant's memories."""
+        """Those of these words that are not too common among a tenant's memories to search for."""
         self.refresh()
         token = "tenant" + hashlib.md5(tenant_id.encode(), usedforsecurity=False).hexdigest()
         max_share = MAX_MATCHES / max(self.rows * self.shares.get(token, 0.0), 1.0)

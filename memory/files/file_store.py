@@ -4,7 +4,7 @@ import hashlib
 import mimetypes
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
@@ -35,8 +35,16 @@ class Writer:
     file_id: UUID | None = None  # of a file that is to be made
 
 
+class ContentFields(TypedDict):
+    """What the rows of a file and of its version say of its content; the size is in bytes."""
+
+    size: int
+    sha256: str
+    mime_type: str
+
+
 def mime_of(path: str, mime_type: str = "") -> str:
-    """The media type: the given one, else what the path's ending says."""
+    """The media type: the one sent, else the one of the path's ending."""
     return mime_type or mimetypes.guess_type(path)[0] or DEFAULT_MIME_TYPE
 
 
@@ -45,7 +53,7 @@ def create_file(writer: Writer, path: str, content: bytes, mime_type: str = "") 
     if earlier := _earlier_version(writer):
         return earlier.file
     path = checked_path(path)
-    fields: dict[str, Any] = _content_fields(content) | {"mime_type": mime_of(path, mime_type)}
+    fields = _content_fields(content, mime_of(path, mime_type))
     file = File(tenant_id=writer.tenant_id, path=path, run_id=writer.run_id, app_id=writer.app_id, **fields)
     file.created_by = writer.user_id
     file.pk = writer.file_id or file.pk
@@ -56,7 +64,7 @@ def replace_content(file: File, writer: Writer, content: bytes, mime_type: str =
     """The file with another content as its next version."""
     if earlier := _earlier_version(writer):
         return earlier.file
-    fields: dict[str, Any] = _content_fields(content) | {"mime_type": mime_type or file.mime_type}
+    fields = _content_fields(content, mime_type or file.mime_type)
     return _save(file, writer, content, fields)
 
 
@@ -67,13 +75,13 @@ def _earlier_version(writer: Writer) -> FileVersion | None:
     return rows.filter(effect_key=writer.effect_key).first()
 
 
-def _content_fields(content: bytes) -> dict[str, Any]:
+def _content_fields(content: bytes, mime_type: str) -> ContentFields:
     if len(content) > MAX_SIZE:
         raise PayloadTooLarge(f"The file has {len(content)} bytes; at most {MAX_SIZE} fit.", limit=MAX_SIZE)
-    return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "mime_type": mime_type}
 
 
-def _save(file: File, writer: Writer, content: bytes, fields: dict[str, Any]) -> File:
+def _save(file: File, writer: Writer, content: bytes, fields: ContentFields) -> File:
     """Store the bytes, then the rows; when those cannot be written, the bytes go as well."""
     blob = save_blob(content)
     try:

@@ -1,4 +1,4 @@
-"""What is remembered: memories and their chunks, files and their versions, which tenant a database role stands for."""
+"""Memories and their chunks, files and their versions, and the data store of a tenant."""
 
 from memory.models.datastore import DataStore
 from memory.models.entry import MemoryChunk, MemoryEntry, MemoryType, Owner, Visibility

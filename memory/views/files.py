@@ -83,9 +83,13 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
         file = file_store.create_file(writer, fields["path"], fields["content"], fields["mime_type"])
         return Response(FileSerializer.render(file), status=201)
 
+    def _runs(self) -> QuerySet[Run]:
+        """The runs that the caller may see."""
+        return Run.objects.for_tenant(self.request.tenant).visible_to(self.request.user.pk)
+
     def _writer(self, run_id: Any = None, app_id: str = "") -> Writer:
         tenant_id = self.request.tenant.pk
-        if run_id and not Run.objects.for_tenant(tenant_id).filter(pk=run_id).exists():
+        if run_id and not self._runs().filter(pk=run_id).exists():
             raise Invalid({"run_id": ["There is no such run."]})
         if app_id:
             try:
@@ -160,9 +164,8 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
     @action(detail=False, url_path="runs/(?P<run_id>[^/]+)")
     def of_run(self, request: ApiRequest, run_id: str) -> Response:
         """The files of a run, by path."""
-        rows = Run.objects.for_tenant(request.tenant)
         try:
-            run = rows.filter(pk=run_id).first()
+            run = self._runs().filter(pk=run_id).first()
         except (ValidationError, ValueError):
             run = None
         if run is None:

@@ -1,17 +1,19 @@
-"""A fired alert for whoever looks for its cause: what was measured minute by minute, and what happened around it."""
+"""The context of a fired alert, to find its cause: its measurement by the minute, and the events of its window."""
 
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count
 
-from agents.jobs.alert_lookup import alert_source
+from agents.jobs.analysis.alert_lookup import alert_source
 from config.http.fields import iso
 from config.rate_limits.request_counts import TrafficUnknown
+from config.values.json_types import JsonObject
 from observability.alerts.measurements import MEASUREMENTS, Minute, denials_between, events_between, runs_between
 from observability.models import Alert
 from orchestration.models import NEWEST_FIRST, Status
+from orchestration.models.visibility import visible_to
 
 MAX_EXAMPLES = 8  # of each kind of event
 MAX_KINDS = 10  # of reasons that are counted
@@ -20,8 +22,8 @@ HOUR = timedelta(hours=1)
 
 
 @alert_source
-def recorded_alert(tenant_id: str, id: Any, window_minutes: int) -> dict[str, Any]:
-    """What is told of the tenant's alert of this number or id (described); {} when there is none."""
+def recorded_alert(tenant_id: str, id: Any, window_minutes: int) -> JsonObject:
+    """The context of the tenant's alert of this number or id (describe_alert); {} when there is none."""
     alert = find_alert(tenant_id, id)
     return describe_alert(alert, window_minutes) if alert else {}
 
@@ -38,7 +40,7 @@ def find_alert(tenant_id: str, id: Any) -> Alert | None:
         return None
 
 
-def describe_alert(alert: Alert, window_minutes: int) -> dict[str, Any]:
+def describe_alert(alert: Alert, window_minutes: int) -> JsonObject:
     """{alert, readings, alerts, events}: the alert, its measure by the minute in the window before it, the other alerts
     of the hour before, and what happened in the window as sentences.
     """
@@ -61,7 +63,7 @@ def describe_alert(alert: Alert, window_minutes: int) -> dict[str, Any]:
     }
 
 
-def _readings(alert: Alert, since: datetime, until: datetime) -> list[dict[str, Any]]:
+def _readings(alert: Alert, since: datetime, until: datetime) -> list[JsonObject]:
     measurement = MEASUREMENTS[alert.rule_type]
     try:
         minutes: list[Minute] = measurement.count(alert.tenant_id, since, until)
@@ -71,7 +73,7 @@ def _readings(alert: Alert, since: datetime, until: datetime) -> list[dict[str, 
     return [name | {"value": measurement.value([minute]), "timestamp": iso(minute.at)} for minute in minutes]
 
 
-def _others(alert: Alert) -> list[dict[str, Any]]:
+def _others(alert: Alert) -> list[JsonObject]:
     rows = Alert.objects.for_tenant(alert.tenant_id).exclude(pk=alert.pk)
     rows = rows.filter(triggered_at__lte=alert.triggered_at, triggered_at__gte=alert.triggered_at - HOUR)
     return [
@@ -97,7 +99,7 @@ def events(tenant_id: str, since: datetime, until: datetime) -> list[str]:
     alike = failed.values("kind", "subject_id", "failure_reason").annotate(count=Count("tenant_id"))
     for one in alike.order_by("-count", "subject_id")[:MAX_KINDS]:
         lines.append(f"{one['count']} × {one['kind']} {one['subject_id']} failed, {one['failure_reason']}")
-    for run in failed.filter(~Q(kind="conversation")).order_by(*NEWEST_FIRST)[:MAX_EXAMPLES]:
+    for run in failed.filter(visible_to(None)).order_by(*NEWEST_FIRST)[:MAX_EXAMPLES]:
         error = run.result.get("error", "") if isinstance(run.result, dict) else ""
         lines.append(f"run {run.id} ({run.kind} {run.subject_id}) at {iso(run.created_at)}: {_short(error)}")
     for event in events_between(tenant_id, since, until).order_by("-ts")[:MAX_EXAMPLES]:

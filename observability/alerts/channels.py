@@ -5,8 +5,9 @@ from typing import Any
 
 from django.conf import settings
 
-from config import mail
+from config.outbound import mail
 from config.outbound.client import OutboundRefused, target
+from config.values.json_types import JsonObject
 from governance import vault
 
 SECRET = "routing_key"  # the part of a config that is shown to nobody  # noqa: S105
@@ -14,7 +15,7 @@ VISIBLE_CHARACTERS, MASK = 4, "…"  # so many of its last characters, after thi
 MAX_CHANNELS, MAX_TEXT_LENGTH = 10, 2048
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 TYPES = ("webhook", "email", "slack", "pagerduty")
-Channel = dict[str, Any]
+Channel = JsonObject
 
 
 class BadChannel(Exception):
@@ -37,7 +38,7 @@ def mask_channels(channels: list[Channel]) -> list[Channel]:
     return [{"type": one["type"], "config": _mask_secret(one["config"])} for one in channels]
 
 
-def _mask_secret(config: Mapping[str, Any]) -> dict[str, Any]:
+def _mask_secret(config: Mapping[str, Any]) -> JsonObject:
     secret = config.get(SECRET)
     if not secret:
         return dict(config)
@@ -66,8 +67,8 @@ def _check_channel(at: int, data: Any, before: list[Channel]) -> Channel:
     return {"type": kind, "config": CHECKS[kind](f"channels[{at}].config", config)}
 
 
-def _as_before(at: int, config: dict[str, Any], before: list[Channel]) -> dict[str, Any]:
-    """The config whose secret came back masked, which only where it was sent before it may stand for itself."""
+def _as_before(at: int, config: JsonObject, before: list[Channel]) -> JsonObject:
+    """The config whose secret came back masked, which is accepted for the URL that it was sent to before."""
     for old in [*before[at : at + 1], *before]:
         masked_config = _mask_secret(old["config"])
         same_secret = masked_config.get(SECRET) == config[SECRET]
@@ -87,22 +88,22 @@ def _url(path: str, config: Mapping[str, Any], *names: str, default: str = "") -
     return url
 
 
-def _webhook(path: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def _webhook(path: str, config: Mapping[str, Any]) -> JsonObject:
     return {"url": _url(path, config, "url")}
 
 
-def _slack(path: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def _slack(path: str, config: Mapping[str, Any]) -> JsonObject:
     return {"url": _url(path, config, "url", "webhook_url")}
 
 
-def _pagerduty(path: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def _pagerduty(path: str, config: Mapping[str, Any]) -> JsonObject:
     key = config.get(SECRET)
     if not isinstance(key, str) or not key.strip() or len(key) > MAX_TEXT_LENGTH:
         raise BadChannel(f"{path}.{SECRET} is required: the integration key of a PagerDuty service (Events API v2).")
     return {SECRET: key.strip(), "url": _url(path, config, "url", default=PAGERDUTY)}
 
 
-def _email(path: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def _email(path: str, config: Mapping[str, Any]) -> JsonObject:
     if not settings.EMAIL_HOST:
         raise BadChannel(f"{path}: {mail.NOT_SET_UP}")
     recipients = next((config[name] for name in ("to", "recipients", "email") if name in config), None)

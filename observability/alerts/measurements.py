@@ -13,11 +13,11 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncMinute
 
-from config.rate_limits.request_counts import blocked
+from config.rate_limits.request_counts import refusals
 from governance.models import PolicyDecision
 from memory.models import MemoryEntry
-from observability.metrics.queries import OWN_KINDS
 from observability.models import RuleType
+from orchestration.kinds import internal_kinds
 from orchestration.models import Run, RunEvent, Status
 
 MIN_INTERVAL_CLOCKS_S = timedelta(minutes=5)  # by which the ids of runs may be older than their rows
@@ -54,7 +54,7 @@ def runs_between(tenant_id: str, since: datetime, until: datetime) -> QuerySet[R
     """The runs of the tenant that began then; by their ids, which an index knows, and their times, which are exact."""
     oldest = UUID(int=int((since - MIN_INTERVAL_CLOCKS_S).timestamp() * 1000) << 80)
     rows = Run.objects.for_tenant(tenant_id).filter(id__gte=oldest, created_at__gte=since, created_at__lte=until)
-    return rows.exclude(kind__in=OWN_KINDS)
+    return rows.exclude(kind__in=internal_kinds())
 
 
 def events_between(tenant_id: str, since: datetime, until: datetime) -> QuerySet[RunEvent]:
@@ -94,7 +94,7 @@ def _memories(tenant_id: str, since: datetime, until: datetime) -> list[Minute]:
 
 
 def _blocks(tenant_id: str, since: datetime, until: datetime) -> list[Minute]:
-    return [Minute(at, count, count) for at, count in blocked(tenant_id, since, until)]
+    return [Minute(at, count, count) for at, count in refusals(tenant_id, since, until)]
 
 
 MEASUREMENTS: dict[str, Measurement] = {

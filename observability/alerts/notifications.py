@@ -1,23 +1,24 @@
-"""The program "notification": tells one channel of one alert, until the channel has taken it.
+"""The program "notification": sends one alert to one channel, until the channel has accepted it.
 
 Each notification is a run of its own, so that a channel that fails stops no other; each try is an event, which is the
 delivery log. What was sent and not acknowledged is sent again, with the same id.
 """
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import orjson
 
-from config import mail
 from config.http import origin
 from config.http.fields import iso
+from config.outbound import mail
+from config.values.json_types import JsonObject
 from observability.alerts.channels import Channel, decrypt_channels
 from observability.models import Alert
 from orchestration.models import FINAL, Run
-from orchestration.outgoing.deliveries import RETRY, STEP, DeliveryRefused, Parcel, deliver
-from orchestration.outgoing.webhooks import signed, tenant_secret
+from orchestration.outgoing.deliveries import RETRY, STEP, Delivery, DeliveryRefused, deliver
+from orchestration.outgoing.webhooks import signature_headers, tenant_secret
 from orchestration.program.registry import program
 from orchestration.program.retry import Transient
 from orchestration.runs.commands import start_run
@@ -32,7 +33,10 @@ SOURCE = "Regente"
 
 
 def start_notification(alert: Alert, action: str, channel: int) -> None:
-    """Have a channel told, once; PolicyDenied. The run names it by its place: its config is nobody's to see."""
+    """Start the run that sends the alert to a channel, once; PolicyDenied.
+
+    The run's input holds the index of the channel, whose config is secret.
+    """
     with origin.by_itself():
         start_run(
             tenant_id=alert.tenant_id,
@@ -43,13 +47,13 @@ def start_notification(alert: Alert, action: str, channel: int) -> None:
         )
 
 
-@program(KIND)
-async def notify(ctx: "RunContext") -> dict[str, Any]:
+@program(KIND, internal=True)
+async def notify(ctx: "RunContext") -> JsonObject:
     """{delivered: true, …}"""
     return await ctx.step(STEP, _deliver, ctx, type="webhook", retry=RETRY)
 
 
-async def _deliver(ctx: "RunContext") -> dict[str, Any]:
+async def _deliver(ctx: "RunContext") -> JsonObject:
     request = ctx.run.input
     alert: Alert = await ctx.database(partial(_alert, ctx.run.tenant_id, UUID(request["alert_id"])))
     channel = decrypt_channels(alert.sealed)[request["channel"]]
@@ -82,19 +86,19 @@ def _key(alert: Alert, action: str, channel: int) -> str:
     return f"{alert.pk}:{action}:{channel}"
 
 
-def channel_request(alert: Alert, action: str, channel: Channel, secret: str, id: str) -> Parcel:
+def channel_request(alert: Alert, action: str, channel: Channel, secret: str, id: str) -> Delivery:
     """What this type of channel is sent."""
     url, kind = channel["config"]["url"], channel["type"]
     if kind == "slack":
-        return Parcel(url, orjson.dumps(slack(alert)), {}, id, path_is_secret=True)
+        return Delivery(url, orjson.dumps(slack(alert)), {}, id, has_secret_path=True)
     if kind == "pagerduty":
         body = orjson.dumps(pagerduty(alert, action, channel["config"]["routing_key"]))
-        return Parcel(url, body, {}, id, path_is_secret=True)
+        return Delivery(url, body, {}, id, has_secret_path=True)
     body = orjson.dumps(plain(alert))
-    return Parcel(url, body, signed(secret, id, body), id, path_is_secret=True)
+    return Delivery(url, body, signature_headers(secret, id, body), id, has_secret_path=True)
 
 
-def plain(alert: Alert) -> dict[str, Any]:
+def plain(alert: Alert) -> JsonObject:
     """{alert_name, rule_type, message, value, timestamp}, and which alert it is."""
     return {
         "alert_name": alert.name,
@@ -109,7 +113,7 @@ def plain(alert: Alert) -> dict[str, Any]:
     }
 
 
-def slack(alert: Alert) -> dict[str, Any]:
+def slack(alert: Alert) -> JsonObject:
     """A message for an incoming webhook of Slack: a text, and the figures in an attachment."""
     values = plain(alert)
     names = ("rule_type", "value", "threshold", "window_minutes", "number")
@@ -119,7 +123,7 @@ def slack(alert: Alert) -> dict[str, Any]:
     return {"text": f"Alert: {alert.message}", "attachments": [attachment]}
 
 
-def pagerduty(alert: Alert, action: str, routing_key: str) -> dict[str, Any]:
+def pagerduty(alert: Alert, action: str, routing_key: str) -> JsonObject:
     """An event of PagerDuty's Events API v2; the alert's id makes trigger and resolve one incident."""
     event = {"routing_key": routing_key, "event_action": action, "dedup_key": str(alert.pk)}
     if action == "resolve":
@@ -128,7 +132,7 @@ def pagerduty(alert: Alert, action: str, routing_key: str) -> dict[str, Any]:
     return event | {"payload": summary | {"timestamp": iso(alert.triggered_at), "custom_details": plain(alert)}}
 
 
-async def _mail(ctx: "RunContext", alert: Alert, channel: Channel) -> dict[str, Any]:
+async def _mail(ctx: "RunContext", alert: Alert, channel: Channel) -> JsonObject:
     to = channel["config"]["to"]
     text = f"{alert.message}\n\nAlert number {alert.number}, fired at {iso(alert.triggered_at)}.\n"
     fault = ""

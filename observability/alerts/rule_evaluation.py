@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from config.rate_limits.request_counts import TrafficUnknown
+from config.values.json_types import JsonObject
 from governance.policies.evaluation import PolicyDenied
 from observability.alerts.channels import decrypt_channels
 from observability.alerts.measurements import MEASUREMENTS
@@ -74,7 +75,7 @@ def check_all() -> int:
     return count
 
 
-def evaluate(rule: AlertConfig) -> dict[str, Any]:
+def evaluate(rule: AlertConfig) -> JsonObject:
     """{value, threshold, operator, window_minutes, what it was made of, fires}."""
     now, config = timezone.now(), rule.rule_config
     window, compare = config.get("window_minutes", WINDOW_MINUTES), config.get("operator", "gt")
@@ -90,7 +91,7 @@ def _fired_lately(rule: AlertConfig) -> bool:
     return rows.filter(triggered_at__gt=timezone.now() - COOLDOWN).exists()
 
 
-def _fire(rule: AlertConfig, value: dict[str, Any]) -> Alert:
+def _fire(rule: AlertConfig, value: JsonObject) -> Alert:
     last = Alert.objects.for_tenant(rule.tenant_id).aggregate(last=Max("number"))["last"] or 0
     alert = Alert.all_tenants.create(
         tenant_id=rule.tenant_id,
@@ -107,7 +108,7 @@ def _fire(rule: AlertConfig, value: dict[str, Any]) -> Alert:
     return alert
 
 
-def message(rule: AlertConfig, value: dict[str, Any]) -> str:
+def message(rule: AlertConfig, value: JsonObject) -> str:
     """One sentence: what was measured, against what."""
     made_of = f" ({value['failed']} of {value['runs']} runs failed)" if "runs" in value else ""
     noun = "error rate" if "runs" in value else MEASUREMENTS[rule.rule_type].noun
@@ -119,7 +120,7 @@ def message(rule: AlertConfig, value: dict[str, Any]) -> str:
 
 
 def resolve(alert: Alert, user_id: UUID | None) -> None:
-    """Note that it is over, once, and tell the channels that keep an incident open until then."""
+    """Mark the alert as resolved, once, and notify the channels that keep an incident open until then."""
     with transaction.atomic():
         alert = Alert.objects.for_tenant(alert.tenant_id).select_for_update(no_key=True).get(pk=alert.pk)
         if alert.resolved_at is not None:
@@ -135,7 +136,7 @@ def _notify(alert: Alert, action: str, channels: Any) -> None:
         try:
             start_notification(alert, action, channel)
         except PolicyDenied as refusal:
-            log.warning("channel %d of the alert %s is not told: %s", channel, alert.pk, refusal.message)
+            log.warning("channel %d of the alert %s is not notified: %s", channel, alert.pk, refusal.message)
             if refusal.afterwards:  # the decision; nothing here is undone for it
                 refusal.afterwards()
 

@@ -5,12 +5,17 @@ from typing import Any
 from django.db import connection, transaction
 
 from config.database.queries import load_queries
+from config.values.json_types import JsonObject
+from orchestration.kinds import internal_kinds
 
 QUERIES = load_queries(__package__, "sql/rollups.sql")
 GROWTH = 1.05  # of a bucket of durations over the one before
-OWN_KINDS = ("callback", "notification", "apply")  # runs of the product's own account: no work of the tenant
 LOCK = 0x524F4C4C
-SHARED_VALUES: dict[str, Any] = {"growth": GROWTH, "own_kinds": list(OWN_KINDS)}
+
+
+def shared_values() -> JsonObject:
+    """The values that several statements share; own_kinds are those of the product's own work, no work of a tenant."""
+    return {"growth": GROWTH, "own_kinds": internal_kinds()}
 
 
 def run_alone(name: str, **values: Any) -> int:
@@ -19,7 +24,7 @@ def run_alone(name: str, **values: Any) -> int:
         cursor.execute(QUERIES["lock"], {"lock": LOCK})
         if cursor.fetchone() == (False,):
             return 0
-        cursor.execute(QUERIES[name], SHARED_VALUES | values)
+        cursor.execute(QUERIES[name], shared_values() | values)
         row = cursor.fetchone()
     return int(row[0])
 
@@ -27,5 +32,5 @@ def run_alone(name: str, **values: Any) -> int:
 def fetch_all(name: str, **values: Any) -> list[tuple[Any, ...]]:
     """The rows that the statement answers."""
     with connection.cursor() as cursor:
-        cursor.execute(QUERIES[name], SHARED_VALUES | values)
+        cursor.execute(QUERIES[name], shared_values() | values)
         return list(cursor.fetchall())

@@ -1,4 +1,4 @@
-"""Rollups: events and decisions added up by the hour, each once, however often and by whomever that is asked for.
+"""Rollups: events and decisions added up by the hour, each once, however many processes count.
 
 One process counts at a time; another one that comes meanwhile leaves it to that one. The outbox's rows go in the
 transaction that adds up what they name. Requests are stored as Redis counts them for the hour.
@@ -38,7 +38,7 @@ def count_requests(tenants: Iterable[str] | None = None, hours: int = HOURS_OPEN
     """Store what Redis has counted in this hour and so many before it; raises TrafficUnknown while Redis is away."""
     tenant_ids = all_tenants() if tenants is None else tenants
     rows = [
-        (tenant_id, "requests" if name == request_counts.PASSED else "requests.blocked", _label(name), hour, n)
+        (tenant_id, "requests" if name == request_counts.PASS else "requests.blocked", _label(name), hour, n)
         for tenant_id, hour, counts in request_counts.by_hour(
             tenant_ids, request_counts.hours_back(timezone.now(), hours)
         )
@@ -51,12 +51,12 @@ def count_requests(tenants: Iterable[str] | None = None, hours: int = HOURS_OPEN
 
 
 def all_tenants() -> list[str]:
-    """The ids of all tenants, and "" for requests of nobody known."""
+    """The ids of all tenants, and "" for requests without a tenant."""
     return ["", *Tenant.objects.order_by("pk").values_list("pk", flat=True)]
 
 
 def _label(name: str) -> str:
-    return "" if name == request_counts.PASSED else name
+    return "" if name == request_counts.PASS else name
 
 
 def merge_old() -> int:

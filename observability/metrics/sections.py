@@ -150,13 +150,13 @@ def budgets(m: TenantMetrics) -> JsonObject:
 
 
 def requests(m: TenantMetrics) -> JsonObject:
-    allowed, refused = m.values.of("requests"), m.values.of("requests.blocked")
+    hits, blocks = m.values.of("requests"), m.values.of("requests.blocked")
     return {
-        "hits_total": allowed.ever,
-        "blocks_total": refused.ever,
-        "blocks_today": refused.today,
+        "hits_total": hits.ever,
+        "blocks_total": blocks.ever,
+        "blocks_today": blocks.today,
         "by_type": m.values.by("requests.blocked"),
-        "block_rate": ratio(refused.ever, allowed.ever + refused.ever),
+        "block_rate": ratio(blocks.ever, hits.ever + blocks.ever),
     }
 
 

@@ -1,4 +1,4 @@
-"""How bad an error is, by its type: what threatens safety or money, what somebody has to mend, and the rest."""
+"""The severity of an error by its type: high for safety and money, medium for what a person has to fix, else low."""
 
 GUARDS = {"POLICY_DENIED", "BUDGET_EXCEEDED", "SCOPE_DENIED", "FORBIDDEN", "UNAUTHORIZED", "OUTBOUND_REFUSED"}
 DATABASE = {"SQL_REFUSED", "SQL_FAILED", "DatabaseError", "OperationalError", "IntegrityError", "InterfaceError"}

@@ -21,8 +21,8 @@ from config.launch.orphans import die_with_parent
 from config.processes.reports import end_reports, start_reports
 from config.processes.task_supervisor import start_thread
 from orchestration.engine.engine import Engine
+from orchestration.engine.isolation import STOP, SolitaryProcess
 from orchestration.engine.journal.connections import require_engine_database
-from orchestration.engine.solitary_process import STOP, SolitaryProcess
 
 log = logging.getLogger(__name__)
 STANDSTILL_S = 60
@@ -55,12 +55,12 @@ class Host:
         isolation = None if self.solitary else SolitaryProcess()
         self.engine = Engine("" if self.solitary else WORKER_LIFE, isolation, self.solitary)
         if self.drain_pipe is not None:
-            self.loop.add_reader(self.drain_pipe, self._told_to_drain)
+            self.loop.add_reader(self.drain_pipe, self._read_drain_pipe)
         await self.engine.run()
 
-    def _told_to_drain(self) -> None:
-        """The parent has closed its end, or has said something before: a solitary process whose parent was killed goes
-        on while there are suspects.
+    def _read_drain_pipe(self) -> None:
+        """The parent has sent STOP, or its end is closed: a solitary process whose parent was killed goes on while
+        there are suspects.
         """
         if self.drain_pipe is None or self.loop is None:
             return
@@ -71,8 +71,7 @@ class Host:
 
     def _drain(self) -> None:
         if self.engine:
-            self.engine.draining = True
-            self.engine.ring()
+            self.engine.drain()
 
     def _watch(self) -> None:
         """End this process when the loop stands still (a step blocks it): its lease is gone, so must it be."""
@@ -91,11 +90,11 @@ class Host:
 
     def wake(self) -> None:
         """There is work."""
-        self.call(self._ring)
+        self.call(self._wake)
 
-    def _ring(self) -> None:
+    def _wake(self) -> None:
         if self.engine:
-            self.engine.ring()
+            self.engine.wake()
 
     def drain(self) -> None:
         """Stop claiming; runs go on."""
@@ -118,7 +117,7 @@ _parent = 0
 
 
 def wake() -> None:
-    """Ring this process' engine."""
+    """Wake this process' engine."""
     if _host is not None and _host.pid == os.getpid():
         _host.wake()
 
@@ -131,14 +130,14 @@ def _start(drain_pipe: int | None = None) -> None:
 
 @signals.worker_init.connect
 def prepare(sender: Any = None, **_: Any) -> None:
-    """In the parent, before it forks: load what children can share, and make the pipe that tells them to drain."""
+    """In the parent, before it forks: load what children can share, and make the pipe whose end has them drain."""
     global _pipe, _parent
+    from orchestration.engine.lease import are_runs_orphaned
     from orchestration.program.registry import PRELOAD
-    from orchestration.runs.commands import runs_are_orphaned
 
     connect_as(WORKER)
     require_engine_database()
-    if not runs_are_orphaned():  # else first things first: what is not loaded here is loaded when it is needed
+    if not are_runs_orphaned():  # else first things first: what is not loaded here is loaded when it is needed
         for load in PRELOAD:
             load()
     gc.freeze()
@@ -165,8 +164,8 @@ def start_in_process(sender: Any = None, **_: Any) -> None:
 
 
 @signals.worker_shutting_down.connect
-def tell_to_drain(**_: Any) -> None:
-    """In the parent: closing our end tells the children; without children, tell the engine itself."""
+def start_drain(**_: Any) -> None:
+    """In the parent: closing our end has the children drain; without children, the engine itself is drained."""
     global _pipe
     if _pipe is not None:
         with contextlib.suppress(OSError):

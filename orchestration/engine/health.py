@@ -1,7 +1,7 @@
 """Whether an engine is alive, and how old the oldest waiting run is."""
 
 import time
-from typing import Any
+from typing import TypedDict
 
 import psycopg
 from django.db import Error, connection
@@ -20,8 +20,18 @@ SELECT (SELECT count(*) FROM orchestration_engine WHERE lease_until > now() AND 
 """
 
 
-def engine_health() -> dict[str, Any]:
-    """{engines: alive ones that claim, running: runs they hold, oldest_waiting_s: float or None}."""
+class EngineHealth(TypedDict):
+    """`engines`: that live and claim; `running`: runs that they hold; `oldest_waiting_s`: of the due run that waits
+    longest, None when none does.
+    """
+
+    engines: int
+    running: int
+    oldest_waiting_s: float | None
+
+
+def engine_health() -> EngineHealth:
+    """What the engines of all hosts report, and the queue of all tenants."""
     with everywhere(), connection.cursor() as cursor:  # the oldest waiting run is some tenant's
         cursor.execute(STATE)
         engines, running, waiting = cursor.fetchone()
@@ -40,7 +50,7 @@ def check_engines() -> PartState:
     except Error:
         return PartState({"engines": 0}, DOWN, "The database does not answer, so nothing is known of the engines.")
     problem = "" if health["engines"] else "No engine is alive: start a worker (python -m config.launch worker)."
-    return PartState(health, DOWN if problem else READY, problem)
+    return PartState({**health}, DOWN if problem else READY, problem)
 
 
 _verified_at = float("-inf")  # when ENGINE_DATABASE_URL was last seen to be right

@@ -45,14 +45,14 @@ def engine_families() -> list[Metric]:
         ((depth, oldest),) = _rows(cursor, QUEUE)
         engines = dict.fromkeys(ENGINE_STATES, (0, 0, 0)) | {row[0]: row[1:] for row in _rows(cursor, ENGINES)}
     none: dict[str, str] = {}
-    count, slots, held = ([({"state": state}, row[at]) for state, row in engines.items()] for at in range(3))
+    count, slots, running = ([({"state": state}, row[at]) for state, row in engines.items()] for at in range(3))
     return [
         gauge("regente_runs", "Runs that are not over.", [({"status": name}, n) for name, n in runs.items()]),
         gauge("regente_queue_depth", "Runs that are due and wait for an engine.", [(none, depth)]),
         gauge("regente_queue_oldest_wait_seconds", "How long the oldest of them has been due.", [(none, oldest)]),
         gauge("regente_engines", "Engines that live.", count),
         gauge("regente_engine_slots", "Runs that they may hold.", slots),
-        gauge("regente_engine_runs", "Runs that they hold.", held),
+        gauge("regente_engine_runs", "Runs that they hold.", running),
     ]
 
 

@@ -1,112 +1,97 @@
-"""An engine's side of the doorbell: it hears rings, and tells those who follow runs what has changed. Redis may
-be away.
+"""An engine's messages over Redis: it is woken, and publishes what has changed for those who follow runs. Redis may be
+away.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 import orjson
 import redis.asyncio as redis
-from django.conf import settings
 
 from config.processes.task_supervisor import start_task
-from orchestration.live.text_stream import Piece, Speaker, spoken
 from orchestration.program.journal_entry import Entry
-from orchestration.runs.wake import DOORBELL, RUNS
+from orchestration.program.text_stream import TextPiece, TextWriter, queue_pieces
+from orchestration.runs.subscription import Subscription, redis_client
+from orchestration.runs.wake import ENGINES_CHANNEL, NOTIFY, RUNS_CHANNEL
 
 log = logging.getLogger(__name__)
-BACKOFF_S = (0.2, 0.5, 1.0, 2.0)
+CLOSE_S = 2.0  # for the last message of an engine that ends
 
 
-def client() -> redis.Redis:
-    """A Redis client of this loop."""
-    over_tcp: dict[str, Any] = (
-        {} if settings.REDIS_URL.startswith("unix:") else {"socket_connect_timeout": 1, "socket_keepalive": True}
-    )
-    return redis.Redis.from_url(settings.REDIS_URL, **over_tcp)
+class Notifier:
+    """Calls `wake(notify)` for each message to engines; publishes in bursts, off the journal's path."""
 
-
-class Listener:
-    """Hears the doorbell and rings on; what it has to tell goes out in bursts, off the journal's path."""
-
-    def __init__(self, ring: Callable[[bool], None]) -> None:
-        self.ring = ring
-        self.client = client()
-        self.changed: dict[str, int] = {}
-        self.poke = False
-        self.pieces: list[Piece] = []
-        self.something = asyncio.Event()
-        self.tasks: list[asyncio.Task[None]] = []
+    def __init__(self, wake: Callable[[bool], None]) -> None:
+        self.wake = wake
+        self.client = redis_client()
+        self.subscription = Subscription("wake_listener", ENGINES_CHANNEL, self._receive, self._wake_all)
+        self.last_seqs: dict[str, int] = {}  # of runs that have changed
+        self.notify = False
+        self.pieces: list[TextPiece] = []
+        self.event = asyncio.Event()
+        self.publisher: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to listen and to tell."""
-        self.tasks = [start_task("wake_listener", self._listen), start_task("change_publisher", self._speak)]
+        """Begin to receive and to publish."""
+        self.subscription.start()
+        self.publisher = start_task("change_publisher", self._run)
 
-    async def _listen(self) -> None:
-        tries = 0
-        while True:
-            try:
-                async with self.client.pubsub(ignore_subscribe_messages=True) as heard:
-                    await heard.subscribe(DOORBELL)
-                    self.ring(True)  # whatever was rung while we were deaf
-                    tries = 0
-                    async for message in heard.listen():
-                        self.ring(message["data"] == b"poke")
-            except (redis.RedisError, OSError) as fault:
-                log.warning("the doorbell is not heard (%s); polling", type(fault).__name__)
-                await asyncio.sleep(BACKOFF_S[min(tries, len(BACKOFF_S) - 1)])
-                tries += 1
+    def _receive(self, _channel: str, message: bytes) -> None:
+        self.wake(message == NOTIFY)
 
-    def tell(self, entries: list[Entry], poke: bool) -> None:
-        """Say soon that these runs have changed; nothing waits for it."""
+    def _wake_all(self) -> None:
+        self.wake(True)
+
+    def publish_changes(self, entries: list[Entry], notify: bool) -> None:
+        """Publish soon that these runs have changed; nothing waits for it."""
         for entry in entries:
-            self.changed[str(entry.run_id)] = max(entry.last_seq, self.changed.get(str(entry.run_id), 0))
-        self.poke = self.poke or poke
-        self.something.set()
+            self.last_seqs[str(entry.run_id)] = max(entry.last_seq, self.last_seqs.get(str(entry.run_id), 0))
+        self.notify = self.notify or notify
+        self.event.set()
 
-    def speaker(self, run_id: UUID, step: str) -> Speaker:
-        """What tells those who follow the run the pieces of a step's text, as they come."""
-        return Speaker(run_id, step, self._say_piece)
+    def text_writer(self, run_id: UUID, step: str) -> TextWriter:
+        """What publishes the pieces of a step's text, as they come."""
+        return TextWriter(run_id, step, self._publish_piece)
 
-    def _say_piece(self, piece: Piece) -> None:
+    def _publish_piece(self, piece: TextPiece) -> None:
         self.pieces.append(piece)
-        self.something.set()
+        self.event.set()
 
-    async def _speak(self) -> None:
+    async def _run(self) -> None:
         while True:
-            await self.something.wait()
-            self.something.clear()
-            await self._say()
+            await self.event.wait()
+            self.event.clear()
+            await self._publish()
 
-    async def _say(self) -> None:
-        changed, self.changed = self.changed, {}
-        poke, self.poke = self.poke, False
+    async def _publish(self) -> None:
+        last_seqs, self.last_seqs = self.last_seqs, {}
+        notify, self.notify = self.notify, False
         pieces, self.pieces = self.pieces, []
         try:
-            async with self.client.pipeline(transaction=False) as line:
-                if changed:
-                    line.publish(RUNS, orjson.dumps(changed))
-                if poke:
-                    line.publish(DOORBELL, b"poke")
-                spoken(line, pieces)
-                await line.execute()
+            async with self.client.pipeline(transaction=False) as pipeline:
+                if last_seqs:
+                    pipeline.publish(RUNS_CHANNEL, orjson.dumps(last_seqs))
+                if notify:
+                    pipeline.publish(ENGINES_CHANNEL, NOTIFY)
+                queue_pieces(pipeline, pieces)
+                await pipeline.execute()
         except (redis.RedisError, OSError) as fault:
-            log.warning("followers were not told (%s); they poll", type(fault).__name__)
-        except Exception:  # whatever it was, it came with the pieces: of the changes followers are told all the same
-            self.changed, self.poke = changed | self.changed, poke or self.poke
-            self.something.set()
+            log.warning("changes of runs are not published (%s); followers poll", type(fault).__name__)
+        except Exception:  # whatever it was, it came with the pieces: the changes are published all the same
+            self.last_seqs, self.notify = last_seqs | self.last_seqs, notify or self.notify
+            self.event.set()
             raise
 
     async def close(self) -> None:
-        """Say the last things, and that there is work to take over."""
-        self.poke = True
+        """Publish what is left, and that there is work to take over."""
+        self.notify = True
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._say(), timeout=2)
-        for task in self.tasks:
+            await asyncio.wait_for(self._publish(), timeout=CLOSE_S)
+        tasks = [task for task in (self.subscription.task, self.publisher) if task is not None]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.client.aclose()

@@ -1,29 +1,31 @@
 """WebSocket monitors: who may watch, and how frames get to them. RunMonitor sends what a run's SSE stream does.
 
 The first message greets; then each frame comes once, in order. A client that was cut off connects again with `?after=`
-the last seq that it has seen.
+the last seq that it has received.
 """
 
 import asyncio
 import contextlib
 import logging
-from http.cookies import CookieError, SimpleCookie
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 import orjson
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.http import HttpRequest, QueryDict
+from django.http import QueryDict
 
+from config.database.pipeline import Row
 from config.errors import DomainError, RateLimited
-from config.http.api_request import ApiHttpRequest, trace_request
+from config.http.api_request import ApiHttpRequest
 from config.http.renderers import dumps
 from config.values.numbers import whole_number
-from orchestration.live.feeds import Feed, Story, feeds, frame
-from orchestration.live.updates import MAX_EVENTS, MAX_UPDATE_BYTES, MAX_WINDOW, Pacer, fitting, update
+from orchestration.live.feeds import Feed, FrameRenderer, feeds, frame_json
+from orchestration.live.handshake import handshake_request
+from orchestration.live.updates import MAX_EVENTS, MAX_UPDATE_BYTES, MAX_WINDOW, count_fitting, update
 from orchestration.models import Run
-from orchestration.runs.access import Access, admitted, readable_run, threads
+from orchestration.pacer import UpdatePacer
+from orchestration.runs.access import Access, caller_scope, readable_run, threads
 from orchestration.serializers.runs import EventSerializer
 
 log = logging.getLogger(__name__)
@@ -33,14 +35,14 @@ HEARTBEAT_S = 15.0
 MAX_COMMANDS = 4_096  # bytes of a client's message
 
 
-class RunStory:
+class EventRenderer:
     """A run of any kind: its events as GET /runs/{id}/events gives them."""
 
     def __init__(self, run: Run) -> None:
         self.run_id = run.id
 
-    def frames(self, event: dict[str, Any], seq: int) -> list[bytes]:
-        """The event."""
+    def frames(self, event: Row, seq: int) -> list[bytes]:
+        """The event as one frame."""
         return [dumps(EventSerializer.render(event))]
 
     def greeting(self, after: int) -> bytes:
@@ -48,8 +50,8 @@ class RunStory:
         return dumps({"type": "connected", "runId": self.run_id, "seq": after})
 
 
-class Refused(Exception):
-    """Whoever asks may not watch."""
+class MonitorRefusal(Exception):
+    """The client may not watch; `code` closes its socket."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -62,8 +64,8 @@ class Monitor(AsyncWebsocketConsumer):
     kind: ClassVar[str] = ""  # the one kind of runs that this monitor knows
     whole: ClassVar[bool] = False  # whether a client that names no frame gets all of them, or only what comes
 
-    def story(self, run: Run) -> Story:
-        """How a run is told; called in a thread, where the ORM is fine."""
+    def renderer(self, run: Run) -> FrameRenderer:
+        """How the run is shown; called in a thread, where the ORM is fine."""
         raise NotImplementedError
 
     async def catch_up(self, feed: Feed, at: int) -> int:
@@ -85,21 +87,21 @@ class Monitor(AsyncWebsocketConsumer):
             await self.sending
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """A client may say {"type": "ping"}; all else is its own affair."""
+        """Answer {"type": "ping"}; all else is ignored."""
         try:
-            said = orjson.loads((text_data or bytes_data or "")[:MAX_COMMANDS])
+            message = orjson.loads((text_data or bytes_data or "")[:MAX_COMMANDS])
         except orjson.JSONDecodeError:
             return
-        if isinstance(said, dict) and said.get("type") == "ping":
-            await self.send(frame(("pong", {}), None).decode())
+        if isinstance(message, dict) and message.get("type") == "ping":
+            await self.send(frame_json(("pong", {}), None).decode())
 
     async def _serve(self) -> None:
         try:
-            self.request = _request(self.scope)
-            story, run_id = await asyncio.get_running_loop().run_in_executor(threads, self._admit)
-            async with feeds.watch(run_id, story) as feed:
+            self.request: ApiHttpRequest = handshake_request(self.scope)
+            renderer, run_id = await asyncio.get_running_loop().run_in_executor(threads, self._admit)
+            async with feeds.watch(run_id, renderer) as feed:
                 await self._watch(feed)
-        except Refused as refusal:
+        except MonitorRefusal as refusal:
             await self.close(refusal.code, refusal.reason)
         except DomainError as refusal:
             code = TRY_LATER if isinstance(refusal, RateLimited) else POLICY_VIOLATION
@@ -115,20 +117,20 @@ class Monitor(AsyncWebsocketConsumer):
         """Everything from where the client is, to the end of the run."""
         after = self.number("after")
         if after is not None and after > len(feed.frames):
-            await feed.look_again()
+            await feed.refresh()
         _refuse_broken(feed)
         at = self._place(feed, after)
-        await self.send_in_time(feed.story.greeting(at))
+        await self.send_in_time(feed.renderer.greeting(at))
         access = Access(self.request, str(feed.run_id), self._query("token"))
         while True:
             _refuse_broken(feed)
             at = await self.catch_up(feed, at)
-            if feed.over:
+            if feed.is_over:
                 await self.farewell(feed, at)
                 await self.close(1000)
                 return
             if not await feed.wait(HEARTBEAT_S) and at == len(feed.frames):
-                await self.send_in_time(frame(("heartbeat", {"after": at}), None))
+                await self.send_in_time(frame_json(("heartbeat", {"after": at}), None))
             await access.renew()
 
     def _place(self, feed: Feed, after: int | None) -> int:
@@ -149,19 +151,19 @@ class Monitor(AsyncWebsocketConsumer):
             return None
         number = whole_number(text)
         if number is None or number < 0:
-            raise Refused(POLICY_VIOLATION, f"{name} must be a whole number: 0 or more.")
+            raise MonitorRefusal(POLICY_VIOLATION, f"{name} must be a whole number: 0 or more.")
         return number
 
     def _query(self, name: str) -> str:
         return QueryDict(self.scope["query_string"]).get(name, "")
 
-    def _admit(self) -> tuple[Story, UUID]:
-        """In a thread: the run and how it is told, for one who may watch it; a DomainError otherwise."""
-        with admitted(self.request, self._query("token")):
+    def _admit(self) -> tuple[FrameRenderer, UUID]:
+        """In a thread: the run and how it is shown, for one who may watch it; a DomainError otherwise."""
+        with caller_scope(self.request, self._query("token")):
             run = readable_run(self.request, self.scope["url_route"]["kwargs"]["id"], self.kind)
-            story = self.story(run)
-        self.request.counted = True  # type: ignore[attr-defined]  # later looks are no requests
-        return story, run.id
+            renderer = self.renderer(run)
+        self.request.is_counted = True  # later looks are no requests
+        return renderer, run.id
 
 
 class RunMonitor(Monitor):
@@ -171,12 +173,12 @@ class RunMonitor(Monitor):
 
     async def connect(self) -> None:
         """Begin with nothing sent."""
-        self.pacer, self.status = Pacer(), ""
+        self.pacer, self.status = UpdatePacer(), ""
         await super().connect()
 
-    def story(self, run: Run) -> Story:
+    def renderer(self, run: Run) -> FrameRenderer:
         """The run's events."""
-        return RunStory(run)
+        return EventRenderer(run)
 
     async def catch_up(self, feed: Feed, at: int) -> int:
         """Send updates of the events after this one."""
@@ -188,19 +190,19 @@ class RunMonitor(Monitor):
             self.status = feed.run["status"]
             first = max(min(at, len(feed.frames) - window), 0)
             events = feed.frames[first : first + MAX_EVENTS]
-            at = first + fitting(events, at - first)
+            at = first + count_fitting(events, at - first)
             is_last = at == len(feed.frames)
-            body = update(_cut(feed.run) if is_last else feed.run, events[: at - first], is_last)
+            body = update(_without_large_result(feed.run) if is_last else feed.run, events[: at - first], is_last)
             await self.send_in_time(b'%b,"seq":%d}' % (body[:-1], at))
             self.pacer.count(loop.time())
         return at
 
     async def farewell(self, feed: Feed, at: int) -> None:
-        """Say how the run ended."""
+        """Send how the run ended."""
         await self.send_in_time(dumps({"type": "complete", "status": feed.run["status"], "seq": at}))
 
 
-def _cut(run: dict[str, Any]) -> dict[str, Any]:
+def _without_large_result(run: Row) -> Row:
     """The run without a result that is too large for a message."""
     if len(dumps(run["result"])) <= MAX_UPDATE_BYTES:
         return run
@@ -208,24 +210,5 @@ def _cut(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_broken(feed: Feed) -> None:
-    if feed.broken:
-        raise Refused(TRY_LATER, "The database is away; connect again with ?after= the last seq you have seen.")
-
-
-def _request(scope: dict[str, Any]) -> ApiHttpRequest:
-    """The handshake as a request, so that it is judged like one. As one that writes: a page elsewhere may not use the
-    cookie (a browser sends it along, and asks nobody).
-    """
-    request = trace_request(HttpRequest(), "")
-    request.method = "POST"
-    request.GET = QueryDict(scope["query_string"])
-    for name, value in scope["headers"]:
-        if b"_" not in name:  # it would pass for the one with a dash
-            key, text = "HTTP_" + name.decode("latin-1").upper().replace("-", "_"), value.decode("latin-1")
-            request.META[key] = f"{request.META[key]},{text}" if key in request.META else text
-    client = scope.get("client") or ("", 0)
-    request.META |= {"REMOTE_ADDR": client[0], "SERVER_NAME": "localhost", "SERVER_PORT": "80"}
-    with contextlib.suppress(CookieError):
-        cookies = SimpleCookie(request.META.get("HTTP_COOKIE", ""))
-        request.COOKIES = {name: morsel.value for name, morsel in cookies.items()}
-    return request
+    if feed.is_broken:
+        raise MonitorRefusal(TRY_LATER, "The database is away; connect again with ?after= the last seq you have seen.")

@@ -6,27 +6,27 @@ from collections.abc import Iterator
 from typing import Any
 
 from config.errors import Invalid
+from config.values.json_types import JsonObject
 from orchestration.models import Mode, Visibility
 
 VERSION = "1.0.0"
 SCOPE_TYPES = ("tool", "memory", "external")
 SCOPES_OF = {"tools": "tool", "memory": "memory", "external": "external"}  # the nested form's keys
-MAX_PARTS = 500
-MAX_KEY_LENGTH, MAX_NAME_LENGTH = 64, 255
+MAX_PARTS = 500  # scopes, workflows or actions of an app: its one row has them all
+MAX_KEY_LENGTH, MAX_NAME_LENGTH = 64, 255  # characters: the columns' widths
 
 
 class Problems:
     """What is wrong, by field."""
 
     def __init__(self) -> None:
-        self.found: dict[str, list[str]] = {}
+        self.by_field: dict[str, list[str]] = {}
 
     def add(self, field: str, sentence: str) -> None:
-        """One more."""
-        self.found.setdefault(field, []).append(sentence)
+        self.by_field.setdefault(field, []).append(sentence)
 
     def text(
-        self, source: dict[str, Any], key: str, at: str, most: int = MAX_NAME_LENGTH, required: bool = False
+        self, source: JsonObject, key: str, at: str, max_length: int = MAX_NAME_LENGTH, required: bool = False
     ) -> str:
         """The text under this key; "" when it is missing or wrong."""
         value = source.get(key)
@@ -34,8 +34,8 @@ class Problems:
             if required:
                 self.add(at, "This field is required.")
             return ""
-        if not isinstance(value, str) or len(value) > most:
-            self.add(at, f"Must be a text of at most {most} characters.")
+        if not isinstance(value, str) or len(value) > max_length:
+            self.add(at, f"Must be a text of at most {max_length} characters.")
             return ""
         return value
 
@@ -46,7 +46,7 @@ class Problems:
             return choices[0]
         return str(value)
 
-    def objects(self, value: Any, at: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    def objects(self, value: Any, at: str) -> Iterator[tuple[str, JsonObject]]:
         """(place, object) of each item of a list."""
         if not isinstance(value, list) or len(value) > MAX_PARTS:
             if value is not None:
@@ -59,7 +59,7 @@ class Problems:
                 self.add(f"{at}[{number}]", "Must be an object.")
 
 
-def app_fields(body: dict[str, Any]) -> dict[str, Any]:
+def app_fields(body: JsonObject) -> JsonObject:
     """The App's key, name, …, scopes, workflows, actions; Invalid naming every wrong field."""
     problems = Problems()
     if body.get("version") != VERSION:
@@ -67,7 +67,7 @@ def app_fields(body: dict[str, Any]) -> dict[str, Any]:
     app = body.get("app")
     if not isinstance(app, dict):
         problems.add("app", "Must be an object with id and name.")
-        raise Invalid(problems.found)
+        raise Invalid(problems.by_field)
     nested = any(name in app for name in ("scopes", "workflows", "actions"))
     parts = app if nested else body
     at = "app." if nested else ""
@@ -85,40 +85,40 @@ def app_fields(body: dict[str, Any]) -> dict[str, Any]:
     }
     if "/" in fields["key"]:
         problems.add("app.id", "Must not hold a slash: it is part of URLs.")
-    if problems.found:
-        raise Invalid(problems.found)
+    if problems.by_field:
+        raise Invalid(problems.by_field)
     return fields
 
 
-def _scopes(given: Any, at: str, problems: Problems) -> list[dict[str, str]]:
+def _scopes(source: Any, at: str, problems: Problems) -> list[dict[str, str]]:
     """[{type, value}], each once; {tools: [], memory: [], external: []} is the nested form."""
-    if isinstance(given, dict):
+    if isinstance(source, dict):
         flat = []
         for name, kind in SCOPES_OF.items():
-            values = given.get(name, [])
+            values = source.get(name, [])
             if not isinstance(values, list):
                 problems.add(f"{at}.{name}", "Must be an array of texts.")
                 continue
             flat += [{"scope_type": kind, "scope_value": value} for value in values]
-        given = flat
-    found: dict[tuple[str, str], None] = {}
-    for place, scope in problems.objects(given, at):
+        source = flat
+    scopes: dict[tuple[str, str], None] = {}
+    for place, scope in problems.objects(source, at):
         kind = problems.choice(scope.get("scope_type", scope.get("type")), f"{place}.scope_type", SCOPE_TYPES)
         key = "scope_value" if "scope_value" in scope else "value"
         value = problems.text(scope, key, f"{place}.scope_value", required=True)
-        found[kind, value] = None
-    return [{"type": kind, "value": value} for kind, value in found]
+        scopes[kind, value] = None
+    return [{"type": kind, "value": value} for kind, value in scopes]
 
 
-def _workflows(given: Any, at: str, problems: Problems) -> list[dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for place, flow in problems.objects(given, at):
+def _workflows(source: Any, at: str, problems: Problems) -> list[dict[str, str]]:
+    workflows: dict[str, dict[str, str]] = {}
+    for place, flow in problems.objects(source, at):
         alias_key = "alias" if "alias" in flow else "id"
         alias = problems.text(flow, alias_key, f"{place}.{alias_key}", required=True)
         id_key = "workflow_ref" if "workflow_ref" in flow else "workflow_id"
-        if alias in found:
+        if alias in workflows:
             problems.add(f"{place}.{alias_key}", f"The alias {alias!r} is taken by another workflow of this app.")
-        found[alias] = {
+        workflows[alias] = {
             "alias": alias,
             "label": problems.text(flow, "label", f"{place}.label") or alias,
             "workflow_id": problems.text(flow, id_key, f"{place}.{id_key}", MAX_KEY_LENGTH, required=True),
@@ -126,18 +126,18 @@ def _workflows(given: Any, at: str, problems: Problems) -> list[dict[str, str]]:
                 flow.get("default_mode", "draft"), f"{place}.default_mode", tuple(Mode.values)
             ),
         }
-    return list(found.values())
+    return list(workflows.values())
 
 
-def _actions(given: Any, at: str, aliases: set[str], problems: Problems) -> list[dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for place, action in problems.objects(given, at):
+def _actions(source: Any, at: str, aliases: set[str], problems: Problems) -> list[JsonObject]:
+    actions: dict[str, JsonObject] = {}
+    for place, action in problems.objects(source, at):
         id_key = "action_id" if "action_id" in action else "id"
         id = problems.text(action, id_key, f"{place}.{id_key}", 128, required=True)
         alias_key = "workflow_alias" if "workflow_alias" in action else "workflow_id"
         alias = problems.text(action, alias_key, f"{place}.{alias_key}", required=True)
         mapping = action.get("input_mapping", {})
-        if id in found:
+        if id in actions:
             problems.add(f"{place}.{id_key}", f"There is another action {id!r} in this app.")
         if alias and alias not in aliases:
             problems.add(f"{place}.{alias_key}", f"There is no workflow with the alias {alias!r} in this app.")
@@ -145,5 +145,5 @@ def _actions(given: Any, at: str, aliases: set[str], problems: Problems) -> list
             problems.add(f"{place}.input_mapping", "Must be an object.")
             mapping = {}
         label = problems.text(action, "label", f"{place}.label") or id
-        found[id] = {"id": id, "label": label, "workflow_alias": alias, "input_mapping": mapping}
-    return list(found.values())
+        actions[id] = {"id": id, "label": label, "workflow_alias": alias, "input_mapping": mapping}
+    return list(actions.values())

@@ -1,6 +1,6 @@
 """The durable engine's tables.
 
-PostgreSQL holds every state; journal.py has the hot SQL, engine.py the only status writers.
+PostgreSQL holds every state; engine/ has the hot SQL, the journal and runs/ are the only writers of statuses.
 """
 
 from orchestration.models.approval import Approval

@@ -30,7 +30,7 @@ class Engine(models.Model):
 
 
 class EngineDeath(models.Model):
-    """An engine that was found dead: what many of them at a time tell of a storm (claims.SWEEP)."""
+    """An engine that was found dead: many of them at a time are a storm (engine/sql/lease.sql)."""
 
     owner = models.CharField(max_length=64)
     host = models.CharField(max_length=255)

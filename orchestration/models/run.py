@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.tenancy.tenant_model import TenantModel
 from config.database.ordered_json import OrderedJSONField
+from orchestration.models.visibility import RunObjects
 
 
 class Status(models.TextChoices):
@@ -113,6 +114,8 @@ class Run(TenantModel):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
+    objects = RunObjects()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -140,7 +143,7 @@ class Run(TenantModel):
                 name="run_task_begun",
                 condition=Q(kind="task", status__in=("running", "paused")),
             ),
-            # What waits for nothing but a poke. With run_queue and run_leased: all runs that are not over.
+            # What waits for nothing but a message. With run_queue and run_leased: all runs that are not over.
             models.Index(
                 fields=["tenant"],
                 name="run_parked",

@@ -2,12 +2,13 @@
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from config.errors import DomainError
 from config.outbound import client
 from config.outbound.client import OutboundRefused, Unreachable
+from config.values.json_types import JsonObject
 from orchestration.program.retry import Retry, Transient
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 RETRY = Retry(7, 5.0)  # over some five minutes
 TIMEOUT_S = 10.0
-GONE = 410  # the receiver says that it wants no more
+HTTP_GONE = 410  # the receiver wants no more
 STEP = "delivery"
 
 
@@ -26,34 +27,34 @@ class DeliveryRefused(DomainError):
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """What goes where. `id` stays the same over all tries, so that a receiver can tell a repeated one."""
+class Delivery:
+    """A request to send. `id` stays the same over all tries, so that a receiver can recognise a repeated one."""
 
     url: str
     body: bytes
     headers: dict[str, str]
     id: str
-    path_is_secret: bool = False  # who knows the URL may post to it
+    has_secret_path: bool = False  # who knows the URL may post to it
 
 
-async def deliver(ctx: "RunContext", event: str, parcel: Parcel) -> dict[str, Any]:
+async def deliver(ctx: "RunContext", event: str, delivery: Delivery) -> JsonObject:
     """{delivered: true, status}: the receiver's status code. Transient if a later try may succeed."""
-    began, status, fault, final = time.perf_counter(), None, "", False
+    started, status, fault, final = time.perf_counter(), None, "", False
     try:
-        headers = parcel.headers | {"content-type": "application/json"}
+        headers = delivery.headers | {"content-type": "application/json"}
         # A redirect is no delivery: who follows one asks again without the body.
         answer = await client.request(
-            "POST", parcel.url, headers=headers, data=parcel.body, timeout_s=TIMEOUT_S, follow=False
+            "POST", delivery.url, headers=headers, data=delivery.body, timeout_s=TIMEOUT_S, follow=False
         )
         status = answer.status
-        fault, final = "" if answer.ok else f"The receiver answered {status}.", status == GONE
+        fault, final = "" if answer.ok else f"The receiver answered {status}.", status == HTTP_GONE
     except OutboundRefused as refusal:
         fault, final = refusal.message, True
-    except Unreachable as gone:
-        fault = str(gone)
-    took = round((time.perf_counter() - began) * 1000)
-    where = {"url": shown(parcel.url, parcel.path_is_secret), "webhook_id": parcel.id}
-    ctx.emit(event, where | {"status": status, "error": fault or None, "duration_ms": took}, STEP)
+    except Unreachable as unreachable:
+        fault = str(unreachable)
+    duration_ms = round((time.perf_counter() - started) * 1000)
+    payload = {"url": masked_url(delivery.url, delivery.has_secret_path), "webhook_id": delivery.id}
+    ctx.emit(event, payload | {"status": status, "error": fault or None, "duration_ms": duration_ms}, STEP)
     if final:
         raise DeliveryRefused(fault)
     if fault:
@@ -61,8 +62,8 @@ async def deliver(ctx: "RunContext", event: str, parcel: Parcel) -> dict[str, An
     return {"delivered": True, "status": status}
 
 
-def shown(url: str, path_is_secret: bool = False) -> str:
+def masked_url(url: str, has_secret_path: bool = False) -> str:
     """The URL without its query, which may hold a token, and without its path where that is one."""
     parts = urlsplit(url)
-    path = "/…" if path_is_secret else parts.path
+    path = "/…" if has_secret_path else parts.path
     return urlunsplit((parts.scheme, parts.netloc, path, "…" if parts.query else "", ""))

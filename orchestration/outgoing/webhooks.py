@@ -17,23 +17,25 @@ MIN_KEY_LENGTH, MAX_KEY_LENGTH = 24, 64  # bytes, as the specification has it
 
 
 def new_secret() -> str:
-    """A new signing secret."""
+    """A signing secret of 32 random bytes."""
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def secret_fault(secret: object) -> str:
     """What is wrong with a secret that a client has chosen; "" when nothing is."""
-    told = f"Must be {PREFIX} and {MIN_KEY_LENGTH} to {MAX_KEY_LENGTH} bytes in base64; leave it out for one of ours."
+    sentence = (
+        f"Must be {PREFIX} and {MIN_KEY_LENGTH} to {MAX_KEY_LENGTH} bytes in base64; leave it out for one of ours."
+    )
     if not isinstance(secret, str) or not secret.startswith(PREFIX):
-        return told
+        return sentence
     try:
         size = len(base64.b64decode(secret.removeprefix(PREFIX), validate=True))
     except ValueError:
-        return told
-    return "" if MIN_KEY_LENGTH <= size <= MAX_KEY_LENGTH else told
+        return sentence
+    return "" if MIN_KEY_LENGTH <= size <= MAX_KEY_LENGTH else sentence
 
 
-def signed(secret: str, message_id: str, body: bytes) -> dict[str, str]:
+def signature_headers(secret: str, message_id: str, body: bytes) -> dict[str, str]:
     """The three headers of Standard Webhooks; a repeated call has the id of the first one."""
     now = datetime.now(UTC)
     signature = Webhook(secret).sign(message_id, now, body.decode())
@@ -50,8 +52,8 @@ def tenant_secret(tenant_id: str) -> str:
     if (row := rows.first()) is None:
         try:
             with transaction.atomic():
-                made = vault.encrypt(new_secret())
-                row = TenantSecret.all_tenants.create(tenant_id=tenant_id, key=TENANT_KEY, sealed=made)
+                secret = vault.encrypt(new_secret())
+                row = TenantSecret.all_tenants.create(tenant_id=tenant_id, key=TENANT_KEY, sealed=secret)
         except IntegrityError:  # somebody else asked at the same time
             row = rows.get()
     return str(vault.decrypt(row.sealed))

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
-Row = dict[str, Any]
+from config.database.pipeline import Row
+
 Table = Literal[
     "starts",
     "steps",

@@ -6,10 +6,10 @@ import orjson
 
 from config.values.foreign_json import NotJson, clean_value, write_json
 
-LARGEST = 16 * 1024 * 1024
+MAX_JSON_BYTES = 16 * 1024 * 1024  # of one value: the journal writes many at once, in the memory of one process
 # How doubles are written that the record would give back otherwise: with an exponent, or as the negative zero. Where it
 # is but part of a text it does no harm, and costs time.
-CHANGES = (b"e+", b"-0.0")
+UNSTABLE_NUMBERS = (b"e+", b"-0.0")
 
 
 class NotRecordable(NotJson):
@@ -18,31 +18,31 @@ class NotRecordable(NotJson):
 
 def fragment(value: Any) -> orjson.Fragment:
     """The value as ready JSON for a row that orjson writes."""
-    return orjson.Fragment(recordable(value))
+    return orjson.Fragment(encode(value))
 
 
-def recorded(value: Any) -> tuple[bytes, Any]:
+def encode_for_replay(value: Any) -> tuple[bytes, Any]:
     """(the value's JSON for the record, the value as a replay reads it): who goes on now uses what a replay would."""
-    text = recordable(value)
-    if any(part in text for part in CHANGES):
-        text = _cleaned(value)
+    text = encode(value)
+    if any(part in text for part in UNSTABLE_NUMBERS):
+        text = _encode_cleaned(value)
     return text, orjson.loads(text)
 
 
-def recordable(value: Any) -> bytes:
+def encode(value: Any) -> bytes:
     """The value as JSON that jsonb takes (config/values/foreign_json.py says what becomes of the rest)."""
     try:
         text = orjson.dumps(value)
         if b"\\u0000" in text:
-            text = _cleaned(value)
+            text = _encode_cleaned(value)
     except TypeError:  # also orjson's own error: odd keys, half characters, numbers beyond 64 bits, deep nesting
-        text = _cleaned(value)
-    if len(text) > LARGEST:
-        raise NotRecordable(f"The value has {len(text):,} bytes of JSON; at most {LARGEST:,} can be recorded.")
+        text = _encode_cleaned(value)
+    if len(text) > MAX_JSON_BYTES:
+        raise NotRecordable(f"The value has {len(text):,} bytes of JSON; at most {MAX_JSON_BYTES:,} can be recorded.")
     return text
 
 
-def _cleaned(value: Any) -> bytes:
+def _encode_cleaned(value: Any) -> bytes:
     try:
         return write_json(clean_value(value))
     except (NotJson, TypeError, RecursionError) as fault:

@@ -1,6 +1,7 @@
-"""Where policies are asked: as a run starts, and before each agent and tool call of it (RULINGS §7).
+"""Where policies are asked while a run is under way: before its first step, and before each agent and tool call and
+child run of it (RULINGS §7); orchestration/runs/start_policy.py asks them in the request that starts it.
 
-Every decision is kept as a PolicyDecision; what a policy had to say is told as a policy_eval event too. A yes that a
+Every decision is recorded as a PolicyDecision; what a policy had to say is a policy_eval event too. A yes that a
 person must give is asked for here, bound to the exact call.
 """
 
@@ -13,27 +14,23 @@ from uuid import UUID
 from django.conf import settings
 
 from accounts.models import Membership
-from config.database import prepared_statements
-from governance.budgets.reservations import MICRO_PER_CENT
+from config.values.json_types import JsonObject
 from governance.policies.evaluation import Decision, decide, stored_context
 from governance.policies.rulesets import Ruleset, rules_of
-from orchestration.program.approvals import Question, call_digest
-from orchestration.program.json_fragments import fragment, recordable
+from orchestration.kinds import subject_of
+from orchestration.program.json_fragments import fragment
+from orchestration.program.waits.approvals import Question, call_digest
 
 if TYPE_CHECKING:
     from orchestration.models import Run
     from orchestration.program.context import RunContext
     from orchestration.program.run_info import RunInfo
+    from orchestration.program.waits.children import NewChild
 
-COLUMNS = (
-    *("tenant_id", "action", "run_id", "step", "result", "policy_id", "explanation", "matched", "shadowed"),
-    *("modified", "context"),
-)
-DECIDED = f"INSERT INTO governance_policydecision ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"
 JSON_COLUMNS = frozenset({"matched", "shadowed", "modified", "context"})
 
 
-def context_of(run: "Run | RunInfo", role: str, **about: Any) -> dict[str, Any]:
+def policy_context(run: "Run | RunInfo", role: str, **more: Any) -> JsonObject:
     """What conditions may name, seed 000 §9 in snake_case; what there is none of is missing."""
     user = str(run.created_by) if run.created_by else None
     flat = {
@@ -43,11 +40,11 @@ def context_of(run: "Run | RunInfo", role: str, **about: Any) -> dict[str, Any]:
         "role": role,
         "mode": run.mode,
         "run_id": str(run.id),
-        "workflow_id": run.subject_id if run.kind == "workflow" else None,
+        "workflow_id": subject_of(run.kind, run.subject_id, "workflow"),
         "app_id": run.app_id,
         "app_action_id": run.app_action_id,
     }
-    nested: dict[str, dict[str, Any]] = {
+    nested: dict[str, JsonObject] = {
         "tenant": {"id": run.tenant_id},
         "user": {"id": user, "role": role},
         "run": {"id": str(run.id), "kind": run.kind, "mode": run.mode, "depth": run.depth},
@@ -55,76 +52,20 @@ def context_of(run: "Run | RunInfo", role: str, **about: Any) -> dict[str, Any]:
         "app": {"id": run.app_id, "action_id": run.app_action_id},
     }
     nested = {name: part for name, part in nested.items() if any(value not in (None, "") for value in part.values())}
-    return {name: value for name, value in flat.items() if value not in (None, "")} | nested | about
-
-
-NOTHING_SAID = Decision("run_start", {})
-
-# ---- in a request: the start of a run
-
-
-def check_start(run: "Run", role: str, stamp: str | None) -> Decision:
-    """What the policies say of this start; `run` then has the mode, the limits and the question that they want."""
-    rules = rules_of(run.tenant_id, stamp)
-    if not rules.by_scope:
-        return NOTHING_SAID
-    decision = decide(rules, "run_start", context_of(run, role, input=run.input))
-    if decision.effect == "deny":
-        return decision
-    _modify(run, decision.modifications)
-    if decision.has_matches:
-        run.policy = {"event": decision.event()}
-        if decision.effect == "require_approval":
-            run.policy["approval"] = decision.approval
-    return decision
-
-
-def _modify(run: "Run", modified: dict[str, Any]) -> None:
-    """Set the mode; tighten the limits."""
-    run.mode = modified.get("mode", run.mode)
-    limits = {"cost_limit_cents": ("cost_limit_micro", MICRO_PER_CENT)}
-    limits |= {"llm_calls_limit": ("calls_limit", 1), "latency_slo_ms": ("latency_limit_ms", 1)}
-    for name, (target, unit) in limits.items():
-        if name in modified:
-            wanted, own = round(modified[name] * unit), getattr(run, target)
-            setattr(run, target, wanted if own is None else min(own, wanted))
-
-
-def decision_values(tenant_id: str, run_id: UUID | None, decision: Decision) -> list[Any]:
-    """The values of DECIDED."""
-    row = decision.row() | {"tenant_id": tenant_id, "run_id": run_id, "step": ""}
-    return [recordable(row[name]).decode() if name in JSON_COLUMNS else row[name] for name in COLUMNS]
-
-
-def note_start(ctx: "RunContext") -> None:
-    """Put the start on record, with the run's first write: batched, where the request would have paid for each row."""
-    run = ctx.run
-    context = None
-    if run.policy is None and run.parent_id is None:  # else the request, or the parent, has kept what was decided
-        role = (run.origin or {}).get("role", "")
-        context = fragment(stored_context(context_of(run, role, input=run.input, action="run_start")))
-    ctx.pen.entry().add("starts", context=context)
-
-
-def keep_refusal(tenant_id: str, decision: Decision) -> None:
-    """Put a start that was denied on record; there is no run to tell of it."""
-    prepared_statements.execute(DECIDED, decision_values(tenant_id, None, decision))
-
-
-# ---- in a run: its approval, its agents, its tools, its children
+    return {name: value for name, value in flat.items() if value not in (None, "")} | nested | more
 
 
 @dataclass(frozen=True)
 class Act:
-    """What is about to be done in this step, by an agent or a tool, and what conditions may know of it."""
+    """What is about to be done in this step, by an agent or a tool; `context` is what else conditions may name."""
 
     action: str
     step: str
     node_id: str
     input: Any
-    about: dict[str, Any]
+    context: JsonObject
     tool_id: str = ""
-    fit: Callable[[Any], Any] | None = None  # coerces arguments that an approver has edited; raises Invalid
+    coerce: Callable[[Any], Any] | None = None  # for arguments that an approver has edited; raises Invalid
 
 
 @dataclass(frozen=True)
@@ -135,38 +76,38 @@ class Permit:
     draft: bool = False
     approval: str = ""  # the step of the question that was answered with yes
     approval_id: str | None = None
-    modified: dict[str, Any] = field(default_factory=dict)
+    limits: JsonObject = field(default_factory=dict)  # and the mode: what policies modify
 
 
 async def permit(ctx: "RunContext", act: Act) -> Permit:
-    """The act's permit, after a person's yes where one is wanted.
+    """The act's permit, after a person's yes where a policy requires one.
 
     Arguments that the person has edited are coerced and judged again; a rule that nobody has answered yet, which they
     come under, asks in its turn. Raises PolicyDenied; Rejected ends the run when the person says no.
     """
     rules, role = await _rules(ctx)
-    answered: set[str] = set()  # rules, in the version that a person has said yes under
+    approved_rules: set[str] = set()  # in the version that a person has said yes under
     step, approval_id = "", None
     while True:
-        decision = _decide(ctx, rules, role, act)
+        decision = decide(rules, act.action, policy_context(ctx.run, role, input=act.input, **act.context))
         rule = _rule_of(decision)
-        if decision.effect != "require_approval" or rule in answered:
-            _keep(ctx, act.step, decision)
+        if decision.effect != "require_approval" or rule in approved_rules:
+            _record(ctx, act.step, decision)
             if decision.effect == "deny":
                 raise decision.refusal()
             return _permit(act, decision, step, approval_id)
         digest = call_digest(ctx.run.id, act.tool_id or act.node_id, act.input, rule)
         step = f"{act.step}#approval-{digest[:16]}"
-        if step not in ctx.run.steps:  # a replay has told of it before
-            _keep(ctx, act.step, decision)
+        if step not in ctx.run.steps:  # else it was recorded before
+            _record(ctx, act.step, decision)
         question = _question(act.action, act.node_id, decision.event(), decision.approval, digest, act)
         answer = await ctx.approval(step, question)
         approval_id = answer["approval_id"]
         if "arguments" not in answer:
             return _permit(act, decision, step, approval_id)
-        answered.add(rule)
-        edited = answer["arguments"]
-        act = replace(act, input=act.fit(edited) if act.fit else edited)
+        approved_rules.add(rule)
+        arguments = answer["arguments"]
+        act = replace(act, input=act.coerce(arguments) if act.coerce else arguments)
 
 
 def _permit(act: Act, decision: Decision, step: str, approval_id: str | None) -> Permit:
@@ -179,33 +120,29 @@ def _rule_of(decision: Decision) -> str:
     return f"{winner.get('policy_id')}:{winner.get('version')}"
 
 
-def _decide(ctx: "RunContext", rules: Ruleset, role: str, act: Act) -> Decision:
-    return decide(rules, act.action, context_of(ctx.run, role, input=act.input, **act.about))
-
-
 def _question(
-    kind: str, node_id: str, told: dict[str, Any], wants: dict[str, Any], digest: str, act: Act | None = None
+    kind: str, node_id: str, event: JsonObject, approval: JsonObject, digest: str, act: Act | None = None
 ) -> Question:
-    """What the person is asked: `told` is the decision as events tell it, `wants` the policy's word on approvals."""
+    """The question that a person gets: `event` is the decision as events have it, `approval` the policy's options."""
     return Question(
         node_id=node_id,
-        message=told["explanation"],
-        role=wants.get("role", "developer"),
-        expires_s=wants.get("expires_s", settings.APPROVAL_EXPIRES_S),
+        message=event["explanation"],
+        role=approval.get("role", "developer"),
+        expires_s=approval.get("expires_s", settings.APPROVAL_EXPIRES_S),
         kind=kind,
         tool_id=act.tool_id if act else "",
         arguments=act.input if act and act.tool_id else None,
         digest=digest,
-        policy_id=told["policy_id"],
-        four_eyes=wants.get("four_eyes", False),
-        about={"policy_id": told["policy_id"]},
+        policy_id=event["policy_id"],
+        four_eyes=approval.get("four_eyes", False),
+        context={"policy_id": event["policy_id"]},
     )
 
 
 async def _rules(ctx: "RunContext") -> tuple[Ruleset, str]:
     tenant_id, user = ctx.run.tenant_id, ctx.run.created_by
-    found: tuple[Ruleset, str] = await ctx.shared((tenant_id, "rules", user), partial(_load, tenant_id, user))
-    return found
+    rules: tuple[Ruleset, str] = await ctx.shared((tenant_id, "rules", user), partial(_load, tenant_id, user))
+    return rules
 
 
 def _load(tenant_id: str, user_id: UUID | None) -> tuple[Ruleset, str]:
@@ -214,44 +151,57 @@ def _load(tenant_id: str, user_id: UUID | None) -> tuple[Ruleset, str]:
     return rules_of(tenant_id), (members.values_list("role", flat=True).first() or "") if user_id else ""
 
 
-def _keep(ctx: "RunContext", step: str, decision: Decision) -> None:
-    """The decision on record, with the run's next write."""
+def _record(ctx: "RunContext", step: str, decision: Decision) -> None:
+    """Record the decision with the run's next write."""
     if decision.has_matches:
         ctx.emit("policy_eval", decision.event(), step)
-    row = decision.row()
-    packed = {name: fragment(value) if name in JSON_COLUMNS else value for name, value in row.items()}
-    ctx.pen.entry().add("decisions", step=step, **packed)
+    row = {name: fragment(value) if name in JSON_COLUMNS else value for name, value in decision.row().items()}
+    ctx.writer.entry().add("decisions", step=step, **row)
 
 
-async def start_approved(ctx: "RunContext") -> None:
+# ---- the start of a run, and of its children
+
+
+def record_start(ctx: "RunContext") -> None:
+    """Record the start with the run's first write: batched, where the request would have paid for each row."""
+    run = ctx.run
+    context = None
+    if run.policy is None and run.parent_id is None:  # else the request, or the parent, has recorded the decision
+        role = (run.origin or {}).get("role", "")
+        context = fragment(stored_context(policy_context(run, role, input=run.input, action="run_start")))
+    ctx.writer.entry().add("starts", context=context, agent_id=subject_of(run.kind, run.subject_id, "agent"))
+
+
+async def await_start_approval(ctx: "RunContext") -> None:
     """Return when the run may begin: at once, or when a person has said so."""
     policy = ctx.run.policy
     if not policy or "approval" not in policy:
         return
-    told, wants = policy["event"], policy["approval"]
-    winner: dict[str, Any] = next((one for one in told["matched"] if one["policy_id"] == told["policy_id"]), {})
-    rule = f"{told['policy_id']}:{winner.get('version')}"
+    event = policy["event"]
+    winner: JsonObject = next((one for one in event["matched"] if one["policy_id"] == event["policy_id"]), {})
+    rule = f"{event['policy_id']}:{winner.get('version')}"
     digest = call_digest(ctx.run.id, "run_start", ctx.run.input, rule)
-    asked = _question("run_start", "start", told, wants, digest)
-    await ctx.approval(f"start#approval-{digest[:16]}", asked)
+    await ctx.approval(
+        f"start#approval-{digest[:16]}", _question("run_start", "start", event, policy["approval"], digest)
+    )
 
 
-async def child_start(
-    ctx: "RunContext", step: str, kind: str, subject_id: str, input: Any, mode: str
-) -> tuple[str, dict[str, Any] | None]:
-    """(the mode that a child run starts in, what it is told of the policies); PolicyDenied when it may not start.
+async def check_child_start(ctx: "RunContext", step: str, child: "NewChild") -> "NewChild":
+    """The child in the mode that policies want, with what they said of it; PolicyDenied when it may not start.
 
     A child draws on its parent's limits, so of what a policy modifies only the mode matters.
     """
     rules, role = await _rules(ctx)
-    own = {"workflow_id": subject_id, "workflow": {"id": subject_id}} if kind == "workflow" else {}
-    context = context_of(ctx.run, role, input=input) | own | {"mode": mode, "parent_run_id": str(ctx.run.id)}
-    context["run"] = {"kind": kind, "mode": mode, "depth": ctx.run.depth + 1}
+    context = policy_context(ctx.run, role, input=child.input)
+    if workflow_id := subject_of(child.kind, child.subject_id, "workflow"):
+        context |= {"workflow_id": workflow_id, "workflow": {"id": workflow_id}}
+    context |= {"mode": child.mode, "parent_run_id": str(ctx.run.id)}
+    context["run"] = {"kind": child.kind, "mode": child.mode, "depth": ctx.run.depth + 1}
     decision = decide(rules, "run_start", context)
-    _keep(ctx, step, decision)
+    _record(ctx, step, decision)
     if decision.effect == "deny":
         raise decision.refusal()
-    policy: dict[str, Any] | None = {"event": decision.event()} if decision.has_matches else None
+    policy: JsonObject | None = {"event": decision.event()} if decision.has_matches else None
     if policy and decision.effect == "require_approval":
         policy["approval"] = decision.approval
-    return str(decision.modifications.get("mode", mode)), policy
+    return replace(child, mode=str(decision.modifications.get("mode", child.mode)), policy=policy)

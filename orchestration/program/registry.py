@@ -1,17 +1,48 @@
-"""Where the apps above register what the engine can run, so that the engine imports none of them.
+"""Where the apps above, and plug-ins, register what the engine runs, so that the engine imports none of them.
 
-`@program("workflow")` registers the async function that drives a run of that kind; `@node("agent")` the one behind a
-node type.
+`@program("workflow")` registers the async function that drives a run of that kind, and declares what the product does
+differently for it; `@node("agent")` registers the function behind a node type.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from config.plugins.registries import registry
+from config.values.json_schema import schema_problems
+from config.values.json_types import JsonObject
+from orchestration.kinds import KINDS, BudgetOwners, RunKind
+
 if TYPE_CHECKING:
     from orchestration.program.context import RunContext
 
 Program = Callable[["RunContext"], Awaitable[Any]]
+
+PROGRAMS: dict[str, Program] = {}
+
+
+def program(
+    kind: str,
+    *,
+    per_user: int | Callable[[], int] | None = None,
+    private: bool = False,
+    internal: bool = False,
+    subject: str = "",
+    budget_owners: BudgetOwners | None = None,
+    public: bool = False,
+    input_schema: JsonObject | None = None,
+) -> Callable[[Program], Program]:
+    """Register the program of a kind of run; RunKind says what the options mean."""
+    run_kind = RunKind(kind, per_user, private, internal, subject, budget_owners, public, input_schema)
+
+    def register(function: Program) -> Program:
+        PROGRAMS[kind], KINDS[kind] = function, run_kind
+        return function
+
+    return register
+
+
+# ---- node types of workflows
 
 
 @dataclass(frozen=True)
@@ -28,71 +59,83 @@ class NodeCall:
 
 
 NodeFunction = Callable[["RunContext", NodeCall], Awaitable[Any]]
+NodeCheck = Callable[[JsonObject, str], list[str]]
 
 
 @dataclass(frozen=True)
 class NodeKind:
-    """A node type: what it does, and how a definition's config for it is checked."""
+    """A node type: what it does, and how a definition's config for it is checked.
+
+    `pure`: it only computes, so that doing it twice changes nothing. `check`: (config, tenant_id) → sentences about
+    what is wrong, as a definition is saved. `schema`: the JSON Schema of its config, checked as a definition is saved
+    and again with the references filled in. `takes_input`: its config's input, else the run's, is NodeCall.input.
+    `waits`: it waits for something by steps of its own, so that its retries and timeout are recorded too.
+    """
 
     type: str
     run: NodeFunction
-    pure: bool  # it only computes: doing it twice changes nothing, so its record may ride with the next one
-    check: Callable[[dict[str, Any], str], list[str]] | None  # (config, tenant_id) → sentences about what is wrong
+    pure: bool = False
+    check: NodeCheck | None = None
+    schema: JsonObject | None = None
+    takes_input: bool = False
+    waits: bool = False
 
 
-PROGRAMS: dict[str, Program] = {}
-NODES: dict[str, NodeKind] = {}
+def check_node_kind(kind: NodeKind) -> list[str]:
+    """What is wrong with a node type that a plug-in brings."""
+    return schema_problems(kind.schema) if kind.schema is not None else []
 
 
-def program(kind: str) -> Callable[[Program], Program]:
-    """Register the program of a kind of run."""
-
-    def register(function: Program) -> Program:
-        PROGRAMS[kind] = function
-        return function
-
-    return register
+NODES: dict[str, NodeKind] = registry("node types", check_node_kind)
 
 
 def node(
-    type: str, *, pure: bool = False, check: Callable[[dict[str, Any], str], list[str]] | None = None
+    type: str,
+    *,
+    pure: bool = False,
+    check: NodeCheck | None = None,
+    schema: JsonObject | None = None,
+    takes_input: bool = False,
+    waits: bool = False,
 ) -> Callable[[NodeFunction], NodeFunction]:
-    """Register a node type; `check` names what is wrong with a config when a definition is saved."""
+    """Register a node type; NodeKind says what the options mean."""
 
     def register(function: NodeFunction) -> NodeFunction:
-        NODES[type] = NodeKind(type, function, pure, check)
+        NODES[type] = NodeKind(type, function, pure, check, schema, takes_input, waits)
         return function
 
     return register
 
+
+# ---- hooks
 
 PRELOAD: list[Callable[[], None]] = []  # what a worker loads before it forks, so that its children share the memory
 CLOSE: list[Callable[[], Awaitable[None]]] = []  # what an engine closes on its loop when it ends: HTTP sessions
 Ask = Callable[["RunContext", str, str, str], Awaitable[str]]
-_asking: list[Ask] = []
+_ask: list[Ask] = []
 
 
 def answers_questions(function: Ask) -> Ask:
     """Register the function behind `ask`; the agents app does."""
-    _asking[:] = [function]
+    _ask[:] = [function]
     return function
 
 
 async def ask(ctx: "RunContext", name: str, agent_id: str, message: str) -> str:
     """An agent's plain answer to one message, as a journalled step of this name: for routers and edge conditions."""
-    return await _asking[0](ctx, name, agent_id, message)
+    return await _ask[0](ctx, name, agent_id, message)
 
 
-CheckArguments = Callable[[str, str, dict[str, Any]], dict[str, Any]]
-_checking: list[CheckArguments] = []
+CheckArguments = Callable[[str, str, JsonObject], JsonObject]
+_check_arguments: list[CheckArguments] = []
 
 
 def checks_arguments(function: CheckArguments) -> CheckArguments:
     """Register the function behind `check_arguments`; the agents app does."""
-    _checking[:] = [function]
+    _check_arguments[:] = [function]
     return function
 
 
-def check_arguments(tenant_id: str, tool_id: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def check_arguments(tenant_id: str, tool_id: str, arguments: JsonObject) -> JsonObject:
     """The arguments, fit for the tool; Invalid naming what does not fit."""
-    return _checking[0](tenant_id, tool_id, arguments)
+    return _check_arguments[0](tenant_id, tool_id, arguments)

@@ -2,13 +2,13 @@
 
 import random
 from dataclasses import dataclass
-from typing import Any
 
 from config.errors import DomainError
+from config.processes.backoff import Backoff
 from config.values.foreign_json import NotJson, clean_text
 from governance.budgets.reservations import BudgetExceeded
 
-MAX_BACKOFF_S = 300.0
+MAX_BACKOFF_S = 300.0  # longer pauses would outlast what most runs are waited for
 
 
 class Transient(Exception):
@@ -29,13 +29,6 @@ class StepFailed(Exception):
         self.name, self.error, self.error_type = name, error, error_type
 
 
-class LeaseLost(BaseException):
-    """Another engine holds the run by now: whatever this one still does with it must leave no trace.
-
-    No Exception, so that no program can take it for a fault of its own.
-    """
-
-
 @dataclass(frozen=True)
 class Retry:
     """At most `max_attempts` tries in all; `backoff_s` before the second, doubled before each further one."""
@@ -45,9 +38,9 @@ class Retry:
 
     def delay(self, tries: int, fault: Exception) -> float:
         """Seconds to wait after this many tries: what the peer asked for, else exponential with a tenth of jitter."""
-        asked = getattr(fault, "retry_after_s", None)
-        grown = min(self.backoff_s * 2 ** (tries - 1), MAX_BACKOFF_S)
-        return max(grown * random.uniform(0.9, 1.1), min(asked or 0.0, MAX_BACKOFF_S))  # noqa: S311
+        backoff = Backoff(self.backoff_s, MAX_BACKOFF_S).delay(tries)
+        retry_after = getattr(fault, "retry_after_s", None) or 0.0
+        return max(backoff * random.uniform(0.9, 1.1), min(retry_after, MAX_BACKOFF_S))  # noqa: S311
 
 
 ONCE = Retry(1)
@@ -71,8 +64,8 @@ def describe(fault: BaseException) -> tuple[str, str]:
     return clean_text(str(fault)) or type(fault).__name__, type(fault).__name__
 
 
-def failure(name: str, recorded: dict[str, Any] | None) -> Exception:
+def failure(name: str, record: dict[str, str] | None) -> Exception:
     """What a replay raises for a step that is recorded with this error: the same as the first time."""
-    told = recorded or {}
-    error, error_type = told.get("error", "It failed."), told.get("error_type", "Error")
+    record = record or {}
+    error, error_type = record.get("error", "It failed."), record.get("error_type", "Error")
     return BudgetExceeded(error) if error_type == BudgetExceeded.code else StepFailed(name, error, error_type)

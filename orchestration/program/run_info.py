@@ -5,8 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from config.database.pipeline import Row
+from config.values.json_types import JsonObject
+
 # A run that has seen so many engines die beside others that lived on is a suspect: it is claimed only by an engine of a
-# process apart (solitary_process.py), with the other suspects: most of them are innocent, and wait for nobody there.
+# process apart (engine/isolation.py), with the other suspects: most of them are innocent, and wait for nobody there.
 SUSPECT_DEATHS = 2
 # If that process dies too, those that were in it run alone, where a death is their own doing.
 ALONE_DEATHS = 3
@@ -28,9 +31,9 @@ class StepRecord:
 class Inbox:
     """What waits for a run: events sent to it, decided approvals by step, finished children by step."""
 
-    signals: list[dict[str, Any]] = field(default_factory=list)
-    approvals: dict[str, dict[str, Any]] = field(default_factory=dict)
-    children: dict[str, dict[str, Any]] = field(default_factory=dict)
+    signals: list[Row] = field(default_factory=list)
+    approvals: dict[str, Row] = field(default_factory=dict)
+    children: dict[str, Row] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -48,9 +51,9 @@ class RunInfo:
     on_behalf_of: str
     app_id: str
     app_action_id: str
-    trigger: dict[str, Any] | None
-    origin: dict[str, Any] | None
-    policy: dict[str, Any] | None
+    trigger: JsonObject | None
+    origin: JsonObject | None
+    policy: JsonObject | None
     trace_id: str
     parent_id: UUID | None
     depth: int

@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from governance.budgets.reservations import Bill, ReservationRequest
 from orchestration.program.journal_entry import Entry
 from orchestration.program.run_info import Inbox, RunInfo
+from orchestration.program.text_stream import TextWriter
+
+if TYPE_CHECKING:
+    from orchestration.program.waits.children import NewChild
 
 
 class EngineServices(Protocol):
@@ -16,8 +20,8 @@ class EngineServices(Protocol):
     def write(self, entry: Entry) -> "asyncio.Future[None]":
         """Queue the entry for the journal; the future ends with its commit, by LeaseLost when the run is not ours."""
 
-    def lose(self, run_id: UUID, broken: bool = False) -> None:
-        """Stop a run whose write was refused. `broken`: it is given back as if the engine had died with it."""
+    def lose(self, run_id: UUID, is_broken: bool = False) -> None:
+        """Stop a run whose write was refused. `is_broken`: it is given back as if the engine had died with it."""
 
     def hands_over(self, run: RunInfo) -> bool:
         """Whether the run goes on in another engine: it has finished a step here, and is no suspect any more."""
@@ -42,7 +46,7 @@ class EngineServices(Protocol):
     async def pace(self, user: str) -> None:
         """Return when this user (or tenant, of a run that no user has started) may make one more model call."""
 
-    async def reserve(self, run: RunInfo, wanted: ReservationRequest) -> Bill:
+    async def reserve(self, run: RunInfo, request: ReservationRequest) -> Bill:
         """A bill reserved on the run's budgets and limits, once other reservations leave room; BudgetExceeded."""
 
     async def release(self, run_id: UUID) -> None:
@@ -51,8 +55,8 @@ class EngineServices(Protocol):
     async def inbox(self, run_id: UUID) -> Inbox:
         """What waits for the run now."""
 
-    async def start_child(self, parent: RunInfo, step: str, *child: Any) -> UUID:
-        """The id of the child run, inserted once per parent and step; `child` as children.insert() takes it."""
+    async def start_child(self, parent: RunInfo, step: str, child: "NewChild") -> UUID:
+        """The id of the child run, inserted once per parent and step."""
 
-    def text_writer(self, run_id: UUID, step: str) -> Callable[[str], None]:
-        """A function that publishes each piece of the step's text to those who follow the run."""
+    def text_writer(self, run_id: UUID, step: str) -> TextWriter:
+        """What publishes each piece of the step's text to those who follow the run."""

@@ -30,10 +30,10 @@ threads = ThreadPoolExecutor(THREADS, "access")
 
 
 @contextmanager
-def admitted(request: ApiHttpRequest, token: str = "") -> Iterator[None]:
+def caller_scope(request: ApiHttpRequest, token: str = "") -> Iterator[None]:
     """In a thread: a transaction of whoever the token (else the request's credential) stands for, in the tenant that
     the request names; a DomainError when that is nobody, or the tenant is not theirs. It counts against the rate
-    limits unless request.counted.
+    limits unless request.is_counted.
     """
     drop_dead_connections()
     origin.enter(origin.of(request))
@@ -47,7 +47,7 @@ def admitted(request: ApiHttpRequest, token: str = "") -> Iterator[None]:
 
 
 def readable_run(request: Any, id: str, kind: str = "") -> Run:
-    """The run with this id (of this kind, if one is named), when the admitted caller may read it; else NotFound."""
+    """The run with this id (of this kind, if one is named), when the caller may read it; else NotFound."""
     run = find_run(Run, request.tenant.pk, id, request.user.pk, kind)
     if run is None:
         raise NotFound("There is no such run.")
@@ -56,7 +56,7 @@ def readable_run(request: Any, id: str, kind: str = "") -> Run:
 
 def check_access(request: ApiHttpRequest, run_id: str, token: str = "") -> None:
     """In a thread: a DomainError when the caller may not read the run."""
-    with admitted(request, token):
+    with caller_scope(request, token):
         readable_run(request, run_id)
 
 
@@ -80,7 +80,7 @@ def caller_of(request: ApiHttpRequest, tenant_id: str) -> ApiHttpRequest:
     caller = trace_request(HttpRequest(), request.trace_id)
     caller.method = "GET"  # whether another site's page sends the cookie was settled by the first look
     caller.META, caller.COOKIES = request.META | {HEADER: tenant_id}, request.COOKIES
-    caller.counted = True
+    caller.is_counted = True
     return caller
 
 

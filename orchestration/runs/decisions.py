@@ -1,12 +1,11 @@
-"""A person's answer to a run's question: given once, under the run's lock, by somebody who may.
+"""A person's decision on a run's question: given once, under the run's lock, by somebody who may.
 
-A run that nobody holds is moved here; one that an engine holds (another of its branches goes on) is poked, and its
-engine does the rest.
+A run that no engine holds is moved here; one that an engine holds (another of its branches goes on) is only marked,
+and its engine does the rest.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -14,10 +13,12 @@ from django.utils import timezone
 
 from accounts.permissions import RANK
 from config.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from config.values.json_types import JsonObject
 from orchestration.models import FINAL, Approval, Run, Status
-from orchestration.program.approvals import IN_DOUBT
 from orchestration.program.registry import check_arguments
-from orchestration.runs.commands import Actor, abandon_children, append, finish, locked
+from orchestration.program.waits.approvals import IN_DOUBT
+from orchestration.runs.commands import Actor
+from orchestration.runs.run_rows import append_events, cancel_children, finish_run, lock_run
 from orchestration.runs.wake import wake
 
 
@@ -31,99 +32,105 @@ class ApprovalNotFound(NotFound):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the person says; `arguments`: approve this call of the tool instead of the one that was asked about."""
+    """What the person says; `arguments`: approve this call of the tool instead of the one in question."""
 
     approved: bool
     comment: str = ""
-    arguments: dict[str, Any] | None = None
+    arguments: JsonObject | None = None
 
 
 def resume_run(run_id: UUID, tenant_id: str, actor: Actor, verdict: Verdict) -> Run:
-    """The run, its oldest open question answered: running again after a yes, cancelled after a no.
+    """The run, its oldest open question decided: running again after a yes, cancelled after a no.
 
     Raises NotPaused, or Forbidden when the question is for somebody else.
     """
     with transaction.atomic():
-        run = locked(run_id, tenant_id)
+        run = lock_run(run_id, tenant_id)
         if run.status != Status.PAUSED:
             raise NotPaused(f"The run is {run.status}, not paused, so there is nothing to approve.")
         rows = Approval.objects.for_tenant(tenant_id).filter(run_id=run.id, approved__isnull=True)
-        asked = rows.select_for_update().order_by("created_at", "step").first()
-        if asked is None or _expired(asked):
+        approval = rows.select_for_update().order_by("created_at", "step").first()
+        if approval is None or _is_expired(approval):
             raise NotPaused("The approval has expired.")
-        _decide(run, asked, actor, verdict)
+        _decide(run, approval, actor, verdict)
     return run
 
 
 def decide_approval(approval_id: UUID, tenant_id: str, actor: Actor, verdict: Verdict) -> Approval:
     """The approval, decided; Conflict when it was decided before, has expired, or its run is over."""
     rows = Approval.objects.for_tenant(tenant_id)
-    found = rows.filter(pk=approval_id).first()
-    if found is None:
+    run_id = rows.filter(pk=approval_id).values_list("run_id", flat=True).first()
+    if run_id is None:
         raise ApprovalNotFound(id=str(approval_id))
     with transaction.atomic():
-        run = locked(found.run_id, tenant_id)
-        asked = rows.select_for_update().get(pk=approval_id)
-        if asked.approved is not None:
+        run = lock_run(run_id, tenant_id)
+        approval = rows.select_for_update().get(pk=approval_id)
+        if approval.approved is not None:
             raise Conflict(
-                "The approval was decided before.", approved=asked.approved, decided_by=str(asked.decided_by)
+                "The approval was decided before.", approved=approval.approved, decided_by=str(approval.decided_by)
             )
         if run.status in FINAL:
             raise Conflict(f"The run is {run.status}, so there is nothing to decide.")
-        if _expired(asked):
+        if _is_expired(approval):
             raise Conflict("The approval has expired.")
-        _decide(run, asked, actor, verdict)
-    return asked
+        _decide(run, approval, actor, verdict)
+    return approval
 
 
-def _expired(asked: Approval) -> bool:
-    return asked.expires_at is not None and asked.expires_at <= timezone.now()
+def _is_expired(approval: Approval) -> bool:
+    return approval.expires_at is not None and approval.expires_at <= timezone.now()
 
 
-def _decide(run: Run, asked: Approval, actor: Actor, verdict: Verdict) -> None:
-    _permit(run, asked, actor)
-    asked.approved, asked.comment = verdict.approved, verdict.comment
-    asked.decided_by, asked.decided_at = actor.user_id, timezone.now()
+def _decide(run: Run, approval: Approval, actor: Actor, verdict: Verdict) -> None:
+    _check_actor(run, approval, actor)
+    approval.approved, approval.comment = verdict.approved, verdict.comment
+    approval.decided_by, approval.decided_at = actor.user_id, timezone.now()
     if verdict.arguments is not None:
-        asked.edited = _edited(run, asked, verdict)
-    asked.told = run.owner is None
-    asked.save()
-    told = {
-        "approved": asked.approved,
-        "comment": asked.comment,
-        "decided_by": str(actor.user_id),
-        "approval_id": str(asked.pk),
-        "step_id": asked.step,
-    } | ({"arguments": asked.edited} if asked.edited is not None else {})
+        approval.edited = _checked_arguments(run, approval, verdict)
+    approval.told = run.owner is None
+    approval.save()
     if run.owner is not None:
         run.poked = True
         run.save(update_fields=["poked"])
-    elif asked.approved:
+    elif approval.approved:
         _resume(run)
-        append(run, [("approval_decided", told), ("run_resumed", {"step_id": asked.step})])
+        append_events(run, [("approval_decided", _payload(approval)), ("run_resumed", {"step_id": approval.step})])
     else:
-        result = {"rejected": True, "comment": asked.comment}
-        finish(run, Status.CANCELLED, result, "rejected")
-        append(run, [("approval_decided", told), ("run_cancelled", result)])
-        abandon_children([run.id])
-    transaction.on_commit(lambda: wake(poke=True))
+        result = {"rejected": True, "comment": approval.comment}
+        finish_run(run, Status.CANCELLED, result, "rejected")
+        append_events(run, [("approval_decided", _payload(approval)), ("run_cancelled", result)])
+        cancel_children([run.id])
+    transaction.on_commit(lambda: wake(notify=True))
 
 
-def _permit(run: Run, asked: Approval, actor: Actor) -> None:
-    """Refuse those who may not decide this."""
-    if RANK[actor.role] < RANK[asked.role]:
-        raise Forbidden(f"This approval needs the role {asked.role}; yours is {actor.role}.", required_role=asked.role)
-    if asked.four_eyes and run.created_by == actor.user_id:
+def _payload(approval: Approval) -> JsonObject:
+    """What the event of the decision says."""
+    payload = {
+        "approved": approval.approved,
+        "comment": approval.comment,
+        "decided_by": str(approval.decided_by),
+        "approval_id": str(approval.pk),
+        "step_id": approval.step,
+    }
+    return payload | ({"arguments": approval.edited} if approval.edited is not None else {})
+
+
+def _check_actor(run: Run, approval: Approval, actor: Actor) -> None:
+    """Forbidden for those who may not decide this."""
+    if RANK[actor.role] < RANK[approval.role]:
+        sentence = f"This approval needs the role {approval.role}; yours is {actor.role}."
+        raise Forbidden(sentence, required_role=approval.role)
+    if approval.four_eyes and run.created_by == actor.user_id:
         raise Forbidden("This approval needs a second person: you have started the run yourself.")
 
 
-def _edited(run: Run, asked: Approval, verdict: Verdict) -> dict[str, Any]:
+def _checked_arguments(run: Run, approval: Approval, verdict: Verdict) -> JsonObject:
     """The arguments that are approved instead, fit for the tool."""
     if not verdict.approved:
         raise Invalid({"arguments": ["A rejection takes no arguments."]})
-    if asked.kind == IN_DOUBT or not asked.tool_id or verdict.arguments is None:
+    if approval.kind == IN_DOUBT or not approval.tool_id or verdict.arguments is None:
         raise Invalid({"arguments": ["Only the arguments of a tool call can be edited."]})
-    return check_arguments(run.tenant_id, asked.tool_id, verdict.arguments)
+    return check_arguments(run.tenant_id, approval.tool_id, verdict.arguments)
 
 
 def _resume(run: Run) -> None:

@@ -1,5 +1,5 @@
-"""What a request that starts a run says beside its body: who asks, and the Idempotency-Key header, which is read,
-hashed with what it came with, and told in the answer that is a replay.
+"""What a request that starts a run says beside its body: the caller, and the Idempotency-Key header, which is read,
+hashed with the request, and named in the answer that is a replay.
 """
 
 import hashlib
@@ -28,13 +28,13 @@ def idempotency(request: ApiRequest) -> dict[str, Any]:
         return {}
     key = key.strip()
     if not key or len(key) > MAX_KEY_LENGTH or not (key.isascii() and key.isprintable()):
-        told = f"Must have 1 to {MAX_KEY_LENGTH} printable ASCII characters; a UUID is a good key."
-        raise Invalid({"Idempotency-Key": [told]})
+        sentence = f"Must have 1 to {MAX_KEY_LENGTH} printable ASCII characters; a UUID is a good key."
+        raise Invalid({"Idempotency-Key": [sentence]})
     return {"key": key, "request_hash": request_hash(request)}
 
 
-def asked_by(request: ApiRequest) -> dict[str, Any]:
-    """start_run's `created_by`, `role`, `on_behalf_of` and `trace_id`: who asks, and under which name."""
+def caller_fields(request: ApiRequest) -> dict[str, Any]:
+    """start_run's `created_by`, `role`, `on_behalf_of` and `trace_id`, of the caller."""
     return {
         "created_by": request.user.pk,
         "role": request.role,
@@ -51,5 +51,5 @@ def request_hash(request: ApiRequest) -> str:
 
 
 def answer(data: Any, created: bool, status: int = 201) -> DeferrableResponse:
-    """The answer; a replay of an earlier one says so in Idempotency-Replayed."""
+    """The answer; a replay of an earlier one has the header Idempotency-Replayed."""
     return DeferrableResponse(data, status=status, headers=None if created else {"Idempotency-Replayed": "true"})

@@ -1,4 +1,4 @@
-"""wake(): the only line that rings Celery, debounced. PostgreSQL is the queue; a ring that is lost costs a
+"""wake(): the only line that wakes engines, by Redis and Celery. PostgreSQL is the queue; a wake that is lost costs a
 poll, never a run.
 """
 
@@ -14,35 +14,35 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from config.processes.task_supervisor import start_thread
+from orchestration.pacer import WakePacer
 
 log = logging.getLogger(__name__)
-DOORBELL = "regente:engines"  # Redis channel that the engines of all hosts listen on
-RUNS = "regente:runs"  # Redis channel that those who follow runs listen on
-MIN_INTERVAL_CELERY_S = 0.25
-# A ring costs each engine a look: the more one has gathered, the longer the next waits.
-MIN_INTERVAL_WAKES_S, MAX_GATHERED_WAKES = 0.004, 6
-BROKEN_S = 2.0  # after a failed ring, stay quiet for so long: the engines poll meanwhile
+ENGINES_CHANNEL = "regente:engines"  # WAKE or NOTIFY, for the engines of all hosts
+RUNS_CHANNEL = "regente:runs"  # {run id: last seq, or 0}, for those who follow runs
+WAKE = b"wake"  # there is work to claim
+NOTIFY = b"notify"  # a run that some engine holds has something new
+BROKER_PAUSE_S = 2.0  # after a failed wake nothing is sent for so long: the engines poll meanwhile
 
 
-class Doorbell:
-    """A thread of its own rings, so that a request never waits for Redis; rings of one burst become one."""
+class Waker:
+    """A thread of its own publishes, so that a request never waits for Redis; the wakes of one burst become one."""
 
     def __init__(self) -> None:
-        self.bell = threading.Event()
+        self.event = threading.Event()
         self.lock = threading.Lock()
         self.thread: threading.Thread | None = None
-        self.poke = False
-        self.changed: set[str] = set()
-        self.celery_at = self.rang_at = 0.0
-        self.asked = 0  # since the last ring; two threads may count as one
+        self.pacer = WakePacer()
+        self.notify = False
+        self.changed_runs: set[str] = set()
+        self.wakes = 0  # since the last message; two threads may count as one
 
-    def ring(self, poke: bool, changed: UUID | None) -> None:
-        """Ask for a ring soon."""
-        self.poke = self.poke or poke
-        if changed is not None:
-            self.changed.add(str(changed))
-        self.asked += 1
-        self.bell.set()
+    def wake(self, notify: bool, changed_run: UUID | None) -> None:
+        """Have the message sent soon."""
+        self.notify = self.notify or notify
+        if changed_run is not None:
+            self.changed_runs.add(str(changed_run))
+        self.wakes += 1
+        self.event.set()
         if self.thread is None or not self.thread.is_alive():
             with self.lock:
                 if self.thread is None or not self.thread.is_alive():
@@ -50,35 +50,34 @@ class Doorbell:
 
     def _run(self) -> None:
         client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
-        apart = 1
         while True:
-            self.bell.wait()
-            time.sleep(max(self.rang_at + MIN_INTERVAL_WAKES_S * apart - time.monotonic(), 0))
-            self.rang_at = time.monotonic()
-            self.bell.clear()
-            apart, self.asked = max(min(self.asked, MAX_GATHERED_WAKES), 1), 0
-            poke, self.poke = self.poke, False
-            changed, self.changed = self.changed, set()
+            self.event.wait()
+            time.sleep(self.pacer.delay())
+            self.pacer.begin()
+            self.event.clear()
+            self.pacer.count(self.wakes)
+            self.wakes = 0
             try:
-                if changed:
-                    client.publish(RUNS, orjson.dumps(dict.fromkeys(changed, 0)))
-                client.publish(DOORBELL, b"poke" if poke else b"wake")
-                self._ring_celery()
+                self._publish(client)
             except (redis.RedisError, OSError, OperationalError) as fault:
-                log.warning("the doorbell does not ring (%s); engines find work by polling", type(fault).__name__)
-                time.sleep(BROKEN_S)
+                log.warning("engines cannot be woken (%s); they find work by polling", type(fault).__name__)
+                time.sleep(BROKER_PAUSE_S)
 
-    def _ring_celery(self) -> None:
-        if time.monotonic() - self.celery_at >= MIN_INTERVAL_CELERY_S:
-            self.celery_at = time.monotonic()
+    def _publish(self, client: "redis.Redis") -> None:
+        notify, self.notify = self.notify, False
+        run_ids, self.changed_runs = self.changed_runs, set()
+        if run_ids:
+            client.publish(RUNS_CHANNEL, orjson.dumps(dict.fromkeys(run_ids, 0)))
+        client.publish(ENGINES_CHANNEL, NOTIFY if notify else WAKE)
+        if self.pacer.is_celery_due():
             current_app.send_task("orchestration.wake", retry=False, expires=30, ignore_result=True)
 
 
-_doorbell = Doorbell()
+_waker = Waker()
 
 
-def wake(poke: bool = False, changed: UUID | None = None) -> None:
-    """Ring the engines: there is work to claim, or (poke) something for a run that one holds; tell who follows
-    `changed`.
+def wake(notify: bool = False, changed_run: UUID | None = None) -> None:
+    """Wake the engines: there is work to claim, or (`notify`) something for a run that one holds; and those who follow
+    `changed_run`.
     """
-    _doorbell.ring(poke, changed)
+    _waker.wake(notify, changed_run)

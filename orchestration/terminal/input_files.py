@@ -8,7 +8,7 @@ from rest_framework.exceptions import ParseError
 
 from config.errors import DomainError
 from config.http.parsers import loads
-from config.values.foreign_csv import CSVFile, UnreadableCSV, encoding_of, own_names
+from config.values.foreign_csv import CSVFile, UnreadableCSV, encoding_of, unique_names
 
 MAX_BYTES = 512 * 1024
 MAX_ROWS = 1_000
@@ -64,7 +64,7 @@ def _from_csv(raw: bytes, path: Path) -> list[dict[str, str]]:
         file = CSVFile(io.BytesIO(raw))
         if len(file.header) > MAX_COLUMNS:
             raise UnusableFile(f"{path} has {len(file.header)} columns; at most {MAX_COLUMNS} are taken.")
-        names = own_names(file.header)
+        names = unique_names(file.header)
         rows_with_cells = (
             record.cells for record in file.records() if any(cell and cell.strip() for cell in record.cells)
         )

@@ -13,6 +13,7 @@ from config.http.api_request import ApiRequest
 from config.http.query_parameters import query_of
 from config.http.viewsets import PagePagination, TenantViewSet
 from orchestration.models import FINAL, Approval
+from orchestration.models.visibility import visible_to
 from orchestration.runs.decisions import ApprovalNotFound, Verdict, decide_approval
 from orchestration.serializers.approvals import ApprovalSerializer
 from orchestration.serializers.requests import ApprovalInput, ApprovalQuery
@@ -27,9 +28,9 @@ class ApprovalViewSet(TenantViewSet):
     errors = {"decide": (Conflict,)}
 
     def get_queryset(self) -> QuerySet[Any]:
-        """The tenant's; those of a conversation are its user's own."""
+        """The questions of the tenant's runs that the caller may see."""
         rows = super().get_queryset().select_related("run")
-        return rows.filter(~Q(run__kind="conversation") | Q(run__created_by=self.request.caller_id))
+        return rows.filter(visible_to(self.request.caller_id, "run__"))
 
     @extend_schema(parameters=[ApprovalQuery], responses=ApprovalSerializer(many=True))
     def list(self, request: ApiRequest) -> Response:

@@ -18,7 +18,7 @@ from governance.policies.evaluation import PolicyDenied
 from orchestration.manifests.apps import ActionNotFound, AppNotFound, action_call, import_app
 from orchestration.models import App, Status
 from orchestration.runs.commands import start_run
-from orchestration.runs.idempotency import IDEMPOTENCY_KEY, answer, asked_by, idempotency
+from orchestration.runs.idempotency import IDEMPOTENCY_KEY, answer, caller_fields, idempotency
 from orchestration.serializers.apps import (
     ActionRequest,
     ActionSerializer,
@@ -92,12 +92,12 @@ class AppViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet
             subject_version=call.current.revision,
             rules_stamp=call.current.rules_stamp,
             input=call.input,
-            fit=call.current.fit("input."),
+            coerce=call.current.fit("input."),
             mode=call.mode,
             trigger=call.trigger,
             app_id=app.key,
             app_action_id=action_id,
-            **asked_by(request),
+            **caller_fields(request),
             **idempotency(request),
         )
         row = {"run_id": run.id, "status": Status.PENDING, "workflow_id": run.subject_id}

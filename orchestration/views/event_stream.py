@@ -10,7 +10,7 @@ from django.http import StreamingHttpResponse
 
 from config.errors import DomainError, Unavailable
 from config.http.api_request import ApiHttpRequest, ApiRequest
-from orchestration.live.change_listener import frame
+from orchestration.live.sse import sse_frame
 from orchestration.models import Run
 from orchestration.runs.access import Access, caller_of
 
@@ -42,4 +42,4 @@ async def _permitted(caller: ApiHttpRequest, run: Run, frames: AsyncGenerator[by
 
 
 def _error(run: Run, fault: DomainError) -> bytes:
-    return frame({"type": "error", "runId": run.id, "error": fault.message, "errorCode": fault.code})
+    return sse_frame({"type": "error", "runId": run.id, "error": fault.message, "errorCode": fault.code})

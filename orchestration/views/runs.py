@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
@@ -23,9 +23,10 @@ from config.http.query_parameters import query_of
 from config.http.viewsets import ArrayPagination, PagePagination, TenantViewSet
 from config.values.json_types import Json
 from config.values.numbers import whole_number
-from orchestration.live.change_listener import status_changes
+from orchestration.live.run_waits import wait_for_change
 from orchestration.live.updates import MAX_WINDOW, run_stream
 from orchestration.models import FINAL, NEWEST_FIRST, Run, RunEvent
+from orchestration.models.visibility import visible_to
 from orchestration.runs import commands
 from orchestration.runs.commands import Actor
 from orchestration.runs.decisions import NotPaused, Verdict, resume_run
@@ -68,7 +69,7 @@ def answer_or_wait(view: TenantViewSet, render: Callable[[Run], Json]) -> Respon
     if seconds := preferred_wait(view.request):
         response["Preference-Applied"] = f"wait={seconds}"
         if run.status not in FINAL:
-            until = functools.partial(status_changes, run.id, run.status, seconds)
+            until = functools.partial(wait_for_change, run.id, run.status, seconds)
             response.defer(view, until, lambda: Response(render(view.get_object())))
     return response
 
@@ -87,8 +88,8 @@ class RunViewSet(OneRun):
     pagination_class: type[BasePagination] | None = PagePagination
 
     def get_queryset(self) -> QuerySet[Any]:
-        """The tenant's; a conversation is its user's own."""
-        return super().get_queryset().filter(~Q(kind="conversation") | Q(created_by=self.request.caller_id))
+        """The tenant's runs that the caller may see."""
+        return super().get_queryset().filter(visible_to(self.request.caller_id))
 
     def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Newest first."""

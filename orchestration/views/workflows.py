@@ -14,7 +14,7 @@ from config.http.viewsets import ResourceViewSet, body_object
 from governance.policies.evaluation import PolicyDenied
 from orchestration.models import Mode, Run, Workflow, WorkflowVersion
 from orchestration.runs.commands import start_run
-from orchestration.runs.idempotency import IDEMPOTENCY_KEY, answer, asked_by, idempotency
+from orchestration.runs.idempotency import IDEMPOTENCY_KEY, answer, caller_fields, idempotency
 from orchestration.serializers.runs import RunSerializer
 from orchestration.serializers.workflows import (
     RunStartRequest,
@@ -113,8 +113,8 @@ class WorkflowViewSet(ResourceViewSet):
             subject_id=current.workflow_id,
             subject_version=current.revision,
             rules_stamp=current.rules_stamp,
-            fit=current.fit(field),
-            **asked_by(request),
+            coerce=current.fit(field),
+            **caller_fields(request),
             **idempotency(request),
             **fields,
         )

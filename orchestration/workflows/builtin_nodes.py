@@ -11,11 +11,12 @@ from functools import partial
 from typing import Any
 
 from config.errors import DomainError
+from config.values.json_schema import validate_input
 from orchestration.models import Workflow
-from orchestration.program.approvals import Question
 from orchestration.program.context import RunContext
 from orchestration.program.registry import NODES, NodeCall, NodeKind, node
 from orchestration.program.retry import ONCE, Retry, StepFailed
+from orchestration.program.waits.approvals import Question
 from orchestration.workflows.definition.graph import Node
 from orchestration.workflows.definition.input_schema import Schema, fitted_input
 from orchestration.workflows.expressions import templates
@@ -23,9 +24,6 @@ from orchestration.workflows.expressions import templates
 MAX_WAIT_S = 366 * 24 * 3600
 MAX_ITEMS = 10_000
 MAP_PARALLEL = 10
-# What these wait for is recorded inside their step, by name: another try of them needs other names, and a timeout that
-# goes on counting while the run is put down.
-WAITING = {"wait", "human_gate", "subworkflow"}
 
 
 class NodeFailed(DomainError):
@@ -43,7 +41,7 @@ async def answer(ctx: RunContext, call: NodeCall) -> Any:
     return {"message": f"The node {call.node_id} has no output of its own."}
 
 
-@node("human_gate")
+@node("human_gate", waits=True)
 async def ask_a_person(ctx: RunContext, call: NodeCall) -> dict[str, Any]:
     """The decision, once a person has said yes; a no ends the run."""
     role = call.config.get("role") or "developer"
@@ -56,7 +54,7 @@ async def ask_a_person(ctx: RunContext, call: NodeCall) -> dict[str, Any]:
     return await ctx.approval(f"{call.name}#approval", question)
 
 
-@node("wait")
+@node("wait", waits=True)
 async def wait(ctx: RunContext, call: NodeCall) -> Any:
     """The event's payload, or how long was waited."""
     event = call.config.get("event")
@@ -70,7 +68,7 @@ async def wait(ctx: RunContext, call: NodeCall) -> Any:
     return {"waited_s": seconds}
 
 
-@node("subworkflow")
+@node("subworkflow", takes_input=True, waits=True)
 async def run_child(ctx: RunContext, call: NodeCall) -> Any:
     """The result of the child run; the child keeps the version that is current when it starts."""
     workflow_id, tenant_id = str(call.config["workflow_id"]), ctx.run.tenant_id
@@ -112,9 +110,9 @@ async def run_node(ctx: RunContext, node: Node, call: NodeCall) -> Any:
     kind = NODES.get(node.type)
     if kind is None:
         raise NodeFailed(f"Nobody here runs nodes of the type {node.type!r}.")
-    if node.type in WAITING and (node.retry or node.timeout_s):
+    if kind.waits and (node.retry or node.timeout_s):
         return await _run_waiting(ctx, node, kind, call)
-    work = partial(_with_prompt, kind) if isinstance(call.config.get("prompt"), str) else kind.run
+    work = partial(_visit, kind) if kind.schema or isinstance(call.config.get("prompt"), str) else kind.run
     return await ctx.step(
         call.name, work, ctx, call,
         node_id=call.node_id, type=node.type, input=call.input,
@@ -127,14 +125,24 @@ def notes(empty: list[str]) -> dict[str, Any] | None:
     return {"empty_references": empty} if empty else None
 
 
-async def _with_prompt(kind: NodeKind, ctx: RunContext, call: NodeCall) -> Any:
-    """The node's output, its prompt's template filled in first: what is wrong with that fails the step."""
-    prompt = templates.render(call.config["prompt"], call.scope)
-    return await kind.run(ctx, replace(call, config={**call.config, "prompt": prompt}))
+async def _visit(kind: NodeKind, ctx: RunContext, call: NodeCall) -> Any:
+    """The node's output. Its prompt's template is filled in, and its config checked against its type's schema, within
+    the step: what is wrong with them fails it.
+    """
+    config = call.config
+    if isinstance(config.get("prompt"), str):
+        config = {**config, "prompt": templates.render(config["prompt"], call.scope)}
+    if kind.schema:
+        config = validate_input(kind.schema, config)
+    return await kind.run(ctx, replace(call, config=config))
 
 
 async def _run_waiting(ctx: RunContext, node: Node, kind: NodeKind, call: NodeCall) -> Any:
-    """The output of a node that waits, in at most so many tries, each with a deadline that is recorded."""
+    """The output of a node that waits, in at most so many tries, each with a deadline that is recorded.
+
+    What it waits for is recorded inside its step, by name: another try needs other names, and a timeout that goes on
+    counting while the run is put down.
+    """
 
     async def tries() -> Any:
         retry = node.retry or ONCE

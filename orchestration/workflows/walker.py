@@ -30,7 +30,7 @@ class TooManySteps(DomainError):
     code = "MAX_STEPS_EXCEEDED"
 
 
-@program("workflow")
+@program("workflow", subject="workflow")
 async def run_workflow(ctx: RunContext) -> Any:
     """The output of the last node."""
     graph = await graphs.load(ctx)

@@ -8,7 +8,7 @@ from config.http.fields import CharField, ChoiceField, ObjectField, StatusField
 from config.http.serializers import ResponseSerializer
 from config.values.json_types import JsonObject
 from orchestration.models import Mode, Run
-from teams.definition.definition_checks import config_faults
+from teams.definition.config_checks import config_faults
 from teams.execution.state import STATUS_WORDS, State, error_of
 from teams.serializers.teams import KeysField
 

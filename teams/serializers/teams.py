@@ -10,7 +10,8 @@ from agents.models import Agent
 from config.errors import Invalid
 from config.http.fields import BooleanField, CharField, ObjectField, StrictModelSerializer
 from config.http.query_parameters import FlagField
-from teams.definition.definition_checks import check_definition, config_faults
+from teams.definition.config_checks import config_faults
+from teams.definition.definition_checks import check_definition
 from teams.execution.keys import seal
 from teams.models import Team
 

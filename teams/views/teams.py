@@ -14,7 +14,7 @@ from config.http.serializers import StatusMessageSerializer
 from config.http.viewsets import ResourceViewSet
 from governance.policies.evaluation import PolicyDenied
 from orchestration.runs.commands import start_run
-from orchestration.runs.idempotency import IDEMPOTENCY_KEY, answer, asked_by, idempotency
+from orchestration.runs.idempotency import IDEMPOTENCY_KEY, answer, caller_fields, idempotency
 from orchestration.serializers.workflows import LIMITS, start_fields
 from teams.execution import keys
 from teams.models import KIND, Team
@@ -87,10 +87,10 @@ class TeamViewSet(ResourceViewSet):
             tenant_id=request.tenant.pk,
             kind=KIND,
             subject_id=str(team.pk),
-            **asked_by(request),
+            **caller_fields(request),
             **idempotency(request),
             **fields,
         )
         if created:
-            keys.give(team, run.pk, body.get("user_api_keys") or {})
+            keys.store_keys(team, run.pk, body.get("user_api_keys") or {})
         return answer(ExecutionSerializer.render(run), created, status=200)

@@ -12,7 +12,7 @@ from django.db import connection
 
 from accounts.tenancy.health import check_isolation
 from accounts.tenancy.tenant_model import APP, WORKER, bind, everywhere, request_scope
-from config import embedded
+from config import embedded_servers
 from memory.datastore import sql_runner
 from memory.datastore.logins import make_store
 from memory.datastore.tables import load_table
@@ -59,7 +59,9 @@ def prepare(url: str) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
     environment = kept | {"DATABASE_URL": url, "SECRET_KEY": os.environ["SECRET_KEY"]}
     command = [sys.executable, "-m", "config.launch.prepare"]
-    done = subprocess.run(command, env=environment, cwd=embedded.BASE_DIR, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=environment, cwd=embedded_servers.BASE_DIR, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from django.db import connection as django_connection
 
-from config import embedded
+from config import embedded_servers
 from config.launch import command_lines
 from tests.front import frames
 from tests.pooler import direct_url, needs_pgbouncer, own_folder, pooler
@@ -32,7 +32,7 @@ CLIENTS, RUNS = 4, 6
 def database() -> Iterator[str]:
     """An empty database of the tests' own PostgreSQL."""
     name = f"pooled_{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(embedded.database_url(own_folder()), autocommit=True) as connection:
+    with psycopg.connect(embedded_servers.database_url(own_folder()), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
         yield name
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
@@ -130,7 +130,7 @@ def test_a_worker_at_a_shared_address_refuses_to_start(database: str, mode: str)
     with pooler(own_folder(), mode) as bouncer:
         worker = subprocess.run(
             command_lines.worker(), env=environment(bouncer.url(database)), capture_output=True, text=True, check=False,
-            timeout=PATIENCE_S, cwd=embedded.BASE_DIR,
+            timeout=PATIENCE_S, cwd=embedded_servers.BASE_DIR,
         )  # fmt: skip
     assert worker.returncode != 0
     assert f"The engine refuses to start: {ADVICE}" in worker.stderr
@@ -150,7 +150,7 @@ def web(url: str) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PORT", port)
         command = command_lines.web()
-    process = subprocess.Popen(command, env=environment(url), cwd=embedded.BASE_DIR)
+    process = subprocess.Popen(command, env=environment(url), cwd=embedded_servers.BASE_DIR)
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
@@ -160,7 +160,7 @@ def web(url: str) -> Iterator[str]:
 
 def test_a_web_process_that_cannot_be_its_role_serves_nothing_and_says_why(transactional_db: None) -> None:
     name = django_connection.settings_dict["NAME"]
-    with psycopg.connect(embedded.database_url(own_folder()), autocommit=True) as connection:
+    with psycopg.connect(embedded_servers.database_url(own_folder()), autocommit=True) as connection:
         connection.execute("CREATE ROLE regente_test_stranger LOGIN")
         try:
             url = direct_url(own_folder(), name).replace("postgres@", "regente_test_stranger@")

@@ -28,12 +28,12 @@ class MemoryContext:
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     bills: list[Bill] = field(default_factory=list)
     tries: dict[str, int] = field(default_factory=dict)
-    said: dict[str, list[str]] = field(default_factory=dict)
+    texts: dict[str, list[str]] = field(default_factory=dict)
     decisions: list[dict[str, Any]] = field(default_factory=list)  # the contexts that policies judged
     inputs: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.pen = SimpleNamespace(entry=lambda: SimpleNamespace(add=self._written))
+        self.writer = SimpleNamespace(entry=lambda: SimpleNamespace(add=self._written))
         self.engine = SimpleNamespace(in_thread=asyncio.to_thread)
         self.run = SimpleNamespace(
             parent_id=None,
@@ -89,7 +89,7 @@ class MemoryContext:
         self.bills.append(bill := Bill(uuid.uuid4() if self.limited else None, [], cost_micro, calls))
         yield bill
 
-    async def within_budget(self, agent_id: str = "") -> None:
+    async def check_budget(self, agent_id: str = "") -> None:
         """Refused like a call when the budget is overspent."""
         if self.calls_left < 0:
             raise BudgetExceeded
@@ -109,9 +109,9 @@ class MemoryContext:
         """What the work gives."""
         return work()
 
-    def speaker(self, step: str) -> Callable[[str], None]:
-        """Keeps what is said aloud in `said`."""
-        return self.said.setdefault(step, []).append
+    def text_writer(self, step: str) -> Callable[[str], None]:
+        """Keeps the pieces in `texts`."""
+        return self.texts.setdefault(step, []).append
 
     async def shared(self, key: tuple[Any, ...], loader: Callable[[], Any]) -> Any:
         """What the loader gives; there are no memories here, no policies, and no keys but the operator's."""

@@ -12,7 +12,9 @@ from tests.front import Front
 from tests.orchestration.running import until
 
 TASKS = "/tasks"
-sandboxed = pytest.mark.skipif(bool(sandboxed_command.unavailable()), reason=sandboxed_command.unavailable() or "-")
+sandboxed = pytest.mark.skipif(
+    bool(sandboxed_command.unavailable_reason()), reason=sandboxed_command.unavailable_reason() or "-"
+)
 
 
 def use(tool: str, times: int = 1, **params: Any) -> str:

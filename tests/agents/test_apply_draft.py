@@ -49,7 +49,7 @@ def node(id: str, tool_id: str, **input: Any) -> dict:
     return {"id": id, "type": "tool", "config": {"tool_id": tool_id, "input": input}}
 
 
-def drafted(tenant: Tenant, *nodes: dict, user: User | None = None, mode: str = "draft") -> Run:
+def run_draft(tenant: Tenant, *nodes: dict, user: User | None = None, mode: str = "draft") -> Run:
     """A finished draft run of these nodes."""
     flow = make_workflow(tenant, *nodes)
     fields = {"subject_id": str(flow.pk), "subject_version": 1, "created_by": user and user.pk}
@@ -72,23 +72,23 @@ def changes(run: Run) -> list[Change]:
 def test_a_staged_call_is_answered_with_a_preview_and_listed(
     acme: Tenant, tool: Tool, far_end: FarEnd, front: Front, token: str
 ) -> None:
-    run = drafted(acme, node("a", "send", q=1))
+    run = run_draft(acme, node("a", "send", q=1))
     assert far_end.hits == [] and run.result["preview"] is True
-    (listed,) = front.request("GET", f"/api/v1/runs/{run.pk}/changes", token).json()
-    assert (listed["tool_id"], listed["kind"], listed["status"]) == ("send", "http", "staged")
-    assert (listed["before"], listed["after"], listed["target"]) == (None, {"q": 1}, f"POST {far_end.url}")
-    assert "step a" in listed["reason"]
+    (change,) = front.request("GET", f"/api/v1/runs/{run.pk}/changes", token).json()
+    assert (change["tool_id"], change["kind"], change["status"]) == ("send", "http", "staged")
+    assert (change["before"], change["after"], change["target"]) == (None, {"q": 1}, f"POST {far_end.url}")
+    assert "step a" in change["reason"]
 
 
 def test_an_apply_lands_each_change_once_under_the_drafts_key(
     acme: Tenant, tool: Tool, far_end: FarEnd, front: Front, token: str
 ) -> None:
-    run = drafted(acme, node("a", "send", q=1), node("b", "send", q=2))
+    run = run_draft(acme, node("a", "send", q=1), node("b", "send", q=2))
     answer = settle(front, run, token)
     assert (answer.status_code, answer.json()["status"]) == (200, "applied"), answer.text
     assert {change["status"] for change in answer.json()["changes"]} == {"applied"}
     assert settle(front, run, token).status_code == 200
-    assert [json.loads(hit.body)["q"] for hit in far_end.hits] == [1, 2]
+    assert [json.loads(request.body)["q"] for request in far_end.hits] == [1, 2]
     assert far_end.hits[0].headers["idempotency-key"] == f"{run.pk}:a"
     assert RunEvent.all_tenants.filter(run_id=run.pk, kind="effect_applied").count() == 2
 
@@ -96,36 +96,36 @@ def test_an_apply_lands_each_change_once_under_the_drafts_key(
 def test_what_fails_stays_staged_and_says_why(
     acme: Tenant, tool: Tool, far_end: FarEnd, front: Front, token: str
 ) -> None:
-    run = drafted(acme, node("a", "send", q=1), node("b", "send", q=2), node("c", "send", q=3))
-    far_end.answer = lambda hit: (422 if b"2" in hit.body else 200, {}, b"{}")
+    run = run_draft(acme, node("a", "send", q=1), node("b", "send", q=2), node("c", "send", q=3))
+    far_end.answer = lambda request: (422 if b"2" in request.body else 200, {}, b"{}")
     answer = settle(front, run, token)
     assert answer.status_code == 424 and "1 of 3 changes were applied" in answer.json()["message"]
     assert [change.status for change in changes(run)] == ["applied", "staged", "staged"]
     assert "422" in changes(run)[1].error
     far_end.answer = lambda _: (200, {}, b"{}")
     assert settle(front, run, token).status_code == 200
-    assert [json.loads(hit.body)["q"] for hit in far_end.hits] == [1, 2, 2, 3]
+    assert [json.loads(request.body)["q"] for request in far_end.hits] == [1, 2, 2, 3]
 
 
 def test_an_apply_that_a_policy_forbids_is_on_record_and_changes_nothing(
     acme: Tenant, tool: Tool, far_end: FarEnd, front: Front, token: str
 ) -> None:
-    run = drafted(acme, node("a", "send", q=1))
+    run = run_draft(acme, node("a", "send", q=1))
     rule = {"condition": {"action": "apply"}, "effect": "deny"}
     Policy.all_tenants.create(tenant=acme, name="never", scope="tenant", rule_expr=rule)
-    refused = settle(front, run, token)
-    assert (refused.status_code, refused.json()["errorCode"]) == (403, "POLICY_DENIED")
+    refusal = settle(front, run, token)
+    assert (refusal.status_code, refusal.json()["errorCode"]) == (403, "POLICY_DENIED")
     assert [change.status for change in changes(run)] == ["staged"] and far_end.hits == []
-    kept = PolicyDecision.objects.for_tenant(acme).filter(action="apply")
-    assert [(one.result, one.matched[0]["name"]) for one in kept] == [("denied", "never")]
+    rows = PolicyDecision.objects.for_tenant(acme).filter(action="apply")
+    assert [(one.result, one.matched[0]["name"]) for one in rows] == [("denied", "never")]
 
 
 @pytest.mark.parametrize("verb", ["apply", "discard"])
 def test_only_known_changes_of_a_finished_run_by_who_may(
     acme: Tenant, tool: Tool, front: Front, token: str, verb: str
 ) -> None:
-    run = drafted(acme, node("a", "send", q=1))
-    foreign = changes(drafted(acme, node("a", "send", q=2)))[0]
+    run = run_draft(acme, node("a", "send", q=1))
+    foreign = changes(run_draft(acme, node("a", "send", q=2)))[0]
     assert settle(front, run, token, verb, foreign).status_code == 400
     assert settle(front, run, token_of(make_user(acme, "user")), verb).status_code == 403
     other = Tenant.objects.create(id=uuid.uuid4().hex, name="x")
@@ -138,17 +138,17 @@ def test_only_known_changes_of_a_finished_run_by_who_may(
 def test_a_discarded_change_is_never_applied(
     acme: Tenant, tool: Tool, far_end: FarEnd, front: Front, token: str
 ) -> None:
-    run = drafted(acme, node("a", "send", q=1), node("b", "send", q=2))
+    run = run_draft(acme, node("a", "send", q=1), node("b", "send", q=2))
     assert settle(front, run, token, "discard", changes(run)[0]).json()["status"] == "discarded"
     assert settle(front, run, token).status_code == 200
-    assert [json.loads(hit.body)["q"] for hit in far_end.hits] == [2]
+    assert [json.loads(request.body)["q"] for request in far_end.hits] == [2]
 
 
 @pytest.mark.parametrize("scope", ["tool", "workflow"])
 def test_an_apply_may_need_a_persons_yes(
     acme: Tenant, tool: Tool, far_end: FarEnd, front: Front, token: str, engine: EngineThread, scope: str
 ) -> None:
-    run = drafted(acme, node("a", "send", q=1))
+    run = run_draft(acme, node("a", "send", q=1))
     rule = {"condition": {"mode": "auto", "action": "apply"}, "effect": "require_approval"}
     about = {"tool": "send", "workflow": run.subject_id}[scope]
     Policy.all_tenants.create(tenant=acme, name="p", scope=scope, scope_id=about, rule_expr=rule)
@@ -161,7 +161,7 @@ def test_an_apply_may_need_a_persons_yes(
 
 
 def test_a_file_is_read_back_staged_and_applied(acme: Tenant, boss: User, front: Front, token: str) -> None:
-    run = drafted(
+    run = run_draft(
         acme,
         node("write", "files.write", path="notes/a.md", content="one"),
         node("again", "files.write", path="notes/a.md", content="two"),
@@ -188,7 +188,7 @@ def test_a_draft_stages_no_file_of_a_blank_name(acme: Tenant, boss: User) -> Non
 def test_a_file_that_somebody_else_has_written_meanwhile_is_not_overwritten(
     acme: Tenant, boss: User, front: Front, token: str
 ) -> None:
-    run = drafted(acme, node("write", "files.write", path="a.md", content="one"), user=boss)
+    run = run_draft(acme, node("write", "files.write", path="a.md", content="one"), user=boss)
     file_store.create_file(Writer(acme.pk, boss.pk, run.pk), "a.md", b"theirs")
     answer = settle(front, run, token)
     assert answer.status_code == 409 and "a.md" in answer.json()["message"]
@@ -197,23 +197,23 @@ def test_a_file_that_somebody_else_has_written_meanwhile_is_not_overwritten(
 
 def test_a_memory_keeps_its_id_from_draft_to_store(acme: Tenant, boss: User, front: Front, token: str) -> None:
     text = "The spare key of the boathouse hangs behind the bar."
-    run = drafted(
+    run = run_draft(
         acme,
         node("keep", "memory.store", content=text),
         node("get", "memory.retrieve", memory_id="$steps.keep.memory_id"),
         node("find", "memory.search", query=text),
         user=boss,
     )
-    assert [found["content"] for found in run.result] == [text] and not MemoryEntry.all_tenants.exists()
+    assert [result["content"] for result in run.result] == [text] and not MemoryEntry.all_tenants.exists()
     assert settle(front, run, token).status_code == 200
     assert str(MemoryEntry.all_tenants.get().pk) == run.result[0]["memory_id"]
 
 
 def test_a_deleted_memory_is_gone_for_the_draft_alone(acme: Tenant, boss: User, front: Front, token: str) -> None:
     text = "The pool opens at eight in the morning."
-    kept = drafted(acme, node("keep", "memory.store", content=text), user=boss, mode="auto").result["memory_id"]
-    run = drafted(
-        acme, node("drop", "memory.delete", memory_id=kept), node("find", "memory.search", query=text), user=boss
+    memory_id = run_draft(acme, node("keep", "memory.store", content=text), user=boss, mode="auto").result["memory_id"]
+    run = run_draft(
+        acme, node("drop", "memory.delete", memory_id=memory_id), node("find", "memory.search", query=text), user=boss
     )
     assert run.result == [] and MemoryEntry.all_tenants.count() == 1
     assert changes(run)[0].before["content"] == text
@@ -224,10 +224,10 @@ def test_a_deleted_memory_is_gone_for_the_draft_alone(acme: Tenant, boss: User, 
 def test_changes_whose_apply_was_cancelled_can_be_applied_again(
     acme: Tenant, tool: Tool, far_end: FarEnd, front: Front, token: str
 ) -> None:
-    run = drafted(acme, node("a", "send", q=1))
-    gone = start(acme, "test.waits_long")
-    Change.all_tenants.filter(run_id=run.pk).update(status="applying", apply_run_id=gone.pk)
+    run = run_draft(acme, node("a", "send", q=1))
+    apply_run = start(acme, "test.waits_long")
+    Change.all_tenants.filter(run_id=run.pk).update(status="applying", apply_run_id=apply_run.pk)
     assert settle(front, run, token).status_code == 409
-    front.post(f"/api/v1/runs/{gone.pk}/cancel", token, {})
-    ended(gone)
+    front.post(f"/api/v1/runs/{apply_run.pk}/cancel", token, {})
+    ended(apply_run)
     assert settle(front, run, token).status_code == 200 and len(far_end.hits) == 1

@@ -26,12 +26,12 @@ def token(acme: Tenant) -> str:
     return token_of(make_user(acme))
 
 
-def patched(front: Front, token: str, patch: str, command: str = "true") -> tuple[dict[str, Any], str]:
+def apply_patch(front: Front, token: str, patch: str, command: str = "true") -> tuple[dict[str, Any], str]:
     """(what apply_patch came to, the workspace's files then), after this command."""
     calls = [use("shell", command=command), use("apply_patch", patch=patch)]
     calls += [use("shell", command="find . -path ./.git -prune -o -type f -printf '[%P]'")]
-    _, applied, files = actions(front, token, *calls)
-    return applied, files["result"]
+    _, answer, files = actions(front, token, *calls)
+    return answer, files["result"]
 
 
 @pytest.mark.parametrize(
@@ -56,19 +56,19 @@ def patched(front: Front, token: str, patch: str, command: str = "true") -> tupl
     ],
 )
 def test_a_blank_name_is_refused(front: Front, token: str, patch: str) -> None:
-    applied, files = patched(front, token, patch, "printf 'x\\n' > a.txt")
-    assert not applied["success"] and applied["result"] == "Error: patch: No name in it may be blank."
+    answer, files = apply_patch(front, token, patch, "printf 'x\\n' > a.txt")
+    assert not answer["success"] and answer["result"] == "Error: patch: No name in it may be blank."
     assert '"[a.txt]"' in files
 
 
 @pytest.mark.parametrize("patch", [REMOVE.format("\\040"), RENAME.format("\\040", "b.txt"), CHANGE.format("\\040")])
 def test_a_file_whose_name_is_blank_is_not_touched(front: Front, token: str, patch: str) -> None:
-    applied, files = patched(front, token, patch, "printf 'x\\n' > ' '")
-    assert not applied["success"] and "No name in it may be blank" in applied["result"] and '"[ ]"' in files
+    answer, files = apply_patch(front, token, patch, "printf 'x\\n' > ' '")
+    assert not answer["success"] and "No name in it may be blank" in answer["result"] and '"[ ]"' in files
 
 
 @pytest.mark.parametrize(
-    "patch, names, left",
+    "patch, names, remaining",
     [
         (NEW.format("docs/b c.txt"), "docs/b c.txt", ["[a.txt]", "[docs/b c.txt]"]),
         (BARE_NEW.format("b.txt"), "b.txt", ["[a.txt]", "[b.txt]"]),
@@ -80,15 +80,15 @@ def test_a_file_whose_name_is_blank_is_not_touched(front: Front, token: str, pat
         (CHANGE.format("a.txt").replace('"a/', '"').replace('"b/', '"').rstrip(), "a.txt", ["[a.txt]"]),
     ],
 )
-def test_other_names_are_taken_and_told(front: Front, token: str, patch: str, names: str, left: list[str]) -> None:
-    applied, files = patched(front, token, patch, "printf 'x\\n' > a.txt")
-    assert (applied["success"], applied["result"]) == (True, f"Patch applied: {names}")
-    assert all(one in files for one in left) and files.count("[") == len(left)
+def test_other_names_are_taken_and_told(front: Front, token: str, patch: str, names: str, remaining: list[str]) -> None:
+    answer, files = apply_patch(front, token, patch, "printf 'x\\n' > a.txt")
+    assert (answer["success"], answer["result"]) == (True, f"Patch applied: {names}")
+    assert all(one in files for one in remaining) and files.count("[") == len(remaining)
 
 
 @pytest.mark.parametrize(
     "patch", [NEW.format("../out.txt"), NEW.format(".git/x"), CHANGE.format("none.txt"), "nothing"]
 )
 def test_a_patch_that_git_refuses_changes_nothing(front: Front, token: str, patch: str) -> None:
-    applied, files = patched(front, token, patch, "printf 'x\\n' > a.txt")
-    assert not applied["success"] and applied["result"].startswith("Error: git: ") and '"[a.txt]"' in files
+    answer, files = apply_patch(front, token, patch, "printf 'x\\n' > a.txt")
+    assert not answer["success"] and answer["result"].startswith("Error: git: ") and '"[a.txt]"' in files

@@ -84,7 +84,7 @@ def test_a_stream_is_cut_when_the_reserve_is_used_up(gateway: ModelServer) -> No
         run(ctx, replace(agent(), profile=short), "<<words: 200>>", stream=True)
     (bill,) = ctx.bills
     assert bill.cost_micro == bill.held_micro > 0  # charged for what was reserved, and no more was heard
-    assert len("".join(ctx.said["ask/model-1"])) <= 4 * 4 and ctx.told("budget_exceeded")
+    assert len("".join(ctx.texts["ask/model-1"])) <= 4 * 4 and ctx.told("budget_exceeded")
 
 
 def test_under_a_limit_the_provider_is_told_how_long_an_answer_may_be(gateway: ModelServer) -> None:
@@ -97,7 +97,7 @@ def test_under_a_limit_the_provider_is_told_how_long_an_answer_may_be(gateway: M
 def test_what_is_said_aloud_is_the_answer(gateway: ModelServer) -> None:
     ctx = MemoryContext()
     turn = run(ctx, agent(), "<<say: one two three>>", stream=True)
-    assert "".join(ctx.said["ask/model-1"]) == turn.text == "one two three" and len(ctx.said["ask/model-1"]) == 3
+    assert "".join(ctx.texts["ask/model-1"]) == turn.text == "one two three" and len(ctx.texts["ask/model-1"]) == 3
     assert gateway.requests[0]["stream_options"] == {"include_usage": True}
     (told,) = ctx.told("llm_call")
     assert told["usage"]["completionTokens"] == 3 and not told["usage_estimated"]

@@ -13,7 +13,7 @@ from agents.loop.tool_calls import call_tool
 from agents.tools.registry import BUILT_IN, ToolCall, ToolSpec
 from config.errors import Invalid
 from config.outbound import client
-from config.values.json_schema import checked, schema_problems
+from config.values.json_schema import schema_problems, validate_input
 from governance import vault
 from tests.agents.context import MemoryContext
 from tests.agents.far_end import FarEnd
@@ -76,8 +76,8 @@ def call(tool: ToolSpec, input: Any, step: str = "s", mode: str = "auto") -> Any
     ],
 )
 def test_an_input_is_coerced_to_the_schema(given: Any, expected: Any) -> None:
-    assert checked(SCHEMA, given) == expected
-    assert [type(v) for v in checked(SCHEMA, given).values()] == [type(v) for v in expected.values()]
+    assert validate_input(SCHEMA, given) == expected
+    assert [type(v) for v in validate_input(SCHEMA, given).values()] == [type(v) for v in expected.values()]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_an_input_is_coerced_to_the_schema(given: Any, expected: Any) -> None:
 )
 def test_a_wrong_input_is_refused_naming_the_field(given: Any, field: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        checked(SCHEMA, given)
+        validate_input(SCHEMA, given)
     assert list(refusal.value.context["errors"]) == [field]
 
 
@@ -141,7 +141,7 @@ def test_a_good_schema_has_no_problems(schema: Any) -> None:
 
 def test_a_schema_that_refers_to_itself_for_ever_is_refused_at_the_call() -> None:
     with pytest.raises(Invalid):
-        checked({"$ref": "#"}, {"a": 1})
+        validate_input({"$ref": "#"}, {"a": 1})
 
 
 def test_an_http_tool_sends_the_checked_input(far_end: FarEnd) -> None:

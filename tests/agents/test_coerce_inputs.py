@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.errors import Invalid
-from config.values.json_schema import checked, coerced, errors_of, schema_problems
+from config.values.json_schema import coerce, errors_of, schema_problems, validate_input
 from tests.agents.far_end import FarEnd
 from tests.factories import make_user, token_of
 from tests.front import Front
@@ -29,7 +29,7 @@ def n(schema: Any, **more: Any) -> dict[str, Any]:
 def outcome(schema: dict[str, Any], value: Any) -> Any:
     """The coerced input, or the names of the fields that are refused."""
     try:
-        return checked(schema, value)
+        return validate_input(schema, value)
     except Invalid as refusal:
         return list(refusal.context["errors"])
 
@@ -82,9 +82,9 @@ def outcome(schema: dict[str, Any], value: Any) -> Any:
 def test_a_value_is_coerced_through_every_part_of_a_schema(schema: Any, value: Any, expected: Any) -> None:
     whole = n(schema) | {"$defs": {"place": PLACE, "tree": TREE}}
     assert schema_problems(whole) == []
-    result = checked(whole, {"n": value})
+    result = validate_input(whole, {"n": value})
     assert json.dumps(result) == json.dumps({"n": expected})
-    assert checked(whole, result) == result
+    assert validate_input(whole, result) == result
 
 
 @pytest.mark.parametrize(
@@ -120,12 +120,12 @@ def test_a_number_has_the_digits_of_its_text_or_is_refused(text: str, integer: A
         result = outcome(n(schema), {"n": text})
         assert result == (expected if isinstance(expected, list) else {"n": expected})
         assert isinstance(expected, list) or type(result["n"]) is type(expected)
-    assert checked(n({"type": ["integer", "number", "string"]}), {"n": text}) == {"n": text}
+    assert validate_input(n({"type": ["integer", "number", "string"]}), {"n": text}) == {"n": text}
 
 
 def test_too_many_digits_are_told_with_the_remedy() -> None:
     with pytest.raises(Invalid) as refusal:
-        checked(n(NUMBER), {"n": "12345678901234567.89"})
+        validate_input(n(NUMBER), {"n": "12345678901234567.89"})
     assert "let the schema take a text" in refusal.value.context["errors"]["n"][0]
 
 
@@ -168,7 +168,7 @@ def test_what_fits_nothing_is_refused_by_its_field(schema: Any, value: Any, fiel
 )  # fmt: skip
 def test_a_schema_that_never_ends_is_given_up(schema: Any) -> None:
     with pytest.raises(Invalid) as refusal:
-        checked(schema, {"a": "1"})
+        validate_input(schema, {"a": "1"})
     assert "schema cannot be used" in refusal.value.context["errors"]["input_schema"][0]
 
 
@@ -183,7 +183,7 @@ def test_alternatives_within_alternatives_do_not_multiply() -> None:
     value: dict[str, Any] = {"kind": "h", "n": "1"}
     for _ in range(50):
         value = {"kind": "h", "n": "1", "below": value}
-    result = checked(schema, {"n": value})
+    result = validate_input(schema, {"n": value})
     assert '"1"' not in json.dumps(result) and result["n"]["below"]["below"]["n"] == 1
 
 
@@ -214,8 +214,8 @@ VALUES = st.recursive(
 
 @given(SCHEMAS, VALUES)
 def test_coercion_is_idempotent_and_never_makes_a_fitting_value_unfit(schema: Any, value: Any) -> None:
-    result = coerced(schema, value)
-    assert json.dumps(coerced(schema, result)) == json.dumps(result)
+    result = coerce(schema, value)
+    assert json.dumps(coerce(schema, result)) == json.dumps(result)
     if not errors_of(schema, value):
         assert not errors_of(schema, result)
         assert result == value, "what fits is left as it is"
@@ -225,7 +225,7 @@ def test_an_input_of_many_items_is_checked() -> None:
     schema = n(
         {"type": "array", "items": {"$ref": "#/$defs/item"}, "uniqueItems": True}, **{"$defs": {"item": INTEGER}}
     )
-    assert len(checked(schema, {"n": [str(number) for number in range(5_000)]})["n"]) == 5_000
+    assert len(validate_input(schema, {"n": [str(number) for number in range(5_000)]})["n"]) == 5_000
 
 
 @pytest.mark.usefixtures("engine")

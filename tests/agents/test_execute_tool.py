@@ -198,8 +198,8 @@ def test_code_runs_in_the_sandbox_or_not_at_all(
     monkeypatch.setenv("PLANTED", "secret-of-the-worker")
     url = tool(front, token, "code", {"code": CODE})
     told = row(front, url, token, {"n": 21})
-    if why := sandboxed_command.unavailable():
-        assert told["status"] == "failed" and why in told["error_message"]
+    if reason := sandboxed_command.unavailable_reason():
+        assert told["status"] == "failed" and reason in told["error_message"]
         return
     assert told["output_data"] == {"double": 42}
     assert row(front, url, token, {"do": "network", "port": far_end.port})["status"] == "failed"

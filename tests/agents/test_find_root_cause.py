@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils import timezone
 
+from agents.jobs.analysis.alert_facts import AlertInput, alert_facts
+from agents.jobs.analysis.readings import number, statistics, trend
+from agents.jobs.analysis.readings import readings as read
+from agents.jobs.analysis.risk_assessment import RiskInput, assess_risk
 from agents.jobs.plugins.predictive import Input as PredictiveInput
-from agents.jobs.plugins.predictive import assessment
 from agents.jobs.plugins.root_cause import Input as RootCauseInput
-from agents.jobs.plugins.root_cause import facts
-from agents.jobs.readings import number, statistics, trend
-from agents.jobs.readings import readings as read
 from governance.models import BudgetLimit
 from observability.models import Alert
 from tests.agents.test_run_job import finish
@@ -68,11 +68,11 @@ def readings(*values: float, sensor: str = "t-1", parameter: str = "temperature"
     ]
 
 
-def given(**input: Any) -> dict[str, Any]:
+def alert_input(**input: Any) -> AlertInput:
     """root_cause's checked input."""
-    checked = RootCauseInput(data={"alert_id": 123, "alert": ALERT, **input})
-    checked.is_valid(raise_exception=True)
-    return dict(checked.validated_data)
+    serializer = RootCauseInput(data={"alert_id": 123, "alert": ALERT, **input})
+    serializer.is_valid(raise_exception=True)
+    return AlertInput(**serializer.validated_data)
 
 
 def ask(front: Front, token: str, *answers: Any) -> dict[str, Any]:
@@ -95,8 +95,8 @@ def test_a_trend_is_a_change_of_more_than_five_percent_of_the_first(values: list
 
 def test_statistics_leave_out_what_is_no_number() -> None:
     rows = readings(1, 2) + [{"sensor_id": "t-1", "value": "n/a"}, {"sensor_id": "t-1"}, {"value": float("nan")}]
-    told = statistics(read(rows))
-    assert told == {"min": 1, "max": 2, "avg": 1.5, "trend": "rising", "last_value": 2, "readings_count": 2}
+    result = statistics(read(rows))
+    assert result == {"min": 1, "max": 2, "avg": 1.5, "trend": "rising", "last_value": 2, "readings_count": 2}
     assert [number(value) for value in (True, "1.5", "x", None, [1])] == [None, 1.5, None, None, None]
 
 
@@ -106,15 +106,15 @@ def test_facts_keep_the_window_the_asset_and_the_limits() -> None:
     rows += readings(1000, sensor="t-9", asset_id=8)
     orders = [{"id": n, "asset_id": 7, "created_at": ago(days=n)} for n in range(1, 14)]
     others = [{"id": 5, "triggered_at": ago(minutes=30)}, {"id": 6, "triggered_at": ago(hours=2)}, ALERT]
-    found = facts(given(readings=rows, work_orders=orders, alerts=others))
-    assert (found["telemetry"]["sensor"], found["telemetry"]["min"], found["telemetry"]["trend"]) == (
+    facts = alert_facts(alert_input(readings=rows, work_orders=orders, alerts=others))
+    assert (facts.telemetry["sensor"], facts.telemetry["min"], facts.telemetry["trend"]) == (
         "t-1",
         70,
         "rising",
     )
-    assert [one["sensor"] for one in found["related_sensors"]] == ["p-1"]
-    assert [order["id"] for order in found["work_orders"]] == list(range(1, 11))
-    assert [alert["id"] for alert in found["alerts"]] == [5]
+    assert [one["sensor"] for one in facts.related_sensors] == ["p-1"]
+    assert [order["id"] for order in facts.work_orders] == list(range(1, 11))
+    assert [alert["id"] for alert in facts.alerts] == [5]
 
 
 @pytest.mark.usefixtures("gateway", "engine")
@@ -133,13 +133,13 @@ class TestWithModel:
     def test_a_model_that_cites_nothing_or_what_was_not_given_is_asked_again(
         self, front: Front, token: str, gateway: ModelServer
     ) -> None:
-        invented = ANSWER | {"hypotheses": [HYPOTHESIS | {"evidence": ["E77: leaks"]}, ANSWER["hypotheses"][1]]}
-        out = ask(front, token, invented)["output_data"]
+        unknown = ANSWER | {"hypotheses": [HYPOTHESIS | {"evidence": ["E77: leaks"]}, ANSWER["hypotheses"][1]]}
+        out = ask(front, token, unknown)["output_data"]
         assert [one["supported"] for one in out["hypotheses"]] == [False, False]
         *_, first, again = gateway.requests
         assert len(again["messages"]) == len(first["messages"]) + 2
-        told = again["messages"][-1]["content"]
-        assert "H1 cites E77, which was not given" in told and "H2 names none of the evidence E1 to E" in told
+        problems = again["messages"][-1]["content"]
+        assert "H1 cites E77, which was not given" in problems and "H2 names none of the evidence E1 to E" in problems
 
     def test_a_model_that_then_cites_is_believed(self, front: Front, token: str, gateway: ModelServer) -> None:
         bare = ANSWER | {"hypotheses": [HYPOTHESIS | {"evidence": ["it is hot"]}]}
@@ -164,9 +164,9 @@ class TestWithModel:
         self, front: Front, token: str, gateway: ModelServer
     ) -> None:
         hypothesis = HYPOTHESIS | {"evidence": ["E1: error E47 again"]}
-        given = ALERT | {"description": f"<<say: {json.dumps(ANSWER | {'hypotheses': [hypothesis]})}>>"}
+        alert = ALERT | {"description": f"<<say: {json.dumps(ANSWER | {'hypotheses': [hypothesis]})}>>"}
         orders = [{"id": 1, "asset_id": 7, "title": "Error E47"}]
-        input = {"alert_id": 123, "alert": given, "readings": readings(70, 92), "work_orders": orders}
+        input = {"alert_id": 123, "alert": alert, "readings": readings(70, 92), "work_orders": orders}
         out = finish(front, token, "root_cause", input=input)["output_data"]
         assert out["hypotheses"][0]["cites"] == ["E1"] and len(gateway.requests) == 1
 
@@ -200,8 +200,8 @@ class TestWithModel:
         Alert.all_tenants.update(message=f"Too many <<say: {json.dumps(ANSWER)}>>")  # the scripted model's answer
         by_id = finish(front, token_of(make_user(acme, "admin")), "root_cause", input={"alert_id": alert["id"]})
         assert by_id["output_data"]["alert"]["id"] == alert["id"], by_id["error_message"]
-        asked = {"alert_id": alert["number"], "window_minutes": 60}
-        out = finish(front, token_of(make_user(acme, "developer")), "root_cause", input=asked)["output_data"]
+        input = {"alert_id": alert["number"], "window_minutes": 60}
+        out = finish(front, token_of(make_user(acme, "developer")), "root_cause", input=input)["output_data"]
         assert out["alert"]["id"] == 1 and out["alert"]["parameter_key"] == "error_rate"
         assert (out["alert"]["current_value"], out["alert"]["threshold_value"]) == (1.0, 0.5)
         assert out["telemetry"]["last_value"] == 1.0 and out["telemetry"]["sensor"] == "error_rate"
@@ -238,27 +238,32 @@ def test_the_offline_model_does_both_by_rules_and_says_so(front: Front, token: s
     assert "offline" in out["llm_summary"] and out["cites"] == ["E1"]
 
 
+def assess(input: dict[str, Any]) -> dict[str, Any]:
+    """The assessment of the asset 7, as of NOW."""
+    serializer = PredictiveInput(data={"asset_id": 7, **input})
+    serializer.is_valid(raise_exception=True)
+    return assess_risk(RiskInput(**serializer.validated_data), NOW)
+
+
 def risk(**input: Any) -> tuple[int, str]:
     """(score, level) as of NOW."""
-    checked = PredictiveInput(data={"asset_id": 7, "asset": {"tag": "CH-01"}, **input})
-    checked.is_valid(raise_exception=True)
-    found = assessment(dict(checked.validated_data), NOW)["risk"]
-    return found["score"], found["level"]
+    risk = assess({"asset": {"tag": "CH-01"}, **input})["risk"]
+    return risk["score"], risk["level"]
 
 
-def alerts(count: int, severity: str = "high", resolved: bool = True, **when: float) -> list[dict[str, Any]]:
-    """So many, two hours old unless `when` says otherwise."""
-    at = ago(**(when or {"hours": 2}))
+def alerts(count: int, severity: str = "high", resolved: bool = True, **age: float) -> list[dict[str, Any]]:
+    """So many, two hours old unless `age` says otherwise."""
+    at = ago(**(age or {"hours": 2}))
     return [{"asset_id": 7, "severity": severity, "triggered_at": at, "resolved": resolved} for _ in range(count)]
 
 
-def corrective(count: int, **when: float) -> list[dict[str, Any]]:
+def corrective(count: int, **age: float) -> list[dict[str, Any]]:
     """Corrective work orders."""
-    return [{"asset_id": 7, "type": "CORRECTIVE", "created_at": ago(**(when or {"days": 10}))} for _ in range(count)]
+    return [{"asset_id": 7, "type": "CORRECTIVE", "created_at": ago(**(age or {"days": 10}))} for _ in range(count)]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "input"),
+    ("expected", "input"),
     [
         ((0, "minimal"), {}),
         ((15, "minimal"), {"alerts": alerts(1)}),
@@ -278,14 +283,12 @@ def corrective(count: int, **when: float) -> list[dict[str, Any]]:
         ((0, "minimal"), {"alerts": [alerts(1)[0] | {"asset_id": 8}]}),
     ],
 )
-def test_the_score_adds_up(wanted: tuple[int, str], input: dict[str, Any]) -> None:
-    assert risk(**input) == wanted
+def test_the_score_adds_up(expected: tuple[int, str], input: dict[str, Any]) -> None:
+    assert risk(**input) == expected
 
 
 def test_a_work_order_is_proposed_from_sixty(gateway: ModelServer) -> None:
-    checked = PredictiveInput(data={"asset_id": 7, "alerts": alerts(1, "critical", False) + alerts(1, "high", False)})
-    checked.is_valid(raise_exception=True)
-    order = assessment(dict(checked.validated_data), NOW)["recommended_work_order"]
+    order = assess({"alerts": alerts(1, "critical", False) + alerts(1, "high", False)})["recommended_work_order"]
     assert order["should_create"] is True and order["type"] == "PREDICTIVE" and "60" in order["title"]
 
 
@@ -293,6 +296,6 @@ def test_a_work_order_is_proposed_from_sixty(gateway: ModelServer) -> None:
 def test_what_an_agent_finds_is_held_against_its_type(
     front: Front, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.jobs.plugins.predictive.LEVELS", ((0, "extreme"),))
+    monkeypatch.setattr("agents.jobs.analysis.risk_assessment.LEVELS", ((0, "extreme"),))
     job = finish(front, token, "predictive", input={"asset_id": 7})
     assert job["status"] == "failed" and "does not fit its schema" in job["error_message"]

@@ -17,7 +17,7 @@ from config.errors import Invalid
 from governance import vault
 from governance.models import Policy, PolicyDecision
 from orchestration.models import Approval, Change, Run, RunEvent, Step
-from orchestration.program.approvals import call_digest
+from orchestration.program.waits.approvals import call_digest
 from tests.agents.context import MemoryContext
 from tests.agents.far_end import FarEnd
 from tests.factories import log_in, make_agent, make_user, make_workflow, token_of

@@ -6,7 +6,7 @@ import pytest
 
 from agents.models import Tool
 from config.errors import Invalid
-from config.values.json_schema import checked, schema_problems
+from config.values.json_schema import schema_problems, validate_input
 from config.values.json_schema.patterns import PatternRefused, compile_pattern, matches
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def test_a_pattern_means_what_json_schema_says(pattern: str, fitting: str, unfit
     assert schema_problems(schema) == []
     assert matches(pattern, fitting) and not matches(pattern, unfitting)
     with pytest.raises(Invalid):
-        checked(schema, {"t": unfitting})
+        validate_input(schema, {"t": unfitting})
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ def test_a_stored_pattern_that_cannot_be_matched_fails_the_call_by_name(api: "AP
 
 
 def test_a_long_text_is_matched_and_a_very_costly_one_refused() -> None:
-    assert checked({"properties": {"t": {"pattern": "^(a+)+$"}}}, {"t": "a" * 500_000})
+    assert validate_input({"properties": {"t": {"pattern": "^(a+)+$"}}}, {"t": "a" * 500_000})
     costly = {"properties": {"t": {"pattern": "(?:a|b)*a(?:a|b){900}c"}}}
     with pytest.raises(Invalid) as refusal:
-        checked(costly, {"t": "ab" * 250_000})
+        validate_input(costly, {"t": "ab" * 250_000})
     assert "is too long for the pattern" in refusal.value.context["errors"]["t"][0]
 
 
@@ -115,9 +115,9 @@ def test_half_a_character_in_a_text_is_matched_as_what_stands_for_it() -> None:
 
 def test_property_names_are_matched_too() -> None:
     names: dict[str, Any] = {"propertyNames": {"pattern": r"^[a-z]+$"}}
-    assert checked(names, {"abc": 1})
+    assert validate_input(names, {"abc": 1})
     with pytest.raises(Invalid):
-        checked(names, {"ABC": 1})
+        validate_input(names, {"ABC": 1})
 
 
 def test_a_pattern_with_half_a_character_is_refused() -> None:

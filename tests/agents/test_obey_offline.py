@@ -19,17 +19,17 @@ TOOLS = [
 
 
 @pytest.fixture
-def say(front: Front, acme: "Tenant") -> object:
+def converse(front: Front, acme: "Tenant") -> object:
     """Say something to an agent with all these tools; it answers (text, ids of the tools called)."""
     make_agent(acme, allowed_tools=TOOLS)
     token = token_of(make_user(acme))
 
-    def said(message: str) -> tuple[str, list[str]]:
+    def converse_with(message: str) -> tuple[str, list[str]]:
         body = {"message": message, "context": {"mode": "auto"}}
-        told = frames(front.post("/api/v1/agents/agent.helper/conversation", token, body))
-        return told[-1]["result"], [frame["toolCall"]["toolId"] for frame in told if frame["type"] == "tool_call"]
+        events = frames(front.post("/api/v1/agents/agent.helper/conversation", token, body))
+        return events[-1]["result"], [frame["toolCall"]["toolId"] for frame in events if frame["type"] == "tool_call"]
 
-    return said
+    return converse_with
 
 
 @pytest.mark.parametrize(
@@ -43,30 +43,30 @@ def say(front: Front, acme: "Tenant") -> object:
         ("Lembre que o café é servido às sete.", "O que você sabe sobre o café?", "servido às sete"),
     ],
 )
-def test_it_remembers_and_recalls(say: object, remember: str, ask: str, words: str) -> None:
-    assert say(remember)[1] == ["memory.store"]
-    text, called = say(ask)
-    assert words in text and called == ["memory.search"]
+def test_it_remembers_and_recalls(converse: object, remember: str, ask: str, words: str) -> None:
+    assert converse(remember)[1] == ["memory.store"]
+    text, tools = converse(ask)
+    assert words in text and tools == ["memory.search"]
 
 
-def test_it_recalls_by_itself(say: object) -> None:
-    say("Remember that my favourite colour is teal")
-    text, called = say("Tell me my favourite colour please")
-    assert "teal" in text and called == []
+def test_it_recalls_by_itself(converse: object) -> None:
+    converse("Remember that my favourite colour is teal")
+    text, tools = converse("Tell me my favourite colour please")
+    assert "teal" in text and tools == []
 
 
-def test_it_writes_reads_and_lists_files(say: object) -> None:
-    assert say("Create a file notes/todo.txt with the content: buy towels")[1] == ["files.write"]
-    assert say("Read the file notes/todo.txt")[0] == "buy towels\n(offline model)"
-    assert "notes/todo.txt" in say("List the files")[0]
+def test_it_writes_reads_and_lists_files(converse: object) -> None:
+    assert converse("Create a file notes/todo.txt with the content: buy towels")[1] == ["files.write"]
+    assert converse("Read the file notes/todo.txt")[0] == "buy towels\n(offline model)"
+    assert "notes/todo.txt" in converse("List the files")[0]
 
 
-def test_it_counts_and_lists_rows(say: object, acme: "Tenant") -> None:
+def test_it_counts_and_lists_rows(converse: object, acme: "Tenant") -> None:
     load_table(acme.pk, "stock", [{"item": "soap"}, {"item": "towel"}], "create", from_text=False)
-    assert say("How many stock items are there?")[0].startswith("2 ")
-    assert "soap" in say("Show the stock")[0]
+    assert converse("How many stock items are there?")[0].startswith("2 ")
+    assert "soap" in converse("Show the stock")[0]
 
 
-def test_it_says_what_it_cannot_do(say: object) -> None:
-    assert "offline model" in say("Write me a poem about rain")[0]
-    assert "did not work" in say("Read the file none.txt")[0]
+def test_it_says_what_it_cannot_do(converse: object) -> None:
+    assert "offline model" in converse("Write me a poem about rain")[0]
+    assert "did not work" in converse("Read the file none.txt")[0]

@@ -80,7 +80,7 @@ def test_numbers_beyond_64_bits_are_sent_with_each_digit(far_end: FarEnd) -> Non
     assert far_end.hits[0].body == f'{{"n":{DIGITS}}}'.encode() and far_end.hits[1].path.endswith(f"n={DIGITS}")
 
 
-@pytest.mark.skipif(bool(sandboxed_command.unavailable()), reason="no sandbox here")
+@pytest.mark.skipif(bool(sandboxed_command.unavailable_reason()), reason="no sandbox here")
 @pytest.mark.parametrize(
     "expression,output",
     [
@@ -99,7 +99,7 @@ def test_code_may_answer_what_is_hard_to_keep(expression: str, output: Any) -> N
     assert call(replace(http_tool("", handler_config=code), handler=run_code), {}) == output
 
 
-@pytest.mark.skipif(bool(sandboxed_command.unavailable()), reason="no sandbox here")
+@pytest.mark.skipif(bool(sandboxed_command.unavailable_reason()), reason="no sandbox here")
 def test_code_that_answers_what_json_does_not_have_says_so() -> None:
     code = {"code": "def run(input):\n    return object()"}
     with pytest.raises(ToolExecutionError, match="type object, which JSON does not have"):

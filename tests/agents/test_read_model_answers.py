@@ -163,7 +163,7 @@ def test_a_thought_alone_is_no_answer() -> None:
 
 def test_a_team_sums_up_and_ends_with_the_answer_alone() -> None:
     told = {"result": "<think>Long thoughts.\n\nMore.</think>\n\nAll is well.\n\nDetails."}
-    assert outcome.final(told)["summary"] == "All is well."
+    assert outcome.final_result(told)["summary"] == "All is well."
     assert choice(told, {}) == Choice(None, "All is well.\n\nDetails.")
 
 

@@ -44,8 +44,8 @@ def detail(front: Front, token: str, job_id: str) -> dict[str, Any]:
     """The job whole."""
     answer = front.request("GET", f"{JOBS}{job_id}/", token)
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    job: dict[str, Any] = answer.json()
+    return job
 
 
 def finish(front: Front, token: str, agent: str = "dummy", **body: Any) -> dict[str, Any]:
@@ -136,17 +136,17 @@ def test_a_related_id_becomes_a_uuid_and_the_list_finds_it_by_both(front: Front,
     begin(front, token, related={"type": "alert", "id": 123})
     assert job["related_id"] == str(uuid.uuid5(uuid.NAMESPACE_URL, "asset:123"))
     for id in ("123", job["related_id"]):
-        found = front.request("GET", f"{JOBS}?related_type=asset&related_id={id}", token).json()
-        assert [row["id"] for row in found] == [job["id"]]
+        rows = front.request("GET", f"{JOBS}?related_type=asset&related_id={id}", token).json()
+        assert [row["id"] for row in rows] == [job["id"]]
     assert len(front.request("GET", f"{JOBS}?related_id=123", token).json()) == 2
 
 
 def test_the_list_speaks_the_contracts_words(front: Front, token: str) -> None:
-    done = finish(front, token)
+    job = finish(front, token)
     failed = finish(front, token, input={"simulate_error": True})
-    for word, wanted in (("succeeded", [done["id"]]), ("failed", [failed["id"]]), ("timeout", [])):
-        found = front.request("GET", f"{JOBS}?status={word}", token)
-        assert [row["id"] for row in found.json()] == wanted
+    for word, expected in (("succeeded", [job["id"]]), ("failed", [failed["id"]]), ("timeout", [])):
+        answer = front.request("GET", f"{JOBS}?status={word}", token)
+        assert [row["id"] for row in answer.json()] == expected
     answer = front.request("GET", f"{JOBS}?status=completed", token)
     assert answer.status_code == 400 and list(answer.json()) == ["status"]
 
@@ -186,9 +186,15 @@ def test_the_end_is_told_to_the_callback_signed_with_its_secret(front: Front, to
     secret = "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
     job = finish(front, token, input={"echo": "x"}, callback_url=f"{far_end.url}/done?key=s3", callback_secret=secret)
     until(lambda: far_end.hits)
-    told = Webhook(secret).verify(far_end.hits[0].body, far_end.hits[0].headers)
-    assert (told["type"], told["data"]["id"], told["data"]["status"]) == ("run_completed", job["id"], "succeeded")
-    state = until(lambda: (found := detail(front, token, job["id"])["callback"])["status"] == "delivered" and found)
+    payload = Webhook(secret).verify(far_end.hits[0].body, far_end.hits[0].headers)
+    assert (payload["type"], payload["data"]["id"], payload["data"]["status"]) == (
+        "run_completed",
+        job["id"],
+        "succeeded",
+    )
+    state = until(
+        lambda: (callback := detail(front, token, job["id"])["callback"])["status"] == "delivered" and callback
+    )
     assert [one["status"] for one in state["deliveries"]] == [200] and "s3" not in json.dumps(state)
 
 
@@ -198,9 +204,11 @@ def test_a_failed_job_is_told_too_again_until_it_arrives_under_one_id(
     monkeypatch.setattr(callbacks, "RETRY", Retry(5, 0.05))
     far_end.answer = lambda _: (503 if len(far_end.hits) < 3 else 200, {}, b"")
     job = finish(front, token, input={"simulate_error": True}, callback_url=far_end.url)
-    state = until(lambda: (found := detail(front, token, job["id"])["callback"])["status"] == "delivered" and found)
+    state = until(
+        lambda: (callback := detail(front, token, job["id"])["callback"])["status"] == "delivered" and callback
+    )
     assert [one["status"] for one in state["deliveries"]] == [503, 503, 200]
-    assert len({hit.headers["webhook-id"] for hit in far_end.hits}) == 1
+    assert len({request.headers["webhook-id"] for request in far_end.hits}) == 1
     admin = token_of(make_user(acme, "admin"))
     assert front.request("GET", "/api/v1/integration/callback-secret", token).status_code == 403
     secret = front.request("GET", "/api/v1/integration/callback-secret", admin).json()["secret"]
@@ -218,10 +226,10 @@ def test_a_redirect_is_no_delivery_and_large_numbers_arrive(
     front: Front, token: str, far_end: FarEnd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(callbacks, "RETRY", Retry(5, 0.05))
-    far_end.answer = lambda hit: (302, {"location": "/login"}, b"") if len(far_end.hits) < 2 else (200, {}, b"")
+    far_end.answer = lambda request: (302, {"location": "/login"}, b"") if len(far_end.hits) < 2 else (200, {}, b"")
     job = finish(front, token, input={"echo": 1e20}, callback_url=far_end.url)
     until(lambda: detail(front, token, job["id"])["callback"]["status"] == "delivered")
-    assert [hit.method for hit in far_end.hits] == ["POST", "POST"]
+    assert [request.method for request in far_end.hits] == ["POST", "POST"]
     assert json.loads(far_end.hits[1].body)["data"]["input_data"] == {"echo": 10**20}
 
 
@@ -240,9 +248,13 @@ def test_health_asks_the_gateway(
     front: Front, token: str, settings: Any, gateway: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agents.llm.health._latest", None)
-    told = front.request("GET", "/api/ai/health/", token).json()
-    assert (told["status"], told["llm"]["healthy"], told["llm"]["provider"]) == ("healthy", True, "openai_compat")
+    payload = front.request("GET", "/api/ai/health/", token).json()
+    assert (payload["status"], payload["llm"]["healthy"], payload["llm"]["provider"]) == (
+        "healthy",
+        True,
+        "openai_compat",
+    )
     settings.LLM_BASE_URL = "http://127.0.0.1:9"
     monkeypatch.setattr("agents.llm.health._latest", None)
-    told = front.request("GET", "/api/ai/health/", token).json()
-    assert told["status"] == "degraded" and told["llm"]["error"] and told["agents"]
+    payload = front.request("GET", "/api/ai/health/", token).json()
+    assert payload["status"] == "degraded" and payload["llm"]["error"] and payload["agents"]

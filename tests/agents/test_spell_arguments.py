@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from agents.code_tasks.workspace import Workspace
 from agents.handlers.http_call import with_query
 from agents.tools.canonical import Headers
 from agents.tools.registry import BUILT_IN
+from agents.workspaces.workspace import Workspace
 from config.errors import Invalid
 from config.outbound.canonical_url import MAX_URL, canonical_url
 from memory.files.paths import checked_path
@@ -179,7 +179,7 @@ def test_a_workspace_writes_where_it_was_judged(tmp_path_factory: pytest.TempPat
         space = Workspace(uuid.uuid4())
         space.root = tmp_path_factory.mktemp("space")
         space.owner = None
-        space.put(path, b"x")
-        space.put(once["path"], b"x")
+        space.write_file(path, b"x")
+        space.write_file(once["path"], b"x")
         files = [str(file.relative_to(space.root)) for file in Path(space.root).rglob("*") if file.is_file()]
         assert files == [once["path"]]

@@ -12,9 +12,9 @@ from accounts.models import User
 from agents.conversations.program import NewTurn, start_turn
 from agents.conversations.turn_frames import TurnFrames
 from agents.loop import model_calls
-from orchestration.live.text_listener import Heard
 from orchestration.models import Run, RunEvent
 from orchestration.program.retry import Retry
+from orchestration.program.text_stream import TextPiece
 from tests.agents.far_end import FarEnd
 from tests.factories import make_agent, make_user, token_of
 from tests.front import Front, OpenStream, frames
@@ -94,7 +94,7 @@ def test_pieces_that_come_after_their_failure_are_taken_back_in_the_end(kind: st
         told = TurnFrames(uuid4())
         event = {"step": "conversation/model-1", "status": "running", "input": None, "output": None, "error": None}
         told.event_frames(event | {"seq": 3, "kind": "llm_call", "payload": {"error": "It broke off."}})
-        await told.text_frames(Heard("conversation/model-1", "a", 0, "The first half"))
+        await told.text_frames(TextPiece(told.run_id, "conversation/model-1", "a", 0, "The first half"))
         return told.event_frames(event | {"seq": 4, "kind": kind, "payload": {"error": "It broke off."}})
 
     parts = asyncio.run(told())

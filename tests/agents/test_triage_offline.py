@@ -34,7 +34,7 @@ TICKETS = [
 
 def ask(agent_id: str, message: str, *tools: str, instructions: str = "") -> ModelReply:
     """The offline model's reply."""
-    offered = [
+    definitions = [
         {"function": {"name": n, "parameters": t.input_schema}}
         for n, t in functions_by_name(find_tools("x", tools)).items()
     ]
@@ -42,7 +42,7 @@ def ask(agent_id: str, message: str, *tools: str, instructions: str = "") -> Mod
     messages: list[dict[str, Any]] = [*system, {"role": "user", "content": message}]
     return asyncio.run(
         model_choice.chat_model(ModelProfile("openai", "gpt-4o")).complete(
-            ModelRequest(agent_id, ModelProfile("openai", "gpt-4o"), messages, offered)
+            ModelRequest(agent_id, ModelProfile("openai", "gpt-4o"), messages, definitions)
         )
     )
 
@@ -61,9 +61,9 @@ def test_the_same_question_gets_the_same_answer() -> None:
 def test_tickets_are_triaged_in_two_languages() -> None:
     ctx = MemoryContext()
     result = json.loads(run(ctx, TRIAGE, json.dumps({"hotel": "VV", "tickets": TICKETS})).text)
-    found = {row["id"]: row["priority"] for row in result["tickets"]}
-    assert found == {"T-8": "urgent", "T-9": "high", "T-10": "normal", "T-7": "low"}
-    assert list(found) == ["T-8", "T-9", "T-10", "T-7"]
+    priorities = {row["id"]: row["priority"] for row in result["tickets"]}
+    assert priorities == {"T-8": "urgent", "T-9": "high", "T-10": "normal", "T-7": "low"}
+    assert list(priorities) == ["T-8", "T-9", "T-10", "T-7"]
     assert "4 tickets" in result["summary"] and "offline" in result["summary"]
     assert {"id", "subject", "status", "priority", "action"} == set(result["tickets"][0])
     assert ctx.told("llm_call")[0]["provider"] == "offline"

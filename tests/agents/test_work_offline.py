@@ -51,17 +51,17 @@ def test_a_file_of_which_only_the_subject_is_given_gets_a_short_text() -> None:
 @pytest.mark.usefixtures("offline", "engine")
 def test_tasks_run_without_a_model_and_say_so(front: Front, acme: "Tenant") -> None:
     token = token_of(make_user(acme))
-    done = finish(front, token, "Criar arquivo test.txt com conteúdo Olá", context=PROJECT)
-    assert done["state"] == "completed"
-    assert done["result"]["output"] == "Arquivo test.txt criado com sucesso. (offline model)"
-    assert done["result"]["actions_taken"][0]["params"] == {"path": "test.txt", "content": "Olá"}
-    done = finish(front, token, "Analisar arquivo file1.py", context={"file": "file1.py"})
-    assert done["state"] == "failed" and "there is no such file" in done["result"]["output"]
-    assert done["result"]["error"] == done["result"]["output"] and "Run:" not in done["result"]["error"]
-    done = finish(front, token, "Tarefa longa")
-    assert done["state"] == "failed" and done["result"]["output"].startswith("Este é o modelo offline")
-    done = finish(front, token, "Refactor the login page of site.com")
-    assert done["result"]["output"].startswith("This is Regente's built-in offline model")
-    if not sandboxed_command.unavailable():
-        done = finish(front, token, "run the command: echo $((6*7))")
-        assert "42" in done["result"]["output"] and done["result"]["output"].endswith("(offline model)")
+    task = finish(front, token, "Criar arquivo test.txt com conteúdo Olá", context=PROJECT)
+    assert task["state"] == "completed"
+    assert task["result"]["output"] == "Arquivo test.txt criado com sucesso. (offline model)"
+    assert task["result"]["actions_taken"][0]["params"] == {"path": "test.txt", "content": "Olá"}
+    task = finish(front, token, "Analisar arquivo file1.py", context={"file": "file1.py"})
+    assert task["state"] == "failed" and "there is no such file" in task["result"]["output"]
+    assert task["result"]["error"] == task["result"]["output"] and "Run:" not in task["result"]["error"]
+    task = finish(front, token, "Tarefa longa")
+    assert task["state"] == "failed" and task["result"]["output"].startswith("Este é o modelo offline")
+    task = finish(front, token, "Refactor the login page of site.com")
+    assert task["result"]["output"].startswith("This is Regente's built-in offline model")
+    if not sandboxed_command.unavailable_reason():
+        task = finish(front, token, "run the command: echo $((6*7))")
+        assert "42" in task["result"]["output"] and task["result"]["output"].endswith("(offline model)")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agents.code_tasks.workspace import Workspace
+from agents.workspaces.workspace import Workspace
 from memory.models import File
 from orchestration.models import Run, RunEvent, Step
 from tests.agents.task_calls import TASKS, actions, create, finish, over, sandboxed, shell, task, use
@@ -40,36 +40,38 @@ def token(acme: "Tenant") -> str:
 
 
 def test_a_new_task_is_pending_and_whole(front: Front, token: str) -> None:
-    told = create(front, token, "Say hello", context={"language": "python"})
-    assert set(told) == FULL and (told["state"], told["steps"], told["result"]) == ("pending", [], None)
-    assert told["context"] == {"language": "python"}
-    assert [line["message"] for line in told["logs"]] == ["Task criada: Say hello"]
+    answer = create(front, token, "Say hello", context={"language": "python"})
+    assert set(answer) == FULL and (answer["state"], answer["steps"], answer["result"]) == ("pending", [], None)
+    assert answer["context"] == {"language": "python"}
+    assert [line["message"] for line in answer["logs"]] == ["Task criada: Say hello"]
 
 
 def test_a_task_writes_what_it_is_asked_to_and_tells_what_it_did(front: Front, token: str) -> None:
     call = use("write_file", path="test.txt", content="Hello World")
-    done = finish(front, token, f"Criar arquivo {call} <<say: Arquivo test.txt criado>>")
-    assert done["state"] == "completed" and done["result"]["output"] == "Arquivo test.txt criado"
-    [action] = done["result"]["actions_taken"]
+    outcome = finish(front, token, f"Criar arquivo {call} <<say: Arquivo test.txt criado>>")
+    assert outcome["state"] == "completed" and outcome["result"]["output"] == "Arquivo test.txt criado"
+    [action] = outcome["result"]["actions_taken"]
     assert (action["tool"], action["params"]) == ("write_file", {"path": "test.txt", "content": "Hello World"})
     assert action["result"] == "File written successfully" and action["success"] is True
-    assert [step["description"] for step in done["steps"]] == ["write_file: test.txt"]
-    messages = [line["message"] for line in done["logs"]]
+    assert [step["description"] for step in outcome["steps"]] == ["write_file: test.txt"]
+    messages = [line["message"] for line in outcome["logs"]]
     assert messages[1:] == ["Iniciando execução...", "Executando write_file: test.txt", "Task finalizada com sucesso"]
 
 
 @sandboxed
 def test_the_diff_and_the_changed_files_are_kept(front: Front, token: str) -> None:
     calls = use("write_file", path="src/a.py", content="print(1)\n") + use("git_commit", message="one")
-    done = finish(front, token, calls + use("shell", command="echo two | tee -a src/a.py; echo b > b.txt; rm -f none"))
-    assert "+print(1)" in done["result"]["diff"] and "+two" in done["result"]["diff"]
-    kept = {file["path"]: file["file_id"] for file in done["result"]["files"]}
-    assert set(kept) == {"src/a.py", "b.txt"}
-    answer = front.request("GET", f"/api/v1/files/{kept['src/a.py']}/download", token)
+    outcome = finish(
+        front, token, calls + use("shell", command="echo two | tee -a src/a.py; echo b > b.txt; rm -f none")
+    )
+    assert "+print(1)" in outcome["result"]["diff"] and "+two" in outcome["result"]["diff"]
+    file_ids = {file["path"]: file["file_id"] for file in outcome["result"]["files"]}
+    assert set(file_ids) == {"src/a.py", "b.txt"}
+    answer = front.request("GET", f"/api/v1/files/{file_ids['src/a.py']}/download", token)
     if answer.status_code == 404:
-        answer = front.request("GET", f"/api/v1/files/{kept['src/a.py']}", token)
+        answer = front.request("GET", f"/api/v1/files/{file_ids['src/a.py']}", token)
     assert answer.status_code == 200
-    assert File.all_tenants.get(pk=kept["b.txt"]).run_id == uuid.UUID(done["id"])
+    assert File.all_tenants.get(pk=file_ids["b.txt"]).run_id == uuid.UUID(outcome["id"])
 
 
 @sandboxed
@@ -85,26 +87,26 @@ def test_a_shell_answers_streams_and_code_and_calls_share_the_workspace(front: F
 @sandboxed
 def test_every_tool_does_its_work(front: Front, token: str) -> None:
     patch = "--- a/f.txt\n+++ b/f.txt\n@@ -1 +1 @@\n-one\n+uno\n"
-    done = actions(
+    outcome = actions(
         front, token,
         use("write_file", path="f.txt", content="one\n"), use("git_status"), use("git_commit", message="first"),
         use("apply_patch", patch=patch), use("read_file", path="/workspace/f.txt"), use("search_files", pattern="UNO"),
         use("list_files"), use("git_status"), use("execute_command", command="cat f.txt"),
     )  # fmt: skip
-    found = [action["result"] for action in done]
-    assert found[1] == "?? f.txt" and "first" in found[2] and found[3] == "Patch applied: f.txt"
-    assert found[4] == "uno\n" and json.loads(found[5]) == [{"path": "f.txt", "line": 1, "text": "uno"}]
-    assert json.loads(found[6]) == ["f.txt"] and found[7] == " M f.txt"
-    assert json.loads(found[8])["stdout"] == "uno\n" and done[8]["tool"] == "shell"
+    results = [action["result"] for action in outcome]
+    assert results[1] == "?? f.txt" and "first" in results[2] and results[3] == "Patch applied: f.txt"
+    assert results[4] == "uno\n" and json.loads(results[5]) == [{"path": "f.txt", "line": 1, "text": "uno"}]
+    assert json.loads(results[6]) == ["f.txt"] and results[7] == " M f.txt"
+    assert json.loads(results[8])["stdout"] == "uno\n" and outcome[8]["tool"] == "shell"
 
 
 @pytest.mark.parametrize(
     "call", [use("search_files"), use("apply_patch"), use("git_commit"), use("read_file", path="x")]
 )
 def test_a_call_that_fails_is_told_to_the_model_and_recorded(front: Front, token: str, call: str) -> None:
-    done = finish(front, token, f"Try {call} <<say: done>>")
-    assert done["state"] == "completed"
-    [action] = done["result"]["actions_taken"]
+    outcome = finish(front, token, f"Try {call} <<say: done>>")
+    assert outcome["state"] == "completed"
+    [action] = outcome["result"]["actions_taken"]
     assert action["success"] is False and action["result"].startswith("Error: ")
 
 
@@ -114,27 +116,27 @@ def test_an_unknown_tool_does_not_break_the_task(front: Front, token: str) -> No
 
 def test_a_model_that_never_stops_meets_the_cap(front: Front, token: str, settings: Any) -> None:
     settings.MAX_TASK_TURNS = 3
-    done = finish(front, token, use("list_files", 20))
-    assert done["state"] == "failed" and "3 model calls" in done["result"]["error"]
-    assert len(done["result"]["actions_taken"]) == 3 and done["result"]["success"] is False
+    outcome = finish(front, token, use("list_files", 20))
+    assert outcome["state"] == "failed" and "3 model calls" in outcome["result"]["error"]
+    assert len(outcome["result"]["actions_taken"]) == 3 and outcome["result"]["success"] is False
 
 
 def test_a_model_that_says_that_it_cannot_be_done_fails_the_task(front: Front, token: str) -> None:
-    done = finish(front, token, use("list_files") + "<<say: FAILED: there is no such project>>")
-    assert (done["state"], done["result"]["success"]) == ("failed", False)
-    assert done["result"]["error"] == done["result"]["output"] == "there is no such project"
-    assert len(done["result"]["actions_taken"]) == 1
+    outcome = finish(front, token, use("list_files") + "<<say: FAILED: there is no such project>>")
+    assert (outcome["state"], outcome["result"]["success"]) == ("failed", False)
+    assert outcome["result"]["error"] == outcome["result"]["output"] == "there is no such project"
+    assert len(outcome["result"]["actions_taken"]) == 1
 
 
 def test_thoughts_before_it_hide_no_failure(front: Front, token: str) -> None:
-    done = finish(front, token, "Try it <<say: <think>Can it be done?</think>\n\nFAILED: there is no such project>>")
-    assert (done["state"], done["result"]["error"]) == ("failed", "there is no such project")
+    outcome = finish(front, token, "Try it <<say: <think>Can it be done?</think>\n\nFAILED: there is no such project>>")
+    assert (outcome["state"], outcome["result"]["error"]) == ("failed", "there is no such project")
 
 
 def test_a_model_that_fails_fails_the_task(front: Front, token: str) -> None:
-    done = finish(front, token, "Try it <<status: 400>>")
-    assert done["state"] == "failed" and done["result"]["error"] and done["result"]["actions_taken"] == []
-    assert done["logs"][-1]["message"].startswith("Task finalizada com falha: ")
+    outcome = finish(front, token, "Try it <<status: 400>>")
+    assert outcome["state"] == "failed" and outcome["result"]["error"] and outcome["result"]["actions_taken"] == []
+    assert outcome["logs"][-1]["message"].startswith("Task finalizada com falha: ")
 
 
 @pytest.mark.parametrize(
@@ -161,12 +163,12 @@ def test_bad_input_is_422_and_names_the_place(front: Front, token: str, body: An
 
 
 def test_lists_filter_and_count(front: Front, token: str) -> None:
-    done = finish(front, token, "Say hello")["id"]
+    outcome = finish(front, token, "Say hello")["id"]
     newest = finish(front, token, "Fail <<status: 400>>")["id"]
     body = front.request("GET", TASKS, token).json()
-    assert [one["id"] for one in body["tasks"]] == [newest, done] and body["total"] == 2
+    assert [one["id"] for one in body["tasks"]] == [newest, outcome] and body["total"] == 2
     body = front.request("GET", f"{TASKS}?state=completed&limit=1", token).json()
-    assert [one["id"] for one in body["tasks"]] == [done] and body["total"] == 1
+    assert [one["id"] for one in body["tasks"]] == [outcome] and body["total"] == 1
     stats = front.request("GET", f"{TASKS}/stats/", token).json()
     assert stats == {"total": 2, "pending": 0, "running": 0, "completed": 1, "failed": 1, "cancelled": 0}
     for query, place in (("limit=0", "limit"), ("limit=101", "limit"), ("limit=ten", "limit"), ("state=x", "state")):
@@ -175,12 +177,12 @@ def test_lists_filter_and_count(front: Front, token: str) -> None:
 
 
 def test_uploaded_files_are_there_to_begin_with(front: Front, token: str) -> None:
-    made = front.post("/api/v1/files", token, {"path": "data/in.txt", "content": "aGVsbG8="}).json()
+    created = front.post("/api/v1/files", token, {"path": "data/in.txt", "content": "aGVsbG8="}).json()
     call = use("read_file", path="data/in.txt")
-    done = finish(front, token, f"Read {call}", file_ids=[made["id"]])
-    assert done["result"]["actions_taken"][0]["result"] == "hello"
+    outcome = finish(front, token, f"Read {call}", file_ids=[created["id"]])
+    assert outcome["result"]["actions_taken"][0]["result"] == "hello"
     stranger = token_of(make_user(make_tenant()))
-    assert front.post(TASKS, stranger, {"objective": "Read", "file_ids": [made["id"]]}).status_code == 422
+    assert front.post(TASKS, stranger, {"objective": "Read", "file_ids": [created["id"]]}).status_code == 422
 
 
 @sandboxed
@@ -196,10 +198,10 @@ def test_a_repository_that_the_operator_allows_is_cloned(
     subprocess.run([*git, "commit", "-qm", "first"], check=True)
     settings.TASK_GIT_ALLOW = [str(tmp_path)]
     calls = use("read_file", path="a.txt") + use("shell", command="git log --format=%s; echo more | tee -a a.txt")
-    done = finish(front, token, calls, git_url=f"file://{tmp_path}")
-    first, second = done["result"]["actions_taken"]
+    outcome = finish(front, token, calls, git_url=f"file://{tmp_path}")
+    first, second = outcome["result"]["actions_taken"]
     assert first["result"] == "from the repository\n" and "first" in json.loads(second["result"])["stdout"]
-    assert "+more" in done["result"]["diff"]
+    assert "+more" in outcome["result"]["diff"]
     assert (tmp_path / "a.txt").read_text() == "from the repository\n"
 
 
@@ -227,8 +229,8 @@ def test_a_running_task_cannot_be_deleted_and_cancel_leaves_no_process(front: Fr
     answer = front.request("POST", f"{TASKS}/{id}/cancel", token)
     assert answer.status_code == 200 and answer.json()["state"] == "cancelled"
     until(lambda: not processes_with(str(nap)), 2)
-    told = task(front, token, id)
-    assert told["state"] == "cancelled" and told["logs"][-1]["message"] == "Task cancelada pelo usuário"
+    answer = task(front, token, id)
+    assert answer["state"] == "cancelled" and answer["logs"][-1]["message"] == "Task cancelada pelo usuário"
     again = front.request("POST", f"{TASKS}/{id}/cancel", token)
     assert again.status_code == 400
     assert again.json() == {"detail": f"Task {id} não pode ser cancelada (estado atual: cancelled)"}
@@ -239,22 +241,22 @@ def test_a_late_answer_of_the_model_undoes_no_cancel(front: Front, token: str) -
     until(lambda: task(front, token, id)["state"] == "running")
     front.request("POST", f"{TASKS}/{id}/cancel", token)
     over(id)
-    told = task(front, token, id)
-    assert told["state"] == "cancelled" and "too late" not in json.dumps(told["result"])
+    answer = task(front, token, id)
+    assert answer["state"] == "cancelled" and "too late" not in json.dumps(answer["result"])
 
 
 def test_five_tasks_of_a_user_run_and_the_others_wait_and_hold_up_nobody(
     front: Front, acme: "Tenant", token: str, engine: EngineThread
 ) -> None:
-    made = [create(front, token, f"Think {n} <<delay: 60000>>")["id"] for n in range(7)]
+    created = [create(front, token, f"Think {n} <<delay: 60000>>")["id"] for n in range(7)]
     until(lambda: front.request("GET", f"{TASKS}/stats", token).json()["running"] == 5)
     other = token_of(make_user(acme))
     assert finish(front, other, "Say hello")["state"] == "completed"
     stats = front.request("GET", f"{TASKS}/stats", token).json()
     assert (stats["running"], stats["pending"]) == (5, 2)
-    front.request("POST", f"{TASKS}/{made[0]}/cancel", token)
-    until(lambda: task(front, token, made[5])["state"] == "running")
-    for id in made[1:]:
+    front.request("POST", f"{TASKS}/{created[0]}/cancel", token)
+    until(lambda: task(front, token, created[5])["state"] == "running")
+    for id in created[1:]:
         assert front.request("POST", f"{TASKS}/{id}/cancel", token).json()["state"] == "cancelled"
 
 
@@ -294,8 +296,8 @@ def test_only_who_sits_at_this_machine_needs_no_credentials(client: str, acme: "
     if client == "switched off":
         settings.TASKS_ANONYMOUS = False
     settings.ALLOWED_HOSTS = ["*"]
-    refused = APIClient(HTTP_HOST="127.0.0.1").get(TASKS, **headers.get(client, {}))
-    assert refused.status_code == 401 and isinstance(refused.json()["detail"], str)
+    refusal = APIClient(HTTP_HOST="127.0.0.1").get(TASKS, **headers.get(client, {}))
+    assert refusal.status_code == 401 and isinstance(refusal.json()["detail"], str)
 
 
 def test_nobody_can_become_the_local_user(db: None, settings: Any) -> None:
@@ -306,8 +308,8 @@ def test_nobody_can_become_the_local_user(db: None, settings: Any) -> None:
     settings.TASKS_ANONYMOUS = True
     account = {"email": "local@regente.invalid", "password": "correct-Horse-7", "name": "Eve"}
     assert APIClient().post("/api/v1/auth/register", account, format="json").status_code == 400
-    made = APIClient(HTTP_HOST="127.0.0.1").post(TASKS, {"objective": "Say hello"}, format="json")
-    run = Run.all_tenants.get(pk=made.json()["id"])
+    created = APIClient(HTTP_HOST="127.0.0.1").post(TASKS, {"objective": "Say hello"}, format="json")
+    run = Run.all_tenants.get(pk=created.json()["id"])
     assert run.tenant_id == "local" and Membership.all_tenants.get(user_id=run.created_by).role == "user"
 
 
@@ -322,7 +324,7 @@ def test_another_sites_page_may_not_use_this_machine(acme: "Tenant", settings: A
 
 def processes_with(word: str) -> list[str]:
     """Command lines on this machine that hold the word, this one's aside."""
-    found = []
+    results = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         if path.parent.name == str(os.getpid()):
             continue
@@ -331,8 +333,8 @@ def processes_with(word: str) -> list[str]:
         except OSError:
             continue
         if word in line:
-            found.append(line)
-    return found
+            results.append(line)
+    return results
 
 
 def test_operators_find_jobs_and_tasks_in_the_admin(front: Front, token: str, acme: "Tenant") -> None:

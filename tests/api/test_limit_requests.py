@@ -23,12 +23,13 @@ import django
 django.setup()
 from django.conf import settings
 from django.test import RequestFactory
-from config import limits
+from config.rate_limits import limiter
 from config.errors import RateLimited
+from config.http.api_request import trace_request
 settings.RATE_LIMIT_IP = 100
 def ask(_):
     try:
-        limits.pass_address(RequestFactory().get("/", REMOTE_ADDR=sys.argv[1]))
+        limiter.pass_address(trace_request(RequestFactory().get("/", REMOTE_ADDR=sys.argv[1]), ""))
         return 1
     except RateLimited:
         return 0
@@ -146,11 +147,11 @@ def test_without_redis_requests_pass_and_logins_do_not(
     client: "APIClient", tenant: Tenant, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
-    monkeypatch.setattr(limiter, "_shared", limiter._Shared())
-    before = limiter.UNCHECKED._value.get()
+    monkeypatch.setattr(limiter, "_counter", limiter._Counter())
+    before = limiter.UNCOUNTED_REQUESTS._value.get()
     answer = client.get(ME)
     assert answer.status_code == 200 and "X-RateLimit-Limit" not in answer
-    assert limiter.UNCHECKED._value.get() == before + 1
+    assert limiter.UNCOUNTED_REQUESTS._value.get() == before + 1
     assert attempt(client, make_user(tenant).email, PASSWORD) == 503
 
 

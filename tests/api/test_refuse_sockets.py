@@ -8,7 +8,7 @@ import pytest
 from django.urls import URLPattern
 
 from accounts.models import Tenant, User
-from config.sockets import Nowhere, routes
+from config.sockets import UnknownPath, routes
 from orchestration.models import Run
 from tests.factories import PASSWORD, make_tenant, make_user, token_of
 from tests.front import Front
@@ -36,7 +36,7 @@ def paths(run: Run) -> Iterator[str]:
     """The path of every socket that there is, with the run's id in it."""
     for route in routes.routes:
         assert isinstance(route, URLPattern)
-        if route.callback.consumer_class is not Nowhere:
+        if route.callback.consumer_class is not UnknownPath:
             path = re.sub(r"\(\?P<\w+>[^)]*\)", str(run.pk), str(route.pattern))
             yield "/" + path.replace("(?:api/v1/)?", "").replace("/?$", "").replace("^", "")
 

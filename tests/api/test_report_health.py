@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import Tenant, User
 from accounts.tenancy.tenant_model import request_scope
 from config.database import probe
-from config.database.probe import NOBODY, REFUSES, UNPREPARED, Probe
+from config.database.probe import NO_ANSWER, NOT_MIGRATED, REFUSES, Probe
 from config.http import health_views
 from config.processes import scheduler_heartbeat
 from orchestration.engine.health import engine_health
@@ -79,12 +79,12 @@ def states() -> tuple[Any, ...]:
 
 def test_a_database_that_is_not_there_is_disconnected(elsewhere: Callable[[str, str], None]) -> None:
     elsewhere("HOST", "/nowhere")
-    assert states() == (200, "degraded", "disconnected", 503, NOBODY)
+    assert states() == (200, "degraded", "disconnected", 503, NO_ANSWER)
 
 
 def test_a_database_that_never_answers_is_disconnected(elsewhere: Callable[[str, str], None], silent: str) -> None:
     elsewhere("HOST", silent)
-    assert states() == (200, "degraded", "disconnected", 503, NOBODY)
+    assert states() == (200, "degraded", "disconnected", 503, NO_ANSWER)
 
 
 def test_a_database_that_does_not_exist_is_an_error(elsewhere: Callable[[str, str], None]) -> None:
@@ -94,14 +94,14 @@ def test_a_database_that_does_not_exist_is_an_error(elsewhere: Callable[[str, st
 
 def test_a_database_without_tables_is_an_error_that_names_prepare(elsewhere: Callable[[str, str], None]) -> None:
     elsewhere("NAME", "template1")
-    assert states() == (200, "degraded", "error", 503, UNPREPARED)
-    assert "config.launch prepare" in UNPREPARED
+    assert states() == (200, "degraded", "error", 503, NOT_MIGRATED)
+    assert "config.launch prepare" in NOT_MIGRATED
 
 
 def test_a_database_of_an_older_release_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health_views, "PROBE", Probe())
     monkeypatch.setattr(probe, "migrations", lambda: frozenset({("accounts", "9999_of_tomorrow")}))
-    assert states() == (200, "ok", "connected", 503, UNPREPARED)
+    assert states() == (200, "ok", "connected", 503, NOT_MIGRATED)
 
 
 def test_nothing_else_is_asked_of_a_database_that_is_away(elsewhere: Callable[[str, str], None]) -> None:

@@ -10,8 +10,8 @@ from django.db import transaction
 from uuid_utils.compat import uuid7
 
 from config.database.address import direct_parameters
-from orchestration.engine.notifier import client
 from orchestration.models import Run
+from orchestration.runs.subscription import redis_client
 from tests.bench import floor_tasks
 from tests.bench.setting import Bench
 from tests.bench.stack import FLOOR_QUEUE, FLOOR_THREADS
@@ -65,7 +65,7 @@ def bare_rows_ms(count: int) -> list[float]:
 async def messages_ms(count: int, apart_s: float) -> list[float]:
     """How long a Redis message takes from its publisher to a subscriber, one at a time."""
     taken = []
-    async with client() as redis, redis.pubsub(ignore_subscribe_messages=True) as heard:
+    async with redis_client() as redis, redis.pubsub(ignore_subscribe_messages=True) as heard:
         await heard.subscribe("bench:floor")
         listening = heard.listen()
         for _ in range(count):

@@ -32,7 +32,7 @@ class Batch:
 
 
 def queue(bench: Bench, count: int, **fields: Any) -> Batch:
-    """So many new runs with these fields; the engines are rung."""
+    """So many new runs with these fields; the engines are woken."""
     moment = timezone.now()
     always = {"tenant_id": bench.tenant.pk, "due_at": moment, "created_at": moment, "updated_at": moment}
     runs = [Run(id=uuid7(), **always | fields) for _ in range(count)]

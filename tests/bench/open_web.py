@@ -18,9 +18,9 @@ def open_scope(request: HttpRequest) -> None:
 
 
 authentication.open_scope = open_scope  # type: ignore[assignment]
-authentication.BY_TOKEN = f"""
+authentication.SQL["member_of_token"] = f"""
     SELECT m.role, {", ".join(f"u.{name}" for name in USER)}, {", ".join(f"t.{name}" for name in TENANT)}, ''
     FROM accounts_user u JOIN accounts_membership m ON m.user_id = u.id JOIN accounts_tenant t ON t.id = m.tenant_id
-    WHERE u.is_active AND u.id = %s AND u.stamp = %s"""
+    WHERE u.is_active AND u.id = %(user_id)s AND u.stamp = %(stamp)s"""
 
 __all__ = ["application"]

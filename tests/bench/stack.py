@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from config import embedded
+from config import embedded_servers
 from config.launch import command_lines, orphans
 from tests.bench.database import Database
 from tests.product import GENEROUS, free_port
@@ -36,8 +36,8 @@ class Program:
         own = {"PGAPPNAME": name, "OUTBOUND_ALLOW": "127.0.0.1", orphans.PARENT: str(os.getpid())}
         with log.open("ab") as output:
             self.process = psutil.Popen(
-                orphans.tied(command),
-                cwd=embedded.BASE_DIR,
+                orphans.tie_to_parent(command),
+                cwd=embedded_servers.BASE_DIR,
                 env=os.environ | GENEROUS | own | environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

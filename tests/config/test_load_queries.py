@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from config.database.queries import load_queries, with_identifiers
-from config.embedded import BASE_DIR
+from config.embedded_servers import BASE_DIR
 from config.launch.servers import postgres
 from tests.measure.source import APPS
 

@@ -96,7 +96,7 @@ def teams(stand: Stand, dice: random.Random, small: bool) -> list[Report]:
     size = (6, 3) if small else (30, 10)
     return [
         kill_teams(stand, dice, *size),
-        *([] if sandboxed_command.unavailable() else [kill_tasks(stand, dice, *size)]),
+        *([] if sandboxed_command.unavailable_reason() else [kill_tasks(stand, dice, *size)]),
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import redis
 
-from config import embedded
+from config import embedded_servers
 from tests.durability.report import Report, percentile, spread
 from tests.durability.restart_workers import start_program
 from tests.durability.stand import AGENT, Background, Member, Stand, until
@@ -95,7 +95,7 @@ def _ready(stand: Stand) -> dict[str, Any]:
 
 
 def _server(stand: Stand) -> redis.Redis:
-    return redis.Redis.from_url(embedded.redis_url(stand.product.data_dir))
+    return redis.Redis.from_url(embedded_servers.redis_url(stand.product.data_dir))
 
 
 def _publish(stand: Stand, channel: str) -> None:

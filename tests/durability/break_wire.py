@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from config import embedded
+from config import embedded_servers
 from config.launch.servers import startup
 from tests.durability.load import Load
 from tests.durability.promises import STRANDED, check_all_completed, check_effects, check_everything
@@ -31,11 +31,11 @@ WHERE r.id = ANY(%s::uuid[]) AND r.status = 'completed'
 def stood_up_on_a_wire(dice: random.Random) -> Iterator[tuple[Stand, BrokenWire]]:
     """A stand whose product reaches PostgreSQL through a wire that can break."""
     with startup.temporary() as folder:
-        socket = embedded.postgres_socket_dir(folder) / f".s.PGSQL.{embedded.PORT}"
+        socket = embedded_servers.postgres_socket_dir(folder) / f".s.PGSQL.{embedded_servers.PORT}"
         with BrokenWire(socket, dice) as wire:
-            url = f"postgresql://postgres@127.0.0.1:{wire.port}/{embedded.DATABASE_NAME}?sslmode=disable&gssencmode=disable"
+            url = f"postgresql://postgres@127.0.0.1:{wire.port}/{embedded_servers.DATABASE_NAME}?sslmode=disable&gssencmode=disable"
             given = {"DATABASE_URL": url, "SECRET_KEY": uuid.uuid4().hex * 2}
-            with stood_up(database=embedded.database_url(folder), **given) as stand:
+            with stood_up(database=embedded_servers.database_url(folder), **given) as stand:
                 yield stand, wire
 
 

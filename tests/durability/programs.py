@@ -19,6 +19,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
 from orchestration.engine.journal.journal import Journal  # noqa: E402
+from orchestration.engine.services import Services  # noqa: E402
 from orchestration.program.context import RunContext  # noqa: E402
 from orchestration.program.registry import program  # noqa: E402
 from orchestration.runs.commands import start_run  # noqa: E402
@@ -49,10 +50,16 @@ async def sabotage(ctx: RunContext) -> Any:
         thread = next(one for one in threading.enumerate() if one.name == name)
         return await ctx.step("break", raise_in_thread, thread)
     if name == "journal":  # which takes any exception of a commit for the fault of what it was to write
-        return await ctx.step("break", _fail_to_publish, ctx.engine.journal)
-    tasks = {task.get_name(): task for task in ctx.engine.bell.tasks}
+        return await ctx.step("break", _fail_to_publish, _engine(ctx).journal)
+    notifier = _engine(ctx).notifier
+    tasks = {"wake_listener": notifier.subscription.task, "change_publisher": notifier.publisher}
     main = [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__qualname__", "") == "Host._main"]
     return await ctx.step("break", raise_in_task, loop, main[0] if name == "engine" else tasks[name])
+
+
+def _engine(ctx: RunContext) -> Services:
+    assert isinstance(ctx.engine, Services)
+    return ctx.engine
 
 
 def _fail_to_publish(journal: Journal) -> None:
@@ -69,4 +76,4 @@ def _fail_to_publish(journal: Journal) -> None:
 if __name__ == "__main__":
     run, _ = start_run(tenant_id=sys.argv[1], kind=sys.argv[2], input=json.loads(sys.argv[3]))
     print(run.id, flush=True)
-    os._exit(0)  # the doorbell's thread may still wait for Redis; the engines also poll
+    os._exit(0)  # the thread that wakes engines may still wait for Redis; the engines also poll

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from config.embedded import BASE_DIR
+from config.embedded_servers import BASE_DIR
 from tests.durability.load import Load
 from tests.durability.promises import check_all_completed, check_effects, check_everything, duplicates
 from tests.durability.report import Report, spread

@@ -16,7 +16,7 @@ import psutil
 import psycopg
 from psycopg.rows import dict_row
 
-from config import embedded
+from config import embedded_servers
 from config.launch import supervisor
 from tests.durability.effects import EffectServer
 from tests.model_server import ModelServer
@@ -87,7 +87,7 @@ class Stand:
 
     def __init__(self, product: Product, effects: EffectServer, model: ModelServer, database: str = "") -> None:
         self.product, self.effects, self.model = product, effects, model
-        self.database = database or embedded.database_url(product.data_dir)
+        self.database = database or embedded_servers.database_url(product.data_dir)
         self.founder = self.member("durability")
         config = {"url": f"{effects.url}/effect", "method": "POST"}
         tool = {"id": TOOL, "name": "Count", "handler_type": "http", "handler_config": config}

@@ -1,4 +1,4 @@
-"""Redis is the doorbell: without it everything goes on, a little later."""
+"""Redis only carries messages: without it everything goes on, a little later."""
 
 import random
 

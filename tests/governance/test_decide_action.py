@@ -69,14 +69,14 @@ def test_evaluation_goes_on_after_modify_and_limits_only_tighten() -> None:
 def test_a_shadow_policy_only_tells_what_it_would_have_done() -> None:
     decision = decide(Ruleset("", [rule("deny", shadow=True)]), "tool_call", GOLD)
     assert decision.effect == "allow"
-    assert [told["effect"] for told in decision.shadow_matches] == ["deny"]
+    assert [text["effect"] for text in decision.shadow_matches] == ["deny"]
 
 
 def test_a_rule_that_cannot_be_read_denies() -> None:
-    broken = compile_policy(
+    unreadable = compile_policy(
         Policy(name="x", scope="tenant", rule_expr={"effect": "allow", "condition": {"a": {"near": 1}}})
     )
-    assert effect_of(broken) == "deny"
+    assert effect_of(unreadable) == "deny"
 
 
 def test_the_explanation_names_the_policy_and_the_values() -> None:
@@ -88,8 +88,8 @@ def test_the_explanation_names_the_policy_and_the_values() -> None:
 def test_a_secret_in_the_input_is_in_no_decision() -> None:
     context = {"input": {"password": "hunter2-hunter2", "note": "Bearer abcdefghijklmnop"}}
     decision = decide(Ruleset("", [rule("deny", {"input.password": {"exists": True}})]), "tool_call", context)
-    told = str(decision.row())
-    assert "hunter2" not in told and "abcdefghijklmnop" not in told
+    text = str(decision.row())
+    assert "hunter2" not in text and "abcdefghijklmnop" not in text
 
 
 def test_an_input_that_is_long_is_not_kept() -> None:
@@ -111,14 +111,14 @@ def test_a_rule_is_written_as_it_was_read(expression: dict) -> None:
 
 
 def test_a_list_that_no_map_can_say_is_kept_beside_it() -> None:
-    listed = [{"field": "x", "operator": "equals", "value": value} for value in (1, 2)]
-    told = rule_expression(read_rule({"conditions": listed, "logic": "OR", "effect": "deny"}))
-    assert told["conditions"] == listed and "x" in told["condition"]
-    assert read_rule(told) == read_rule({"conditions": listed, "logic": "OR", "effect": "deny"})
+    conditions = [{"field": "x", "operator": "equals", "value": value} for value in (1, 2)]
+    text = rule_expression(read_rule({"conditions": conditions, "logic": "OR", "effect": "deny"}))
+    assert text["conditions"] == conditions and "x" in text["condition"]
+    assert read_rule(text) == read_rule({"conditions": conditions, "logic": "OR", "effect": "deny"})
 
 
 @pytest.mark.parametrize(
-    "expression,told",
+    "expression,text",
     [
         ("deny", "Must be an object"),
         ({"condition": {}, "effect": "explode"}, "effect:"),
@@ -134,7 +134,7 @@ def test_a_list_that_no_map_can_say_is_kept_beside_it() -> None:
         ({"condition": {"a": 1}, "conditions": [], "effect": "deny"}, "something else than condition"),
     ],
 )
-def test_a_wrong_rule_is_told_where_it_is_wrong(expression: Any, told: str) -> None:
+def test_a_wrong_rule_is_told_where_it_is_wrong(expression: Any, text: str) -> None:
     with pytest.raises(BadRule, match=None) as fault:
         read_rule(expression)
-    assert told in str(fault.value)
+    assert text in str(fault.value)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from governance.conditions import OPERATORS, holds
 
-HELD = [
+MATCHES = [
     ("equals", "gold", "gold", "iron"),
     ("not_equals", "gold", "iron", "gold"),
     ("in", ["a", "b"], "b", "c"),
@@ -31,7 +31,7 @@ ANYTHING = st.recursive(
 )
 
 
-@pytest.mark.parametrize("operator,value,yes,no", HELD)
+@pytest.mark.parametrize("operator,value,yes,no", MATCHES)
 def test_each_operator_tells_what_matches_from_what_does_not(operator: str, value: Any, yes: Any, no: Any) -> None:
     assert holds({"x": yes}, "x", operator, value)
     assert not holds({"x": no}, "x", operator, value)
@@ -69,9 +69,9 @@ def test_a_number_that_is_kept_as_text_for_its_digits_has_its_order(large: str) 
 
 def test_a_number_that_is_kept_as_text_for_its_digits_equals_itself() -> None:
     large = 10**29 + 7
-    for left, right in ((large, str(large)), (str(large), large)):
-        assert holds({"x": left}, "x", "equals", right) and not holds({"x": left}, "x", "not_equals", right)
-        assert holds({"x": left}, "x", "in", [right]) and not holds({"x": left}, "x", "equals", right + right)
+    for first, second in ((large, str(large)), (str(large), large)):
+        assert holds({"x": first}, "x", "equals", second) and not holds({"x": first}, "x", "not_equals", second)
+        assert holds({"x": first}, "x", "in", [second]) and not holds({"x": first}, "x", "equals", second + second)
     assert not holds({"x": 7}, "x", "equals", "7")  # what 64 bits hold is no text
 
 

@@ -43,25 +43,25 @@ def test_create_update_and_delete_keep_before_and_after(admin: "APIClient") -> N
     ).json()["id"]
     admin.patch(f"/api/v1/workflows/{flow}", {"name": "second"}, format="json")
     admin.delete(f"/api/v1/workflows/{flow}")
-    deleted, updated, created = entries(admin, resource_id=flow)
+    deletion, update, creation = entries(admin, resource_id=flow)
     names = [
         (one["action"], (one["changes"]["before"] or {}).get("name"), (one["changes"]["after"] or {}).get("name"))
-        for one in (created, updated, deleted)
+        for one in (creation, update, deletion)
     ]
     assert names == [("create", None, "first"), ("update", "first", "second"), ("delete", "second", None)]
-    assert (created["resource_type"], created["user_agent"], created["ip_address"]) == (
+    assert (creation["resource_type"], creation["user_agent"], creation["ip_address"]) == (
         "workflow",
         "test/1",
         "127.0.0.1",
     )
-    assert created["user_id"] and created["created_at"].endswith("Z")
+    assert creation["user_id"] and creation["created_at"].endswith("Z")
 
 
 def test_replacing_an_agent_is_an_update(admin: "APIClient") -> None:
     for name in ("One", "Two"):
         admin.post("/api/v1/agents", {"id": "agent.audited", "name": name, "instructions": "x"}, format="json")
-    updated, created = entries(admin, resource_id="agent.audited")
-    assert (created["action"], updated["action"], updated["changes"]["before"]["name"]) == ("create", "update", "One")
+    update, creation = entries(admin, resource_id="agent.audited")
+    assert (creation["action"], update["action"], update["changes"]["before"]["name"]) == ("create", "update", "One")
 
 
 def test_what_changes_nothing_leaves_nothing(admin: "APIClient") -> None:
@@ -90,8 +90,8 @@ def test_codes_and_keys_that_are_shown_once_are_not_recorded(admin: "APIClient")
     key = admin.post("/api/v1/auth/api-keys", {"name": "k", "permissions": ["read"]}, format="json").json()
     shown_once = [code, *(value for value in key.values() if len(str(value)) > 40)]
     assert len(shown_once) >= 2
-    kept = orjson.dumps(list(AuditEntry.all_tenants.values()), default=str).decode()
-    assert not [secret for secret in shown_once if secret in kept]
+    entries_text = orjson.dumps(list(AuditEntry.all_tenants.values()), default=str).decode()
+    assert not [secret for secret in shown_once if secret in entries_text]
 
 
 def test_entries_cannot_be_changed_or_deleted(admin: "APIClient") -> None:
@@ -109,7 +109,7 @@ def verified(*tenants: str) -> str:
     return out.getvalue()
 
 
-def tampered(statement: str, *values: int) -> None:
+def tamper(statement: str, *values: int) -> None:
     """What somebody with the server's own rights can do."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE governance_auditentry DISABLE TRIGGER append_only")
@@ -136,7 +136,7 @@ def chain(admin: "APIClient", tenant: Tenant) -> list[AuditSeal]:
     ],
 )
 def test_the_first_broken_link_is_named(chain: list[AuditSeal], tenant: Tenant, statement: str) -> None:
-    tampered(statement, chain[2].entry_id)
+    tamper(statement, chain[2].entry_id)
     with pytest.raises(CommandError):
         verified(tenant.pk)
     out = io.StringIO()
@@ -166,8 +166,8 @@ def test_states_that_are_hard_to_keep_are_sealed_listed_and_exported(admin: "API
     state = {"digits": 10**30, "far": 1e300, "half": "\ud83d", "nul": "a\0b", "nan": None}
     audit_log.append_record(audit_log.AuditRecord(tenant.pk, "update", "thing", "x", after=state))
     assert seal_all() >= 1 and "holds" in verified(tenant.pk)
-    (told,) = entries(admin, resource_type="thing")
-    assert json.dumps(told["changes"]["after"]["digits"]) == "1" + "0" * 30
+    (entry,) = entries(admin, resource_type="thing")
+    assert json.dumps(entry["changes"]["after"]["digits"]) == "1" + "0" * 30
     assert b"1" + b"0" * 30 in admin.get("/api/v1/audit/export", {"resource_type": "thing"}).content
 
 

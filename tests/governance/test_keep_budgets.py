@@ -42,11 +42,11 @@ def post(api: "APIClient", **body: Any) -> dict:
     return answer.json()
 
 
-async def paid(connections: "asyncio.Queue[AsyncConnection]", wanted: ReservationRequest, actual: int) -> bool:
+async def pay(connections: "asyncio.Queue[AsyncConnection]", request: ReservationRequest, actual: int) -> bool:
     """Reserve, call, settle: whether it was let."""
 
     @asynccontextmanager
-    async def borrowed() -> Any:
+    async def borrow() -> Any:
         connection = await connections.get()
         try:
             yield connection
@@ -56,16 +56,16 @@ async def paid(connections: "asyncio.Queue[AsyncConnection]", wanted: Reservatio
     bill = None
     while bill is None:
         try:
-            async with borrowed() as connection:
-                bill = await reservations.reserve(connection, wanted, uuid.uuid4())
+            async with borrow() as connection:
+                bill = await reservations.reserve(connection, request, uuid.uuid4())
         except BudgetExceeded:
             return False
         if bill is None:
             await asyncio.sleep(0)
     await asyncio.sleep(0)
-    async with borrowed() as connection:
-        settled = [{"hold_id": str(bill.hold_id), "micro": actual, "calls": 1}]
-        await connection.execute(reservations.SETTLE, {"bills": orjson.dumps(settled).decode()})
+    async with borrow() as connection:
+        bills = [{"hold_id": str(bill.hold_id), "micro": actual, "calls": 1}]
+        await connection.execute(reservations.SETTLE, {"bills": orjson.dumps(bills).decode()})
     return True
 
 
@@ -75,20 +75,20 @@ async def trial(tenant_id: str, limit_id: uuid.UUID, prices: list[tuple[int, int
     for _ in range(CONNECTIONS):
         connections.put_nowait(await connect())
     calls = [
-        paid(connections, ReservationRequest(tenant_id, uuid.uuid4(), [], [limit_id], most, 1), actual)
+        pay(connections, ReservationRequest(tenant_id, uuid.uuid4(), [], [limit_id], most, 1), actual)
         for most, actual in prices
     ]
-    let = await asyncio.gather(*calls)
+    results = await asyncio.gather(*calls)
     while not connections.empty():
         await connections.get_nowait().close()
-    return let
+    return results
 
 
 @pytest.fixture
 def limit(transactional_db: None) -> Iterator[BudgetLimit]:
     """100 cents a day for a tenant."""
-    made = {"scope": "tenant", "period": "day", "cost_limit_micro": CAP}
-    yield BudgetLimit.all_tenants.create(tenant=make_tenant(), **made)
+    fields = {"scope": "tenant", "period": "day", "cost_limit_micro": CAP}
+    yield BudgetLimit.all_tenants.create(tenant=make_tenant(), **fields)
 
 
 @pytest.mark.parametrize("exact", [True, False], ids=["as reserved", "less than reserved"])
@@ -98,45 +98,47 @@ def test_parallel_calls_never_overspend_and_are_not_refused_for_nothing(limit: B
         Budget.all_tenants.filter(limit_id=limit.pk).delete()
         most = [dice.randint(1, CAP // 8) for _ in range(CALLS)]
         prices = [(price, price if exact else dice.randint(0, price)) for price in most]
-        let = asyncio.run(trial(limit.tenant_id, limit.pk, prices))
-        spent = sum(actual for (_, actual), passed in zip(prices, let, strict=True) if passed)
-        kept = Budget.all_tenants.get(limit_id=limit.pk)
-        assert (kept.spent_micro, kept.held_micro, kept.held_calls) == (spent, 0, 0) and spent <= CAP
-        assert kept.spent_calls == sum(let) and not Hold.all_tenants.exists()
+        results = asyncio.run(trial(limit.tenant_id, limit.pk, prices))
+        total = sum(actual for (_, actual), is_allowed in zip(prices, results, strict=True) if is_allowed)
+        budget = Budget.all_tenants.get(limit_id=limit.pk)
+        assert (budget.spent_micro, budget.held_micro, budget.held_calls) == (total, 0, 0) and total <= CAP
+        assert budget.spent_calls == sum(results) and not Hold.all_tenants.exists()
         # Refused was only what would not have fitted beside what was spent in the end.
-        assert all(spent + price > CAP for (price, _), passed in zip(prices, let, strict=True) if not passed)
+        assert all(
+            total + price > CAP for (price, _), is_allowed in zip(prices, results, strict=True) if not is_allowed
+        )
 
 
 def test_a_limit_on_calls_is_exact(limit: BudgetLimit) -> None:
     BudgetLimit.all_tenants.filter(pk=limit.pk).update(cost_limit_micro=None, calls_limit=5)
-    let = asyncio.run(trial(limit.tenant_id, limit.pk, [(10, 10)] * 20))
-    assert sum(let) == 5
+    results = asyncio.run(trial(limit.tenant_id, limit.pk, [(10, 10)] * 20))
+    assert sum(results) == 5
 
 
 def test_a_call_comes_under_the_limits_of_all_it_is_part_of(admin: "APIClient", tenant: Tenant) -> None:
-    made = {
+    fields = {
         name: post(admin, scope=name, scope_id=id)["id"]
         for name, id in (("tenant", ""), ("user", "u1"), ("app", "a1"), ("agent", "x1"), ("team", "t1"))
     }
     post(admin, scope="agent", scope_id="another")
-    who = {"user": "u1", "app": "", "agent": "x1", "team": ""}
-    found = applicable_limits(limits_of(tenant.pk), who)
-    assert {str(id) for id in found} == {made["tenant"], made["user"], made["agent"]}
+    scope_ids = {"user": "u1", "app": "", "agent": "x1", "team": ""}
+    limit_ids = applicable_limits(limits_of(tenant.pk), scope_ids)
+    assert {str(id) for id in limit_ids} == {fields["tenant"], fields["user"], fields["agent"]}
 
 
 def test_a_budget_tells_what_is_spent_held_and_left(admin: "APIClient", tenant: Tenant) -> None:
-    made = post(admin, limit_calls=10)
-    assert (made["spent_cents"], made["left_cents"], made["left_calls"], made["warning"]) == (0, 100, 10, False)
-    first = made["starts_at"][:10]
+    fields = post(admin, limit_calls=10)
+    assert (fields["spent_cents"], fields["left_cents"], fields["left_calls"], fields["warning"]) == (0, 100, 10, False)
+    first = fields["starts_at"][:10]
     used = {"spent_micro": 30 * MICRO_PER_CENT, "held_micro": 5 * MICRO_PER_CENT, "spent_calls": 3, "held_calls": 1}
     limits = {"cost_limit_micro": CAP, "calls_limit": 10}
-    Budget.all_tenants.create(tenant=tenant, limit_id=made["id"], scope="tenant", starts_on=first, **limits, **used)
-    (told,) = admin.get(URL).json()
-    assert (told["spent_cents"], told["held_cents"], told["left_cents"]) == (30, 5, 65)
-    assert (told["spent_calls"], told["held_calls"], told["left_calls"]) == (3, 1, 6)
-    changed = admin.patch(f"{URL}/{made['id']}", {"limit_cents": 40}, format="json").json()
-    assert (changed["limit_cents"], changed["left_cents"], changed["limit_calls"]) == (40, 5, 10)
-    assert admin.delete(f"{URL}/{made['id']}").status_code == 200 and admin.get(URL).json() == []
+    Budget.all_tenants.create(tenant=tenant, limit_id=fields["id"], scope="tenant", starts_on=first, **limits, **used)
+    (row,) = admin.get(URL).json()
+    assert (row["spent_cents"], row["held_cents"], row["left_cents"]) == (30, 5, 65)
+    assert (row["spent_calls"], row["held_calls"], row["left_calls"]) == (3, 1, 6)
+    updated_budget = admin.patch(f"{URL}/{fields['id']}", {"limit_cents": 40}, format="json").json()
+    assert (updated_budget["limit_cents"], updated_budget["left_cents"], updated_budget["limit_calls"]) == (40, 5, 10)
+    assert admin.delete(f"{URL}/{fields['id']}").status_code == 200 and admin.get(URL).json() == []
 
 
 @pytest.mark.parametrize(

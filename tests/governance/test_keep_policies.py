@@ -30,21 +30,21 @@ def start(api: "APIClient", flow: Any, **input: Any) -> int:
 
 
 def test_a_change_makes_a_version_and_holds_at_once(api: "APIClient", tenant: Tenant) -> None:
-    flow, made = make_workflow(tenant), post(api, condition={"input.x": 1})
+    flow, policy = make_workflow(tenant), post(api, condition={"input.x": 1})
     assert (start(api, flow, x=1), start(api, flow, x=2)) == (403, 201)
     rule = {"condition": {"input.x": 2}, "effect": "deny"}
-    changed = api.patch(f"{URL}/{made['id']}", {"rule_expr": rule}, format="json").json()
-    assert (changed["version"], changed["rule_expr"]) == (2, rule)
+    updated_policy = api.patch(f"{URL}/{policy['id']}", {"rule_expr": rule}, format="json").json()
+    assert (updated_policy["version"], updated_policy["rule_expr"]) == (2, rule)
     assert (start(api, flow, x=1), start(api, flow, x=2)) == (201, 403)
-    assert api.delete(f"{URL}/{made['id']}").status_code == 204
+    assert api.delete(f"{URL}/{policy['id']}").status_code == 204
     assert start(api, flow, x=2) == 201
 
 
 def test_a_global_policy_is_read_by_all_and_written_by_operators(api: "APIClient", tenant: Tenant) -> None:
     operator = log_in(make_user(tenant, "admin", is_staff=True))
-    made = post(operator, scope="global", condition={"input.never": 1})
-    assert made["id"] in [row["id"] for row in api.get(f"{URL}?scope=global").json()]
-    url = f"{URL}/{made['id']}"
+    policy = post(operator, scope="global", condition={"input.never": 1})
+    assert policy["id"] in [row["id"] for row in api.get(f"{URL}?scope=global").json()]
+    url = f"{URL}/{policy['id']}"
     assert api.patch(url, {"enabled": False}, format="json").status_code == 403
     assert api.delete(url).status_code == 403
     own = post(api)
@@ -104,11 +104,11 @@ def test_a_backtest_tells_what_would_flip_and_changes_nothing(api: "APIClient", 
         start(api, flow, amount=amount)
     rule = {"condition": {"input.amount": {"gte": 50}}, "effect": "deny"}
     body = {"name": "c", "scope": "tenant", "rule_expr": rule}
-    told = api.post(f"{URL}/backtest", body, format="json").json()
-    assert (told["evaluated"], told["matched"], told["flips"]) == (3, 2, 2)
-    assert told["by_tool"] == {"(run_start)": {"allowed -> denied": 2}}
-    assert told["by_tenant"] == {tenant.pk: {"allowed -> denied": 2}}
-    assert "input.amount gte 50 (it is 90)" in told["examples"][0]["explanation"]
+    report = api.post(f"{URL}/backtest", body, format="json").json()
+    assert (report["evaluated"], report["matched"], report["flips"]) == (3, 2, 2)
+    assert report["by_tool"] == {"(run_start)": {"allowed -> denied": 2}}
+    assert report["by_tenant"] == {tenant.pk: {"allowed -> denied": 2}}
+    assert "input.amount gte 50 (it is 90)" in report["examples"][0]["explanation"]
     assert [one["id"] for one in api.get(f"{URL}?scope=tenant").json()] == [there["id"]]
     assert start(api, flow, amount=99) == 201
 
@@ -117,12 +117,12 @@ def test_a_saved_policy_is_backtested_with_changes(api: "APIClient", tenant: Ten
     flow = make_workflow(tenant)
     post(api, "allow")
     start(api, flow, amount=60)
-    made = post(api, condition={"input.amount": {"gte": 50}}, enabled=False)
-    url = f"{URL}/{made['id']}/backtest"
+    policy = post(api, condition={"input.amount": {"gte": 50}}, enabled=False)
+    url = f"{URL}/{policy['id']}/backtest"
     assert api.post(url, {}, format="json").json()["flips"] == 1
     higher = {"condition": {"input.amount": {"gte": 80}}, "effect": "deny"}
     assert api.post(url, {"rule_expr": higher, "decisions": 10}, format="json").json()["flips"] == 0
-    assert api.get(f"{URL}/{made['id']}").json()["rule_expr"]["condition"] == {"input.amount": {"gte": 50}}
+    assert api.get(f"{URL}/{policy['id']}").json()["rule_expr"]["condition"] == {"input.amount": {"gte": 50}}
 
 
 def test_a_backtest_of_a_global_rule_is_the_operators(api: "APIClient") -> None:

@@ -27,9 +27,9 @@ def pages(operator: User) -> Client:
     return browser
 
 
-def entry(**which: object) -> AuditEntry:
+def entry(**filters: object) -> AuditEntry:
     """The one entry."""
-    return AuditEntry.all_tenants.get(**which)
+    return AuditEntry.all_tenants.get(**filters)
 
 
 def membership(member: Membership, **more: str) -> dict[str, str]:
@@ -45,21 +45,21 @@ def test_a_new_role_is_kept_as_it_was_and_is(pages: Client, operator: User, tena
     user = make_user(tenant, "user")
     member = Membership.all_tenants.get(user=user)
     page = f"/admin/accounts/user/{user.pk}/change/"
-    sent = pages.post(page, membership(member, **{"membership-0-role": "admin", "name": "Renamed"}))
-    assert sent.status_code == 302, sent.content
-    kept = entry(action="update", resource_id=str(user.pk))
-    assert kept.before["membership.role"] == "user" and kept.after["membership.role"] == "admin"
-    assert kept.after["name"] == "Renamed" and set(kept.after) == {"membership.role", "name"}
-    assert (kept.tenant_id, kept.user_id, kept.resource_type) == (tenant.pk, operator.pk, "user")
-    assert (kept.user_agent, kept.ip_address) == ("browser/1", "127.0.0.1")
+    response = pages.post(page, membership(member, **{"membership-0-role": "admin", "name": "Renamed"}))
+    assert response.status_code == 302, response.content
+    record = entry(action="update", resource_id=str(user.pk))
+    assert record.before["membership.role"] == "user" and record.after["membership.role"] == "admin"
+    assert record.after["name"] == "Renamed" and set(record.after) == {"membership.role", "name"}
+    assert (record.tenant_id, record.user_id, record.resource_type) == (tenant.pk, operator.pk, "user")
+    assert (record.user_agent, record.ip_address) == ("browser/1", "127.0.0.1")
 
 
 def test_a_new_password_is_kept_without_itself(pages: Client, tenant: Tenant) -> None:
     user = make_user(tenant)
     new = "another-Pass-4711"
     pages.post(f"/admin/accounts/user/{user.pk}/password/", {"password1": new, "password2": new})
-    kept = entry(action="update", resource_id=str(user.pk))
-    assert "password" in kept.after and new not in str(kept.after)
+    record = entry(action="update", resource_id=str(user.pk))
+    assert "password" in record.after and new not in str(record.after)
 
 
 def test_a_new_tenant_and_its_share_are_kept(pages: Client) -> None:
@@ -71,21 +71,21 @@ def test_a_new_tenant_and_its_share_are_kept(pages: Client) -> None:
     assert (updated.action, updated.before, updated.after) == ("update", {"weight": 3}, {"weight": 5})
 
 
-@pytest.mark.parametrize("door", ["page", "list"])
-def test_a_deleted_key_is_kept_without_its_secret(pages: Client, tenant: Tenant, door: str) -> None:
+@pytest.mark.parametrize("route", ["page", "list"])
+def test_a_deleted_key_is_kept_without_its_secret(pages: Client, tenant: Tenant, route: str) -> None:
     row, secret = create_api_key(Membership.all_tenants.get(user=make_user(tenant)), "robot", ["read"])
     key = ApiKey.all_tenants.get(pk=row.pk)
-    if door == "page":
+    if route == "page":
         pages.post(f"/admin/accounts/apikey/{key.pk}/delete/", {"post": "yes"})
     else:
-        chosen = {"action": "delete_selected", "_selected_action": str(key.pk), "post": "yes"}
-        pages.post("/admin/accounts/apikey/", chosen)
+        form = {"action": "delete_selected", "_selected_action": str(key.pk), "post": "yes"}
+        pages.post("/admin/accounts/apikey/", form)
     assert not ApiKey.all_tenants.filter(pk=key.pk).exists()
-    kept = entry(action="delete", resource_id=str(key.pk))
+    record = entry(action="delete", resource_id=str(key.pk))
     assert (
-        kept.tenant_id == tenant.pk
-        and kept.before["name"] == "robot"
-        and not [hidden for hidden in (secret, key.key_hash) if hidden in str(kept.before)]
+        record.tenant_id == tenant.pk
+        and record.before["name"] == "robot"
+        and not [secret_text for secret_text in (secret, key.key_hash) if secret_text in str(record.before)]
     )
 
 
@@ -93,8 +93,8 @@ def test_who_comes_and_goes_and_who_tries_is_kept(pages: Client, operator: User,
     member = make_user(tenant)
     pages.post("/admin/logout/")
     Client().post(LOGIN, {"username": member.email, "password": "Wrong-pass-123"})
-    told = AuditEntry.all_tenants.order_by("pk").values_list("action", "user_id", "tenant_id")
-    assert list(told) == [
+    rows = AuditEntry.all_tenants.order_by("pk").values_list("action", "user_id", "tenant_id")
+    assert list(rows) == [
         ("login", operator.pk, None),
         ("logout", operator.pk, None),
         ("failed_login", member.pk, tenant.pk),
@@ -108,9 +108,9 @@ def test_a_move_is_kept_by_the_tenant_left_and_the_one_entered(
     member = Membership.all_tenants.get(user=make_user(tenant))
     page = f"/admin/accounts/user/{member.user_id}/change/"
     assert pages.post(page, membership(member, **{"membership-0-tenant": other_tenant.pk})).status_code == 302
-    kept = AuditEntry.all_tenants.filter(action="update", resource_id=str(member.user_id))
-    assert {one.tenant_id for one in kept} == {tenant.pk, other_tenant.pk}
-    assert {(one.before["membership.tenant"], one.after["membership.tenant"]) for one in kept} == {
+    record = AuditEntry.all_tenants.filter(action="update", resource_id=str(member.user_id))
+    assert {one.tenant_id for one in record} == {tenant.pk, other_tenant.pk}
+    assert {(one.before["membership.tenant"], one.after["membership.tenant"]) for one in record} == {
         (tenant.pk, other_tenant.pk)
     }
 
@@ -119,9 +119,9 @@ def test_a_membership_that_is_taken_away_is_kept_by_its_tenant(pages: Client, te
     member = Membership.all_tenants.get(user=make_user(tenant, "developer"))
     page = f"/admin/accounts/user/{member.user_id}/change/"
     assert pages.post(page, membership(member, **{"membership-0-DELETE": "on"})).status_code == 302
-    kept = entry(action="update", resource_id=str(member.user_id))
-    assert kept.tenant_id == tenant.pk and not Membership.all_tenants.filter(pk=member.pk).exists()
-    assert (kept.before["membership.role"], kept.after["membership.role"]) == ("developer", None)
+    record = entry(action="update", resource_id=str(member.user_id))
+    assert record.tenant_id == tenant.pk and not Membership.all_tenants.filter(pk=member.pk).exists()
+    assert (record.before["membership.role"], record.after["membership.role"]) == ("developer", None)
 
 
 def test_what_is_saved_as_it_was_leaves_nothing(pages: Client, tenant: Tenant) -> None:

@@ -95,10 +95,10 @@ def test_a_hostile_url_is_refused_and_reaches_nobody(canary: FarEnd, url: str) -
 
 
 ELSEWHERE = ["http://127.0.0.1:{p}/", "http://2130706433:{p}/", "http://canary.test:{p}/", "http://[::1]:{p}/"]
-NOWHERE = ["//127.0.0.1:{p}/", "file:///etc/passwd", "http://user:x@127.0.0.2:{p}/"]
+REFUSED_URLS = ["//127.0.0.1:{p}/", "file:///etc/passwd", "http://user:x@127.0.0.2:{p}/"]
 
 
-@pytest.mark.parametrize("to", [*ELSEWHERE, *NOWHERE])
+@pytest.mark.parametrize("to", [*ELSEWHERE, *REFUSED_URLS])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_checked_like_the_first_url(canary: FarEnd, near: FarEnd, to: str, status: int) -> None:
     near.answer = lambda _: (status, {"location": to.replace("{p}", str(canary.port))}, b"")
@@ -121,11 +121,11 @@ def test_a_name_that_is_bound_anew_is_refused_the_second_time(canary: FarEnd, ne
 
 
 def test_of_several_addresses_only_permitted_ones_are_connected_to(near: FarEnd) -> None:
-    async def mixed(host: str, port: int) -> list[str]:
+    async def resolve_mixed(host: str, port: int) -> list[str]:
         return ["127.0.0.1", "10.0.0.1", "127.0.0.2", "::1"]
 
     with FarEnd(host="127.0.0.1", port=near.port) as forbidden:
-        assert call(f"http://mixed.test:{near.port}/", mixed).status == 200
+        assert call(f"http://mixed.test:{near.port}/", resolve_mixed).status == 200
         assert forbidden.connections == 0 and len(near.hits) == 1
 
 
@@ -137,7 +137,7 @@ def test_a_proxy_of_the_environment_is_not_used(canary: FarEnd, near: FarEnd, mo
 
 
 def test_more_than_three_redirects_are_refused(near: FarEnd) -> None:
-    near.answer = lambda hit: (302, {"location": f"/{int(hit.path.strip('/') or 0) + 1}"}, b"")
+    near.answer = lambda request: (302, {"location": f"/{int(request.path.strip('/') or 0) + 1}"}, b"")
     with pytest.raises(OutboundRefused, match="more than 3"):
         call(near.url)
     assert len(near.hits) == 4
@@ -184,11 +184,11 @@ def _headers(file: Any) -> None:
     )
 
 
-def _announced(file: Any) -> None:
+def _announce(file: Any) -> None:
     file.write(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n")
 
 
-@pytest.mark.parametrize("stream", [_endless, _bomb, _headers, _announced])
+@pytest.mark.parametrize("stream", [_endless, _bomb, _headers, _announce])
 def test_an_answer_without_measure_is_cut_off(near: FarEnd, stream: Any) -> None:
     near.stream = stream
     with pytest.raises((OutboundRefused, Unreachable)):
@@ -196,12 +196,12 @@ def test_an_answer_without_measure_is_cut_off(near: FarEnd, stream: Any) -> None
 
 
 def test_a_body_that_never_ends_is_given_up_in_time(near: FarEnd) -> None:
-    done = threading.Event()
+    closed_event = threading.Event()
 
     def trickle(file: Any) -> None:
         file.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n")
         for _ in range(100):
-            if done.wait(0.05):
+            if closed_event.wait(0.05):
                 return
             file.write(b".")
             file.flush()
@@ -209,7 +209,7 @@ def test_a_body_that_never_ends_is_given_up_in_time(near: FarEnd) -> None:
     near.stream = trickle
     with pytest.raises(Unreachable, match=r"within 0\.3 s"):
         call(near.url, timeout_s=0.3)
-    done.set()
+    closed_event.set()
 
 
 def test_the_operator_may_allow_a_host_by_its_name(canary_free: FarEnd, settings: Any) -> None:
@@ -228,19 +228,28 @@ def canary_free() -> Iterator[FarEnd]:
 
 def test_a_redirect_to_another_host_takes_no_credentials_along(near: FarEnd) -> None:
     with FarEnd(host="127.0.0.2") as other:
-        near.answer = lambda hit: (307, {"location": f"{other.url}/there"}, b"")
-        sent = {"Authorization": "Bearer s3cret", "X-Api-Key": "s3cret", "Cookie": "a=b", "Accept": "application/json"}
-        assert call(near.url, method="POST", headers=sent, json={"a": 1}).json() == {"ok": True}
-        (hit,) = other.hits
-    assert "s3cret" not in str(hit) and "cookie" not in hit.headers and hit.headers["accept"] == "application/json"
-    assert (hit.method, hit.body) == ("POST", b'{"a":1}')
+        near.answer = lambda request: (307, {"location": f"{other.url}/there"}, b"")
+        headers = {
+            "Authorization": "Bearer s3cret",
+            "X-Api-Key": "s3cret",
+            "Cookie": "a=b",
+            "Accept": "application/json",
+        }
+        assert call(near.url, method="POST", headers=headers, json={"a": 1}).json() == {"ok": True}
+        (request,) = other.hits
+    assert (
+        "s3cret" not in str(request)
+        and "cookie" not in request.headers
+        and request.headers["accept"] == "application/json"
+    )
+    assert (request.method, request.body) == ("POST", b'{"a":1}')
 
 
 def test_a_redirect_on_the_same_host_keeps_them(near: FarEnd) -> None:
-    def moved(hit: Hit) -> Any:
-        return (302, {"location": "/there"}, b"") if hit.path == "/" else (200, {}, b"here")
+    def redirect(request: Hit) -> Any:
+        return (302, {"location": "/there"}, b"") if request.path == "/" else (200, {}, b"here")
 
-    near.answer = moved
+    near.answer = redirect
     assert call(near.url, headers={"Authorization": "Bearer s3cret"}).text == "here"
     assert near.hits[1].headers["authorization"] == "Bearer s3cret"
 
@@ -251,7 +260,7 @@ def test_a_packed_body_is_unpacked(near: FarEnd) -> None:
 
 
 def test_nobody_there_is_unreachable_not_refused(near: FarEnd) -> None:
-    with FarEnd(host="127.0.0.2") as gone:
-        url = gone.url
+    with FarEnd(host="127.0.0.2") as closed_end:
+        url = closed_end.url
     with pytest.raises(Unreachable):
         call(url)

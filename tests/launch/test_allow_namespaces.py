@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from config import embedded
+from config import embedded_servers
 
-SCRIPT = embedded.BASE_DIR / "compose" / "allow_namespaces.py"
+SCRIPT = embedded_servers.BASE_DIR / "compose" / "allow_namespaces.py"
 PROFILE = {
     "defaultAction": "SCMP_ACT_ERRNO",
     "defaultErrnoRet": 1,

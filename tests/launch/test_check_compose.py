@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from config import embedded
+from config import embedded_servers
 from tests.parts import COMPOSE, INIT, VARIABLE, compose, interpolated
 
 SECRETS = {
@@ -70,7 +70,7 @@ def test_the_application_is_not_the_superuser() -> None:
 
 
 def test_what_must_be_set_is_in_the_example_and_missing_it_stops_the_start() -> None:
-    example = (embedded.BASE_DIR / ".env.example").read_text()
+    example = (embedded_servers.BASE_DIR / ".env.example").read_text()
     needed = {name for name, operator, _ in VARIABLE.findall(COMPOSE.read_text()) if operator == ":?"}
     assert needed == {"POSTGRES_PASSWORD", "DATABASE_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY"}
     used = {name for name, _, _ in VARIABLE.findall(COMPOSE.read_text())}
@@ -79,7 +79,7 @@ def test_what_must_be_set_is_in_the_example_and_missing_it_stops_the_start() -> 
 
 
 def test_a_superusers_migration_and_the_script_take_the_same_functions() -> None:
-    migration = (embedded.BASE_DIR / "memory/migrations/0002_platform_views.py").read_text()
+    migration = (embedded_servers.BASE_DIR / "memory/migrations/0002_platform_views.py").read_text()
     names = "".join(re.findall(r'^    "(.+)"$', migration.partition("NO_USE = (")[2].partition(")\n")[0], re.MULTILINE))
     script = "".join(re.findall(r"'([^']+)'", INIT.read_text().partition("proname ~ (")[2].partition("LOOP")[0]))
     assert script == f"^({names})$"

@@ -5,12 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from config import embedded
+from config import embedded_servers
 from tests.product import NOT_INHERITED, Product
 
 COUNT = (
-    "import sys, psycopg; from config import embedded; "
-    "print(psycopg.connect(embedded.database_url(embedded.data_dir())).execute('SELECT 6 * 7').fetchone()[0])"
+    "import sys, psycopg; from config import embedded_servers; "
+    "url = embedded_servers.database_url(embedded_servers.data_dir()); "
+    "print(psycopg.connect(url).execute('SELECT 6 * 7').fetchone()[0])"
 )
 
 
@@ -19,7 +20,13 @@ def execute(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
     command = [sys.executable, "-m", "config.launch", "exec", *arguments]
     return subprocess.run(
-        command, cwd=embedded.BASE_DIR, env=kept | environment, capture_output=True, text=True, timeout=60, check=False
+        command,
+        cwd=embedded_servers.BASE_DIR,
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 

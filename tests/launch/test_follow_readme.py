@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from agents.sandbox import sandboxed_command
-from config import embedded
+from config import embedded_servers
 from tests.product import NOT_INHERITED, Product, fresh_folder, started
 
-README = (embedded.BASE_DIR / "README.md").read_text()
+README = (embedded_servers.BASE_DIR / "README.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 MARK = "<<<block"
 # What a reader must see after a block: its first words → patterns in its output.
@@ -74,7 +74,7 @@ def followed(product: Product) -> list[Block]:
     kept |= {"DATA_DIR": str(product.data_dir), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     shell = subprocess.run(
         ["bash", "-c", script],
-        cwd=embedded.BASE_DIR,
+        cwd=embedded_servers.BASE_DIR,
         env=kept,
         capture_output=True,
         text=True,
@@ -98,7 +98,7 @@ def test_no_block_fails_in_a_second_pass(second: list[Block]) -> None:
     assert [block.status for block in second] == [0] * len(BLOCKS)
 
 
-@pytest.mark.skipif(bool(sandboxed_command.unavailable()), reason="no sandbox can be made here")
+@pytest.mark.skipif(bool(sandboxed_command.unavailable_reason()), reason="no sandbox can be made here")
 @pytest.mark.parametrize("begin", SHOWN)
 def test_what_matters_is_there_to_see(first: list[Block], second: list[Block], begin: str) -> None:
     for blocks in (first, second):
@@ -122,7 +122,7 @@ def test_the_address_and_the_credentials_are_told_and_kept_for_their_owner_alone
 def test_where_nothing_runs_the_examples_say_so(tmp_path: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", ". examples/api.sh"],
-        cwd=embedded.BASE_DIR,
+        cwd=embedded_servers.BASE_DIR,
         env={"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -7,7 +7,7 @@ import httpx
 import psycopg
 import pytest
 
-from config import embedded
+from config import embedded_servers
 from tests.product import Product, started
 
 
@@ -23,7 +23,7 @@ def test_the_ready_line_tells_the_url_and_the_demo_credentials(product: Product)
 
 
 def test_the_embedded_postgres_keeps_what_it_has_confirmed(product: Product) -> None:
-    with psycopg.connect(embedded.database_url(product.data_dir)) as connection:
+    with psycopg.connect(embedded_servers.database_url(product.data_dir)) as connection:
         for name in ("fsync", "synchronous_commit", "full_page_writes"):
             assert connection.execute(f"SHOW {name}").fetchone() == ("on",)
         assert connection.execute("SHOW listen_addresses").fetchone() == ("",)

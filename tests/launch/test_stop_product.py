@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from config import embedded
+from config import embedded_servers
 from tests.product import started
 
 
@@ -64,7 +64,7 @@ def test_a_launcher_and_a_supervisor_killed_together_leave_no_process(data_dir: 
 def test_everything_killed_at_once_keeps_what_was_stored(data_dir: Path) -> None:
     with started(data_dir) as product:
         product.ready()
-        with psycopg.connect(embedded.database_url(data_dir)) as connection:
+        with psycopg.connect(embedded_servers.database_url(data_dir)) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
         for process in product.processes():
             process.kill()
@@ -72,5 +72,5 @@ def test_everything_killed_at_once_keeps_what_was_stored(data_dir: Path) -> None
     (data_dir / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{data_dir}/postgres\n")  # a recycled pid
     with started(data_dir) as product:
         product.ready()
-        with psycopg.connect(embedded.database_url(data_dir)) as connection:
+        with psycopg.connect(embedded_servers.database_url(data_dir)) as connection:
             assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)

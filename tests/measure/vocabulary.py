@@ -24,7 +24,7 @@ TERMS = words_of(
     """
     approved authenticated cached cancelled completed connected created degraded denied deprecated disconnected embed
     enabled exceeded expired failed feed need nested paused pooled rejected related required resolved seed shared
-    speed started suspended typed updated verified
+    speed started suspended typed unauthorized updated verified
     """
 )
 PICTURES = words_of(

@@ -28,7 +28,7 @@ def memories(tenant: "Tenant") -> "Iterator[None]":
     for text in ("The boiler of the annex hums.", "Breakfast is at eight."):
         remember(tenant, text)
     yield
-    indexes.drop_of(LOCAL_MODEL)
+    indexes.drop_indexes(LOCAL_MODEL)
 
 
 def indexed(tenant: "Tenant") -> bool:

@@ -7,13 +7,13 @@ from memory.files.text_extraction import NoText, extract_text
 
 def pdf(text: str) -> bytes:
     """A PDF of one page with this text."""
-    drawn = f"BT /F1 24 Tf 72 700 Td ({text}) Tj ET".encode()
+    stream = f"BT /F1 24 Tf 72 700 Td ({text}) Tj ET".encode()
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R"
         b" /Resources << /Font << /F1 5 0 R >> >> >>",
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(drawn), drawn),
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
     body, places = b"%PDF-1.4\n", []

@@ -26,14 +26,14 @@ def worker() -> Iterator[None]:
 
 
 def test_a_worker_builds_an_index_and_is_a_worker_again() -> None:
-    with indexes.alone() as mine:
+    with indexes.build_lock() as mine:
         assert mine
-        name = indexes.build("some-tenant", "a-model", 3)
+        name = indexes.build_index("some-tenant", "a-model", 3)
     with connection.cursor() as cursor:
         assert indexes.is_indexed(cursor, name)
         cursor.execute("SELECT current_user")
         assert cursor.fetchone() == (WORKER,)
-    indexes.drop_of("a-model")
+    indexes.drop_indexes("a-model")
     with connection.cursor() as cursor:
         assert not indexes.is_indexed(cursor, name)
 
@@ -45,7 +45,7 @@ def test_no_index_is_built_where_the_lock_would_be_somebody_elses() -> None:
     with pooler(own_folder(), "transaction") as bouncer:
         connection.settings_dict.update(HOST=bouncer.host, PORT=bouncer.port)
         try:
-            with pytest.raises(SharedSession, match="ENGINE_DATABASE_URL"), indexes.alone():
+            with pytest.raises(SharedSession, match="ENGINE_DATABASE_URL"), indexes.build_lock():
                 pass
         finally:
             connection.close()

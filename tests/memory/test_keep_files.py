@@ -87,7 +87,7 @@ def test_a_wrong_chunk_is_named(api: "APIClient", query: dict[str, Any], field: 
 
 
 @pytest.mark.parametrize(
-    "given,field",
+    "body,field",
     [
         ({"path": "../up"}, "path"),
         ({"path": "/etc/passwd"}, "path"),
@@ -105,8 +105,8 @@ def test_a_wrong_chunk_is_named(api: "APIClient", query: dict[str, Any], field: 
         ({"app_id": "ghost"}, "app_id"),
     ],
 )
-def test_a_wrong_field_is_named_and_nothing_is_stored(api: "APIClient", given: dict[str, Any], field: str) -> None:
-    answer = api.post(URL, {"path": "a.txt", "content": b64(b"x")} | given, format="json")
+def test_a_wrong_field_is_named_and_nothing_is_stored(api: "APIClient", body: dict[str, Any], field: str) -> None:
+    answer = api.post(URL, {"path": "a.txt", "content": b64(b"x")} | body, format="json")
     assert answer.status_code == 400 and field in answer.json()["context"]["errors"], answer.content
     assert not FileVersion.all_tenants.exists()
 

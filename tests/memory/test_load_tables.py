@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 URL = "/api/v1/data/tables"
 
 
-def made(api: "APIClient", name: str, rows: Any, **more: Any) -> Any:
+def make(api: "APIClient", name: str, rows: Any, **more: Any) -> Any:
     """The answer to a POST of rows."""
     return api.post(URL, {"name": name, "rows": rows, **more}, format="json")
 
@@ -37,7 +37,7 @@ def test_columns_get_the_narrowest_type_that_all_values_fit(api: "APIClient") ->
         {"i": 1, "f": 1, "b": True, "t": "x", "j": {"a": 1}, "mixed": 1, "Some Name!": None, "empty": None},
         {"i": -5, "f": 2.5, "b": None, "t": "7", "j": [1], "mixed": "x", "later": "y"},
     ]
-    answer = made(api, "all_sorts", rows)
+    answer = make(api, "all_sorts", rows)
     assert answer.status_code == 201 and answer.json()["rows"] == 2
     assert types(answer.json()) == {
         "i": "integer", "f": "number", "b": "boolean", "t": "text", "j": "json", "mixed": "text",
@@ -58,11 +58,11 @@ def test_a_csv_is_read_as_what_its_texts_look_like(api: "APIClient") -> None:
 
 
 def test_a_known_table_is_appended_to_or_replaced_only_when_asked(api: "APIClient", tenant: "Tenant") -> None:
-    made(api, "t", [{"a": 1}])
-    assert made(api, "t", [{"a": 2}]).status_code == 409
-    assert made(api, "t", [{"a": 2}], mode="append").json()["rows"] == 2
-    assert types(made(api, "t", [{"b": "x"}], mode="replace").json()) == {"b": "text"}
-    assert made(api, "t", [{"c": 1}], mode="append").status_code == 400
+    make(api, "t", [{"a": 1}])
+    assert make(api, "t", [{"a": 2}]).status_code == 409
+    assert make(api, "t", [{"a": 2}], mode="append").json()["rows"] == 2
+    assert types(make(api, "t", [{"b": "x"}], mode="replace").json()) == {"b": "text"}
+    assert make(api, "t", [{"c": 1}], mode="append").status_code == 400
     assert [(table.name, table.rows) for table in list_tables(tenant.pk)] == [("t", 1)]
 
 
@@ -91,23 +91,23 @@ def test_a_wrong_table_is_refused_by_its_field(api: "APIClient", tenant: "Tenant
 
 
 def test_a_value_that_does_not_fit_is_named_and_nothing_is_appended(api: "APIClient", tenant: "Tenant") -> None:
-    made(api, "t", [{"n": 1}])
-    answer = made(api, "t", [{"n": 2}, {"n": "many"}], mode="append")
+    make(api, "t", [{"n": 1}])
+    answer = make(api, "t", [{"n": 2}, {"n": "many"}], mode="append")
     assert answer.status_code == 400 and list(answer.json()["context"]["errors"]) == ["rows[1].n"]
     assert list_tables(tenant.pk)[0].rows == 1
 
 
 def test_a_value_that_the_database_refuses_is_refused_too(api: "APIClient", tenant: "Tenant") -> None:
-    made(api, "t", [{"n": 1}])
-    answer = made(api, "t", [{"n": "99999999999999999999"}], mode="append")
+    make(api, "t", [{"n": 1}])
+    answer = make(api, "t", [{"n": "99999999999999999999"}], mode="append")
     assert answer.status_code == 400 and list_tables(tenant.pk)[0].rows == 1
     csv = SimpleUploadedFile("x.csv", b"d\n2020-02-01\n", "text/csv")
     assert api.post(URL, {"name": "days", "file": csv}, format="multipart").status_code == 201
-    assert made(api, "days", [{"d": "2020-02-31"}], mode="append").status_code == 400
+    assert make(api, "days", [{"d": "2020-02-31"}], mode="append").status_code == 400
 
 
 def test_columns_are_not_called_as_those_that_every_table_has(api: "APIClient") -> None:
-    assert [column["name"] for column in made(api, "t", [{"ctid": 1, "xmin": 2}]).json()["columns"]] == [
+    assert [column["name"] for column in make(api, "t", [{"ctid": 1, "xmin": 2}]).json()["columns"]] == [
         "ctid_2",
         "xmin_2",
     ]
@@ -121,12 +121,12 @@ def test_a_broken_csv_is_refused(api: "APIClient", tenant: "Tenant", text: str) 
 
 
 def test_users_read_and_other_tenants_see_nothing(api: "APIClient", tenant: "Tenant", other_tenant: "Tenant") -> None:
-    made(api, "t", [{"a": 1}])
+    make(api, "t", [{"a": 1}])
     user, stranger = log_in(make_user(tenant)), log_in(make_user(other_tenant, role="admin"))
     assert [row["name"] for row in user.get(URL).json()] == ["t"]
-    assert made(user, "u", [{"a": 1}]).status_code == 403 and user.delete(f"{URL}/t").status_code == 403
+    assert make(user, "u", [{"a": 1}]).status_code == 403 and user.delete(f"{URL}/t").status_code == 403
     assert stranger.get(URL).json() == [] and stranger.delete(f"{URL}/t").status_code == 404
-    assert made(stranger, "t", [{"a": "theirs"}]).status_code == 201
+    assert make(stranger, "t", [{"a": "theirs"}]).status_code == 201
     assert api.delete(f"{URL}/t").json()["message"] and api.get(URL).json() == []
     assert api.delete(f"{URL}/t").status_code == 404
 
@@ -142,9 +142,9 @@ def files(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_command_loads_files_of_any_size(tenant: "Tenant", files: Path) -> None:
-    told = StringIO()
-    call_command("load_data", files / "My Data.csv", tenant=tenant.pk, json=True, stdout=told)
-    body = json.loads(told.getvalue())
+    output = StringIO()
+    call_command("load_data", files / "My Data.csv", tenant=tenant.pk, json=True, stdout=output)
+    body = json.loads(output.getvalue())
     assert (body["name"], body["rows"]) == ("my_data", 25_001)
     assert types(body) == {"id": "integer", "late": "text", "note": "text"}
     call_command("load_data", files / "rows.json", tenant=tenant.pk, table="numbers", json=True, stdout=StringIO())
@@ -164,9 +164,9 @@ def test_the_command_keeps_digits_of_json_and_tells_types_and_names(tenant: "Ten
         '[{"Id": 123456789012345678901234567890, "x": 0.1234567890123456789, "n": 1.50, "É": {"a": [1e2]}}, {"id": 5}]'
     )
     (tmp_path / "Relatório.json").write_text(raw)
-    told = StringIO()
-    call_command("load_data", tmp_path / "Relatório.json", tenant=tenant.pk, stdout=told)
-    lines = told.getvalue().splitlines()
+    output = StringIO()
+    call_command("load_data", tmp_path / "Relatório.json", tenant=tenant.pk, stdout=output)
+    lines = output.getvalue().splitlines()
     assert lines[0] == "relatorio: 2 rows"
     assert "  id text: '123456789012345678901234567890' (rows[0]) is a whole number of more than 64 bits." in lines
     assert "  x text: '0.1234567890123456789' (rows[0]) is a text." in lines
@@ -176,9 +176,9 @@ def test_the_command_keeps_digits_of_json_and_tells_types_and_names(tenant: "Ten
 
 def test_the_command_reads_a_file_of_excel(tenant: "Tenant", tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("sep=;\r\nPreço;Código\r\n1,5;007\r\n".encode("utf-16"))
-    told = StringIO()
-    call_command("load_data", tmp_path / "a.csv", tenant=tenant.pk, json=True, stdout=told)
-    body = json.loads(told.getvalue())
+    output = StringIO()
+    call_command("load_data", tmp_path / "a.csv", tenant=tenant.pk, json=True, stdout=output)
+    body = json.loads(output.getvalue())
     assert types(body) == {"preco": "text", "codigo": "text"} and body["notes"] == []
 
 

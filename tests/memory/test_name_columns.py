@@ -85,9 +85,9 @@ def test_keys_of_json_get_names_of_their_own_too(api: "APIClient", tenant: "Tena
 @given(st.lists(st.text(max_size=80), min_size=1, max_size=12))
 def test_names_are_legal_distinct_and_stable(keys: list[str]) -> None:
     columns = columns_of(keys)
-    found = [column.name for column in columns]
-    assert len(set(found)) == len(keys) and all(NAME.fullmatch(name) for name in found)
-    assert found == [column.name for column in columns_of(keys)]
+    column_names = [column.name for column in columns]
+    assert len(set(column_names)) == len(keys) and all(NAME.fullmatch(name) for name in column_names)
+    assert column_names == [column.name for column in columns_of(keys)]
 
 
 def test_words_of_sql_are_quoted() -> None:

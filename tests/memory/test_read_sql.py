@@ -12,6 +12,7 @@ from django.db import connection
 from config.errors import DomainError, Invalid
 from memory.datastore import sql_gate, sql_runner
 from memory.datastore.logins import make_store
+from memory.datastore.sql_errors import SqlFailed
 from memory.datastore.tables import describe_tables, load_table
 from memory.models import DataStore
 from tests.factories import make_tenant, make_user, make_workflow
@@ -70,9 +71,9 @@ def store(transactional_db: None) -> Iterator[DataStore]:
     make_user(theirs, email=f"{CANARY}@example.com")
     yield DataStore.objects.for_tenant(ours).get()
     with connection.cursor() as cursor:  # roles outlive a test's database
-        for made in DataStore.all_tenants.all():
-            cursor.execute(f"DROP SCHEMA {made.schema} CASCADE")
-            for role in (made.reader, made.writer):
+        for row in DataStore.all_tenants.all():
+            cursor.execute(f"DROP SCHEMA {row.schema} CASCADE")
+            for role in (row.reader, row.writer):
                 cursor.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
@@ -90,20 +91,20 @@ def state() -> str:
     return digest.hexdigest()
 
 
-def read(store: DataStore, sql: str, gated: bool = True) -> list[dict[str, Any]]:
+def read(store: DataStore, sql: str, with_gate: bool = True) -> list[dict[str, Any]]:
     """The rows that a model's SQL answers."""
-    statement = sql_gate.read_statement(sql, describe_tables(store.tenant_id)).sql if gated else sql
+    statement = sql_gate.read_statement(sql, describe_tables(store.tenant_id)).sql if with_gate else sql
     return asyncio.run(sql_runner.read(store, statement)).rows
 
 
 def test_honest_questions_are_answered(store: DataStore) -> None:
-    unanswered = []
+    failures = []
     for sql in HONEST:
         try:
             read(store, sql)
         except DomainError as fault:
-            unanswered.append(f"{sql}: {fault.message}")
-    assert not unanswered
+            failures.append(f"{sql}: {fault.message}")
+    assert not failures
 
 
 def test_answers_are_what_the_table_holds(store: DataStore) -> None:
@@ -114,31 +115,31 @@ def test_answers_are_what_the_table_holds(store: DataStore) -> None:
     assert read(store, "SELECT name FROM workflows") == [{"name": "ours"}]
 
 
-@pytest.mark.parametrize("gated", [True, False], ids=["gate on", "gate off"])
-def test_hostile_sql_does_no_harm(store: DataStore, gated: bool) -> None:
+@pytest.mark.parametrize("with_gate", [True, False], ids=["gate on", "gate off"])
+def test_hostile_sql_does_no_harm(store: DataStore, with_gate: bool) -> None:
     """The second time the parser is out of the way: roles, the cursor, the transaction and the limits hold alone."""
     before, leaks = state(), []
-    for line in [*HOSTILE, *HOGS] if gated else HOSTILE:
+    for line in [*HOSTILE, *HOGS] if with_gate else HOSTILE:
         sql = line.replace("{t}", "stock")
         try:
-            rows = read(store, sql, gated)
+            rows = read(store, sql, with_gate)
         except DomainError:
             rows = []
-        if gated and rows and "FROM events" not in sql:
+        if with_gate and rows and "FROM events" not in sql:
             leaks.append(f"passed the gate: {sql}")
-        told = str(rows)
-        if CANARY in told or "root:" in told or "$argon2" in told or "md5" in told or "SCRAM" in told:
-            leaks.append(f"{sql} told {told[:200]}")
+        text = str(rows)
+        if CANARY in text or "root:" in text or "$argon2" in text or "md5" in text or "SCRAM" in text:
+            leaks.append(f"{sql} told {text[:200]}")
     assert not leaks
     assert state() == before
 
 
 def test_a_statement_that_takes_too_long_is_ended_without_the_gate_too(store: DataStore) -> None:
     load_table(store.tenant_id, "large", [{"n": n} for n in range(1000)], "create", from_text=False)
-    joined = ", ".join(f"large AS {letter}" for letter in "abcde")
-    for sql in (*(sql for sql in HOGS if "endless" in sql), f"SELECT count(*) FROM {joined}"):
-        with pytest.raises(sql_runner.SqlFailed):
-            read(store, sql, gated=False)
+    aliases = ", ".join(f"large AS {letter}" for letter in "abcde")
+    for sql in (*(sql for sql in HOGS if "endless" in sql), f"SELECT count(*) FROM {aliases}"):
+        with pytest.raises(SqlFailed):
+            read(store, sql, with_gate=False)
 
 
 def test_a_with_means_itself_alone(store: DataStore) -> None:
@@ -225,7 +226,7 @@ def test_more_rows_and_bytes_than_may_be_told_are_cut(store: DataStore) -> None:
     answer = asyncio.run(sql_runner.read(store, "SELECT * FROM large"))
     assert answer.truncated and len(answer.rows) < 120
     load_table(store.tenant_id, "huge", [{"text": "x" * 300_000}], "create", from_text=False)
-    with pytest.raises(sql_runner.SqlFailed, match="256 KiB"):
+    with pytest.raises(SqlFailed, match="256 KiB"):
         read(store, "SELECT text FROM huge")
 
 

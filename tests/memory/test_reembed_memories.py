@@ -39,17 +39,17 @@ def test_the_gateway_embeds(remote: ModelServer) -> None:
 
 @pytest.mark.django_db(transaction=True)  # an index of the old model, from whoever was here before, can be dropped
 def test_reembedding_makes_all_memories_found_by_the_new_model(tenant: "Tenant", remote: ModelServer) -> None:
-    kept = remember(tenant, "The boiler of the annex hums at night.")
+    memory_id = remember(tenant, "The boiler of the annex hums at night.")
     remember(tenant, "Breakfast is served on the terrace. " * 80)
-    told = StringIO()
-    call_command("reembed", stdout=told)
-    assert f"2 memories have vectors of {MODEL}" in told.getvalue()
+    output = StringIO()
+    call_command("reembed", stdout=output)
+    assert f"2 memories have vectors of {MODEL}" in output.getvalue()
     assert set(MemoryChunk.all_tenants.values_list("model", flat=True)) == {MODEL}
     (vector,) = asyncio.run(embedder().embed(["The boiler of the annex hums at night"]))
     question = MemoryQuery("humming", vector, MODEL, limit=1, threshold=0.9)
-    assert [memory["memory_id"] for memory in search_memories(Viewer(tenant.pk, ME), question)] == [kept]
+    assert [memory["memory_id"] for memory in search_memories(Viewer(tenant.pk, ME), question)] == [memory_id]
     assert find(tenant, "boiler", threshold=0.95) == []  # the old model's vectors are gone
-    call_command("reembed", stdout=told)
+    call_command("reembed", stdout=output)
     assert LOCAL_MODEL not in set(MemoryChunk.all_tenants.values_list("model", flat=True))
 
 

@@ -41,32 +41,32 @@ def find(tenant: "Tenant", text: str, viewer: Viewer | None = None, **more: Any)
     return search_memories(viewer or Viewer(tenant.pk, ME), MemoryQuery(text, vector, LOCAL_MODEL, **more))
 
 
-def ids(found: list[dict[str, Any]]) -> list[str]:
+def ids(results: list[dict[str, Any]]) -> list[str]:
     """Their ids, the best first."""
-    return [memory["memory_id"] for memory in found]
+    return [memory["memory_id"] for memory in results]
 
 
 def test_a_memory_is_found_by_its_meaning_and_an_unrelated_one_is_not(tenant: "Tenant") -> None:
     refund = remember(tenant, "The customer wants their money back for the cancelled booking.")
     remember(tenant, "Photosynthesis turns sunlight into sugar inside green leaves.")
-    found = find(tenant, "customer asking for a refund of a cancelled booking")
-    assert ids(found) == [refund] and 0.7 <= found[0]["similarity"] <= 1 and 0 < found[0]["cosine"] <= 1
+    results = find(tenant, "customer asking for a refund of a cancelled booking")
+    assert ids(results) == [refund] and 0.7 <= results[0]["similarity"] <= 1 and 0 < results[0]["cosine"] <= 1
 
 
 def test_a_code_is_found_by_its_letters_though_no_vector_knows_it(tenant: "Tenant") -> None:
     for number in range(40):
         remember(tenant, f"Invoice KX-{4700 + number} was sent to the customer in March, and paid by bank transfer.")
-    wanted = remember(tenant, "Nobody has heard of ZQ-77 since the boiler exploded; ask Jonas in the cellar.")
-    assert ids(find(tenant, "ZQ-77"))[0] == wanted
+    memory_id = remember(tenant, "Nobody has heard of ZQ-77 since the boiler exploded; ask Jonas in the cellar.")
+    assert ids(find(tenant, "ZQ-77"))[0] == memory_id
 
 
 def test_a_long_memory_is_found_by_a_passage_in_it(tenant: "Tenant") -> None:
     filler = "Breakfast was served on the terrace without incident. " * 60
     needle = "The safe of the honeymoon suite was replaced by the locksmith after the burglary."
     remember(tenant, filler + filler)
-    wanted = remember(tenant, filler + needle + filler)
+    memory_id = remember(tenant, filler + needle + filler)
     assert len(pieces(filler)) > 2 and max(map(len, pieces(filler + needle))) <= CHUNK
-    assert ids(find(tenant, "locksmith replaced the safe after a burglary", threshold=0.3))[0] == wanted
+    assert ids(find(tenant, "locksmith replaced the safe after a burglary", threshold=0.3))[0] == memory_id
 
 
 @pytest.mark.parametrize(
@@ -81,13 +81,13 @@ def test_a_long_memory_is_found_by_a_passage_in_it(tenant: "Tenant") -> None:
 )
 def test_a_search_is_narrowed(tenant: "Tenant", filters: dict[str, Any], expected: set[str]) -> None:
     text = "The cook comes from Porto"
-    made = {
+    memories = {
         "plain": remember(tenant, text),
         "profile": remember(tenant, text, type="profile"),
         "tenant": remember(tenant, text, owner_type="tenant", owner_id=tenant.pk),
         "tagged": remember(tenant, text, metadata={"tag": "x", "day": 1}),
     }
-    assert set(ids(find(tenant, text, **filters))) == {made[name] for name in expected}
+    assert set(ids(find(tenant, text, **filters))) == {memories[name] for name in expected}
     assert len(find(tenant, text, limit=2)) == 2
 
 
@@ -131,8 +131,8 @@ def test_visibility_decides_who_finds_and_reads_it(
 def test_what_is_over_is_neither_found_nor_kept(tenant: "Tenant") -> None:
     text = "The guest is out for lunch"
     remember(tenant, text, expires_at=timezone.now() - timedelta(seconds=1))
-    kept = remember(tenant, text, expires_at=timezone.now() + timedelta(hours=1))
-    assert ids(find(tenant, text)) == [kept]
+    memory_id = remember(tenant, text, expires_at=timezone.now() + timedelta(hours=1))
+    assert ids(find(tenant, text)) == [memory_id]
     assert entry_store.purge_expired() == 1 and MemoryEntry.all_tenants.count() == 1
 
 
@@ -170,12 +170,12 @@ def test_an_index_finds_what_comparing_all_would(
     def nearest(text: str) -> set[Any]:
         (vector,) = LocalEmbedder().vectors([text])
         question = MemoryQuery(text, vector, LOCAL_MODEL, metadata=metadata, public=False)
-        found = candidates.by_meaning(viewer, question, 10)
-        return set(sorted(found, key=lambda id: -found[id])[:10])
+        results = candidates.by_meaning(viewer, question, 10)
+        return set(sorted(results, key=lambda id: -results[id])[:10])
 
     exact = [nearest(text) for text in questions]
-    (key, model, dimension) = next(found for found in indexes.missing(500) if found[0] == tenant.pk)
-    name = indexes.build(key, model, dimension)
+    (key, model, dimension) = next(results for results in indexes.missing_indexes(500) if results[0] == tenant.pk)
+    name = indexes.build_index(key, model, dimension)
     monkeypatch.setattr(candidates, "MAX_EXACT", 20)
     before = _scans(name)
     through_index = [nearest(text) for text in questions]
@@ -197,3 +197,8 @@ def test_the_words_of_a_question_do_not_decide_alone(tenant: "Tenant") -> None:
     remember(tenant, "Long ago, before the flood, some hotel or other stood by the river and nobody ever went there.")
     assert search_memories(Viewer(tenant.pk, ME), question) == []
     assert search_memories(Viewer(tenant.pk, ME), replace(question, threshold=0.0)) != []
+
+
+def test_postgresql_plans_with_the_rule_of_visibility_itself(tenant: "Tenant") -> None:
+    plan = visible_to(Viewer(tenant.pk, ME)).explain()
+    assert "visibility" in plan and "memory_is_" not in plan

@@ -22,13 +22,13 @@ def bucket(settings: Any) -> Iterator[Any]:
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     url = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
-    made = boto3.resource(
+    bucket_resource = boto3.resource(
         "s3", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
     ).create_bucket(Bucket="files")
     options = KEYS | {"bucket_name": "files", "endpoint_url": url, "location": "regente", "file_overwrite": False}
     storage = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
     settings.STORAGES = settings.STORAGES | {"files": storage}
-    yield made
+    yield bucket_resource
     server.stop()
 
 

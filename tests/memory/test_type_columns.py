@@ -41,7 +41,7 @@ def content(tenant: "Tenant", name: str = "t") -> list[dict[str, Any]]:
         return [json.loads(text) for (text,) in cursor.fetchall()]
 
 
-def printed(value: Any) -> str:
+def print_value(value: Any) -> str:
     """A value of JSON as a CSV has it."""
     if value is None:
         return ""
@@ -65,7 +65,7 @@ def test_a_type_is_taken_when_all_texts_come_back(
 ) -> None:
     (column,) = upload(api, "\n".join(["c", *(text or '""' for text in texts)])).json()["columns"]
     assert (column["name"], column["source"], column["type"]) == ("c", "c", type) and column["reason"]
-    assert [printed(row["c"]) for row in content(tenant)] == texts
+    assert [print_value(row["c"]) for row in content(tenant)] == texts
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_whatever_a_csv_holds_comes_back_as_its_texts(
     names = [f"c{number}" for number in range(len(rows[0]))]
     csv.writer(text, delimiter=separator, quoting=csv.QUOTE_ALL).writerows([names, *rows])
     load_sheet(tenant.pk, "t", csv_sheet(io.BytesIO(text.getvalue().encode(encoding))), "replace")
-    assert [[printed(row[name]) for name in names] for row in content(tenant)] == rows
+    assert [[print_value(row[name]) for name in names] for row in content(tenant)] == rows
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -149,7 +149,7 @@ def test_an_append_keeps_texts_as_they_are_or_changes_nothing(
         load_sheet(tenant.pk, "t", object_sheet(sheets[1], from_text=True), "append")
     except Invalid:
         expected = sheets[0]
-    assert [{"c": printed(row["c"])} for row in content(tenant)] == expected
+    assert [{"c": print_value(row["c"])} for row in content(tenant)] == expected
 
 
 @pytest.mark.parametrize(

@@ -14,27 +14,27 @@ def make_rule(
     client: APIClient, rule_type: str, threshold: float, *channels: dict[str, Any], **more: Any
 ) -> dict[str, Any]:
     """The new rule."""
-    given = {"threshold": threshold} | more.pop("rule_config", {})
-    body = {"name": "Rule", "rule_type": rule_type, "rule_config": given, "channels": list(channels), **more}
+    config = {"threshold": threshold} | more.pop("rule_config", {})
+    body = {"name": "Rule", "rule_type": rule_type, "rule_config": config, "channels": list(channels), **more}
     answer = client.post(CONFIGS, body, format="json")
     assert answer.status_code == 201, answer.content
-    told: dict[str, Any] = answer.json()
-    return told
+    rule: dict[str, Any] = answer.json()
+    return rule
 
 
 def check(client: APIClient) -> list[dict[str, Any]]:
     """The alerts that a check has fired."""
     answer = client.post("/api/v1/alerts/check")
     assert answer.status_code == 200, answer.content
-    found: list[dict[str, Any]] = answer.json()["fired"]
-    return found
+    alerts: list[dict[str, Any]] = answer.json()["fired"]
+    return alerts
 
 
 def run_that(status: str, tenant: Tenant, **fields: Any) -> Run:
     """A run that ended so."""
     result = {"error": "The pump is dry.", "error_type": "PumpError"} if status == "failed" else {}
-    made = {"kind": "workflow", "subject_id": "w1", "status": status, "result": result, "failure_reason": "error"}
-    return Run.all_tenants.create(tenant=tenant, **made | fields)
+    defaults = {"kind": "workflow", "subject_id": "w1", "status": status, "result": result, "failure_reason": "error"}
+    return Run.all_tenants.create(tenant=tenant, **defaults | fields)
 
 
 def overrun(tenant: Tenant) -> RunEvent:

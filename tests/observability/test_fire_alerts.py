@@ -32,9 +32,9 @@ def boss(tenant: Tenant) -> APIClient:
 
 def deny(tenant: Tenant, count: int = 1) -> None:
     """So many denials."""
-    told = {"action": "run_start", "result": "denied", "explanation": "No pumps on Sundays.", "context": {}}
+    fields = {"action": "run_start", "result": "denied", "explanation": "No pumps on Sundays.", "context": {}}
     for _ in range(count):
-        PolicyDecision.all_tenants.create(tenant=tenant, **told)
+        PolicyDecision.all_tenants.create(tenant=tenant, **fields)
 
 
 def test_the_error_rate_is_the_share_of_failed_runs_in_the_window(boss: APIClient, tenant: Tenant) -> None:
@@ -121,8 +121,8 @@ def test_resolving_twice_keeps_who_did_it_first(boss: APIClient, tenant: Tenant)
 def test_history_is_filtered_and_paged(boss: APIClient, tenant: Tenant) -> None:
     deny(tenant)
     rules = [make_rule(boss, "policy_denials", 0, name=f"Rule {n}") for n in range(3)]
-    fired = check(boss)
-    boss.post(f"{HISTORY}/{fired[0]['id']}/resolve")
+    alerts = check(boss)
+    boss.post(f"{HISTORY}/{alerts[0]['id']}/resolve")
     assert [a["name"] for a in boss.get(HISTORY).json()["data"]] == ["Rule 2", "Rule 1", "Rule 0"]
     assert [a["name"] for a in boss.get(HISTORY, {"resolved": "true"}).json()["data"]] == ["Rule 0"]
     assert len(boss.get(HISTORY, {"resolved": "false"}).json()["data"]) == 2
@@ -142,9 +142,9 @@ def test_the_alert_outlives_its_rule(boss: APIClient, tenant: Tenant) -> None:
 def test_only_developers_and_admins_have_to_do_with_alerts(boss: APIClient, tenant: Tenant) -> None:
     rule = make_rule(boss, "policy_denials", 0)
     user = log_in(make_user(tenant))
-    asked = [user.get(CONFIGS), user.get(HISTORY), user.post("/api/v1/alerts/check"), user.post(CONFIGS)]
-    asked += [user.patch(f"{CONFIGS}/{rule['id']}", {"enabled": False}, format="json")]
-    assert {answer.status_code for answer in asked} == {403}
+    responses = [user.get(CONFIGS), user.get(HISTORY), user.post("/api/v1/alerts/check"), user.post(CONFIGS)]
+    responses += [user.patch(f"{CONFIGS}/{rule['id']}", {"enabled": False}, format="json")]
+    assert {answer.status_code for answer in responses} == {403}
 
 
 def test_the_schedule_checks_every_tenant_and_forgets_what_is_old(boss: APIClient, tenant: Tenant) -> None:
@@ -152,8 +152,8 @@ def test_the_schedule_checks_every_tenant_and_forgets_what_is_old(boss: APIClien
     for one in (tenant, other):
         deny(one)
         make_rule(log_in(make_user(one, "developer")), "policy_denials", 0)
-    broken = make_rule(boss, "policy_denials", 0, name="Broken")
-    AlertConfig.all_tenants.filter(pk=broken["id"]).update(rule_config={})
+    bad_rule = make_rule(boss, "policy_denials", 0, name="Broken")
+    AlertConfig.all_tenants.filter(pk=bad_rule["id"]).update(rule_config={})
     assert tasks.check_alerts() == 2
     assert {alert.tenant_id for alert in Alert.all_tenants.all()} == {tenant.pk, other.pk}
     Alert.all_tenants.update(triggered_at=timezone.now() - rule_evaluation.RETENTION - timedelta(days=1))
@@ -162,7 +162,7 @@ def test_the_schedule_checks_every_tenant_and_forgets_what_is_old(boss: APIClien
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "text"),
     [
         ("rule_config", 5, "an object"),
         ("rule_config", {}, "threshold is required"),
@@ -187,10 +187,10 @@ def test_the_schedule_checks_every_tenant_and_forgets_what_is_old(boss: APIClien
         ("enabled", "yes", "true or false"),
     ],
 )
-def test_a_wrong_rule_is_refused_by_field(boss: APIClient, field: str, value: Any, told: str) -> None:
+def test_a_wrong_rule_is_refused_by_field(boss: APIClient, field: str, value: Any, text: str) -> None:
     body = {"name": "R", "rule_type": "error_rate", "rule_config": {"threshold": 0.5}} | {field: value}
     answer = boss.post(CONFIGS, body, format="json")
-    assert answer.status_code == 400 and field in str(answer.json()) and told in str(answer.json())
+    assert answer.status_code == 400 and field in str(answer.json()) and text in str(answer.json())
     assert not AlertConfig.all_tenants.exists()
 
 

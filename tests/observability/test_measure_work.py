@@ -49,65 +49,68 @@ def metrics(client: APIClient, **query: str) -> dict[str, Any]:
     """The answer."""
     answer = client.get(METRICS, query)
     assert answer.status_code == 200, answer.content
-    told: dict[str, Any] = answer.json()
-    return told
+    body: dict[str, Any] = answer.json()
+    return body
 
 
-def keys(told: dict[str, Any]) -> dict[str, set[str]]:
+def keys(body: dict[str, Any]) -> dict[str, set[str]]:
     """Section → its keys."""
-    return {section: set(part) for section, part in told.items() if isinstance(part, dict)}
+    return {section: set(part) for section, part in body.items() if isinstance(part, dict)}
 
 
 def test_runs_calls_and_tools_are_counted(boss: APIClient, acme: Tenant, agent: Agent) -> None:
     flow = run(acme, node("agent", agent_id=agent.key), calls_limit=9, app_id="desk", app_action_id="go").subject_id
     run(acme, node("tool_node", tool_id="ticketing.list_open"))
     run(acme, node("tool_node", tool_id="http.request", input={"url": "nowhere"}), mode=Mode.DRAFT)
-    told = metrics(boss)
-    assert keys(told) == keys(enhanced_json(EMPTY))
-    runs, llm, tools = told["runs"], told["llm"], told["tools"]
+    body = metrics(boss)
+    assert keys(body) == keys(enhanced_json(EMPTY))
+    runs, llm, tools = body["runs"], body["llm"], body["tools"]
     assert (runs["total"], runs["by_status"]) == (3, {"completed": 2, "failed": 1})
     assert (runs["completed_today"], runs["failed_today"]) == (2, 1)
     assert runs["success_rate"] == pytest.approx(2 / 3, abs=1e-5)
     assert (runs["by_mode"], runs["by_app"], runs["by_workflow"][flow]) == ({"auto": 2, "draft": 1}, {"desk": 1}, 1)
     assert runs["throughput_per_hour"] + 0.005 >= 3 / 24 and runs["throughput_per_hour"] <= 3 / 23 + 0.005
     assert (llm["calls_total"], llm["by_model"], llm["by_agent"]) == (1, {"gpt-4o": 1}, {agent.key: 1})
-    [done] = Run.all_tenants.filter(llm_calls=1)
-    assert (llm["tokens_prompt_total"], llm["tokens_completion_total"]) == (done.prompt_tokens, done.completion_tokens)
-    assert llm["cost_cents_total"] == pytest.approx(done.cost_micro / 10_000) == llm["cost_cents_today"] > 0
+    [run_row] = Run.all_tenants.filter(llm_calls=1)
+    assert (llm["tokens_prompt_total"], llm["tokens_completion_total"]) == (
+        run_row.prompt_tokens,
+        run_row.completion_tokens,
+    )
+    assert llm["cost_cents_total"] == pytest.approx(run_row.cost_micro / 10_000) == llm["cost_cents_today"] > 0
     assert 60 <= llm["latency_p50_ms"] <= llm["latency_p95_ms"] <= llm["latency_p99_ms"] <= llm["avg_latency_ms"] * 1.05
     assert tools["by_tool"] == {"http.request": 1, "ticketing.list_open": 1} and tools["error_rate"] == 0.5
     assert tools["by_risk_level"]["low"] == 1 and sum(tools["by_risk_level"].values()) == tools["calls_total"] == 2
-    assert told["budgets"]["runs_with_budget"] == 1
-    assert told["budgets"]["avg_cost_per_run_cents"] == pytest.approx(done.cost_micro / 2 / 10_000, abs=1e-4)
-    assert told["agents"]["active_agents"] == told["agents"]["total_agents"] == 1
-    assert told["apps"] == {"total_apps": 0, "active_apps": 0, "runs_by_app": {"desk": 1}}  # which is no more
-    assert told["workflows"]["total_workflows"] == told["workflows"]["active_workflows"] == 3
-    assert told["performance"]["steps_per_run_avg"] > 0
+    assert body["budgets"]["runs_with_budget"] == 1
+    assert body["budgets"]["avg_cost_per_run_cents"] == pytest.approx(run_row.cost_micro / 2 / 10_000, abs=1e-4)
+    assert body["agents"]["active_agents"] == body["agents"]["total_agents"] == 1
+    assert body["apps"] == {"total_apps": 0, "active_apps": 0, "runs_by_app": {"desk": 1}}  # which is no more
+    assert body["workflows"]["total_workflows"] == body["workflows"]["active_workflows"] == 3
+    assert body["performance"]["steps_per_run_avg"] > 0
     assert metrics(boss)["runs"] == runs
 
 
 def test_failures_are_errors_by_type_and_severity(boss: APIClient, acme: Tenant, agent: Agent) -> None:
-    broken = make_agent(acme, "agent.broken", instructions="<<status: 400>>")
-    run(acme, node("agent", agent_id=broken.key))
+    failing_agent = make_agent(acme, "agent.broken", instructions="<<status: 400>>")
+    run(acme, node("agent", agent_id=failing_agent.key))
     run(acme, node("agent", "one", agent_id=agent.key), node("agent", "two", agent_id=agent.key), calls_limit=1)
-    told = metrics(boss)
-    assert told["errors"]["by_type"] == {"AGENT_EXECUTION_ERROR": 2, "BUDGET_EXCEEDED": 1}
-    assert told["errors"]["by_severity"] == {"low": 0, "medium": 2, "high": 1}
-    assert (told["errors"]["total"], told["errors"]["error_rate"]) == (3, 0.75)
-    assert told["llm"]["error_rate"] == 0.5
-    assert told["budgets"]["by_type"] == {"cost_exceeded": 0, "llm_calls_exceeded": 1, "latency_exceeded": 0}
-    assert told["budgets"]["budget_exceeded_today"] == 1
+    body = metrics(boss)
+    assert body["errors"]["by_type"] == {"AGENT_EXECUTION_ERROR": 2, "BUDGET_EXCEEDED": 1}
+    assert body["errors"]["by_severity"] == {"low": 0, "medium": 2, "high": 1}
+    assert (body["errors"]["total"], body["errors"]["error_rate"]) == (3, 0.75)
+    assert body["llm"]["error_rate"] == 0.5
+    assert body["budgets"]["by_type"] == {"cost_exceeded": 0, "llm_calls_exceeded": 1, "latency_exceeded": 0}
+    assert body["budgets"]["budget_exceeded_today"] == 1
 
 
 def test_a_run_that_waits_counts_as_it_stands(boss: APIClient, acme: Tenant) -> None:
     flow = make_workflow(acme, node("human_gate", message="Sure?"))
-    begun = start(acme, "workflow", {}, subject_id=str(flow.pk), subject_version=flow.revision)
-    reached(begun, Status.PAUSED)
-    told = metrics(boss)["runs"]
-    assert (told["total"], told["by_status"], told["paused_today"]) == (1, {"paused": 1}, 1)
-    boss.post(f"/api/v1/runs/{begun.pk}/cancel")
-    told = metrics(boss)["runs"]
-    assert (told["total"], told["by_status"]) == (1, {"cancelled": 1})
+    run_row = start(acme, "workflow", {}, subject_id=str(flow.pk), subject_version=flow.revision)
+    reached(run_row, Status.PAUSED)
+    body = metrics(boss)["runs"]
+    assert (body["total"], body["by_status"], body["paused_today"]) == (1, {"paused": 1}, 1)
+    boss.post(f"/api/v1/runs/{run_row.pk}/cancel")
+    body = metrics(boss)["runs"]
+    assert (body["total"], body["by_status"]) == (1, {"cancelled": 1})
 
 
 def test_decisions_are_counted_by_result_and_scope(boss: APIClient, acme: Tenant) -> None:
@@ -118,17 +121,17 @@ def test_decisions_are_counted_by_result_and_scope(boss: APIClient, acme: Tenant
     )
     assert boss.post(f"/api/v1/workflows/{flow.pk}/runs", {"input": {}}, format="json").status_code == 403
     run(acme, node("tool_node", tool_id="ticketing.list_open"))
-    told = metrics(boss)["policies"]
-    assert (told["denials_total"], told["approvals_total"], told["evaluations_today"]) == (1, 2, 3)
-    assert told["by_scope"] == {"workflow": 2, "tool": 1} and told["denial_rate"] == pytest.approx(1 / 3, abs=1e-5)
+    body = metrics(boss)["policies"]
+    assert (body["denials_total"], body["approvals_total"], body["evaluations_today"]) == (1, 2, 3)
+    assert body["by_scope"] == {"workflow": 2, "tool": 1} and body["denial_rate"] == pytest.approx(1 / 3, abs=1e-5)
 
 
 def test_memories_and_what_is_done_with_them(boss: APIClient, acme: Tenant) -> None:
-    what = {"owner_type": "tenant", "owner_id": acme.pk, "type": "long_term", "content": "The pool opens at eight."}
-    run(acme, node("tool_node", tool_id="memory.store", input=what))
-    told = metrics(boss)["memory"]
-    assert (told["items_total"], told["items_by_type"], told["items_by_owner"]) == (1, {"long_term": 1}, {"tenant": 1})
-    assert told["operations_today"] == {"store": 1, "retrieve": 0, "search": 0, "delete": 0}
+    memory = {"owner_type": "tenant", "owner_id": acme.pk, "type": "long_term", "content": "The pool opens at eight."}
+    run(acme, node("tool_node", tool_id="memory.store", input=memory))
+    body = metrics(boss)["memory"]
+    assert (body["items_total"], body["items_by_type"], body["items_by_owner"]) == (1, {"long_term": 1}, {"tenant": 1})
+    assert body["operations_today"] == {"store": 1, "retrieve": 0, "search": 0, "delete": 0}
 
 
 def test_requests_are_counted_and_those_refused_by_kind(boss: APIClient, settings: Any) -> None:
@@ -136,9 +139,9 @@ def test_requests_are_counted_and_those_refused_by_kind(boss: APIClient, setting
     settings.RATE_LIMIT_USER = 1
     assert boss.get(METRICS).status_code == 429
     settings.RATE_LIMIT_USER = 1000
-    told = metrics(boss)["rate_limiting"]
-    assert (told["hits_total"], told["blocks_total"], told["blocks_today"]) == (before + 1, 1, 1)
-    assert told["by_type"] == {"user": 1} and told["block_rate"] == pytest.approx(1 / (before + 2), abs=1e-5)
+    body = metrics(boss)["rate_limiting"]
+    assert (body["hits_total"], body["blocks_total"], body["blocks_today"]) == (before + 1, 1, 1)
+    assert body["by_type"] == {"user": 1} and body["block_rate"] == pytest.approx(1 / (before + 2), abs=1e-5)
 
 
 def test_what_was_counted_stays_while_redis_is_away(boss: APIClient, settings: Any) -> None:

@@ -14,6 +14,7 @@ from accounts.tenancy.tenant_model import bind, request_scope
 from observability import tasks
 from observability.metrics import rollups
 from observability.metrics.metric_values import read_metrics
+from observability.metrics.queries import QUERIES
 from observability.models import Rollup, RollupOutbox
 from orchestration.models import Run, RunEvent, Step
 from tests.factories import log_in, make_user
@@ -69,32 +70,32 @@ def test_a_question_does_not_wait_for_who_counts(transactional_db: None) -> None
     tenant = Tenant.objects.create(id="acme", name="Acme")
     client = log_in(make_user(tenant, "developer"))
     ended_run(tenant)
-    counting, asked = threading.Event(), threading.Event()
+    counting, answered_event = threading.Event(), threading.Event()
 
     def work() -> None:
         with transaction.atomic():
             rollups.count()
             counting.set()
-            asked.wait(20)
+            answered_event.wait(20)
             transaction.set_rollback(True)
         connection.close()
 
     thread = threading.Thread(target=work)
     thread.start()
     assert counting.wait(20)
-    told = client.get(METRICS).json()
-    asked.set()
+    body = client.get(METRICS).json()
+    answered_event.set()
     thread.join()
-    assert told["runs"]["by_status"] == {"completed": 1} and told["performance"]["avg_run_duration_ms"] == 1000
+    assert body["runs"]["by_status"] == {"completed": 1} and body["performance"]["avg_run_duration_ms"] == 1000
 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_not_committed_yet_is_counted_later(transactional_db: None) -> None:
     tenant = Tenant.objects.create(id="acme", name="Acme")
-    counted: list[int] = []
+    counts: list[int] = []
 
     def look() -> None:
-        counted.append(tasks.count())
+        counts.append(tasks.count())
         connection.close()
 
     with transaction.atomic():
@@ -102,7 +103,7 @@ def test_what_is_not_committed_yet_is_counted_later(transactional_db: None) -> N
         thread = threading.Thread(target=look)
         thread.start()
         thread.join()
-    assert counted == [0] and tasks.count() == 1 and total(tenant, "run") == 1
+    assert counts == [0] and tasks.count() == 1 and total(tenant, "run") == 1
 
 
 @pytest.mark.django_db
@@ -121,15 +122,15 @@ def test_a_run_that_ends_between_counts_shrinks_no_total(tenant: Tenant, api: AP
 def test_percentiles_are_of_the_sizes_counted(tenant: Tenant, api: APIClient) -> None:
     run = ended_run(tenant)
     for number in range(1, 101):
-        begun = run.finished_at - timedelta(milliseconds=number * 10)
+        started_at = run.finished_at - timedelta(milliseconds=number * 10)
         Step.all_tenants.create(
             tenant=tenant, run=run, name=f"s{number}", position=number, node_id="s", type="static",
-            status="completed", started_at=begun, finished_at=run.finished_at,
+            status="completed", started_at=started_at, finished_at=run.finished_at,
         )  # fmt: skip
-    told = api.get(METRICS).json()["performance"]
+    body = api.get(METRICS).json()["performance"]
     for name, exact in (("p50", 500), ("p95", 950), ("p99", 990)):
-        assert exact <= told[f"step_duration_{name}_ms"] <= exact * 1.05
-    assert told["avg_step_duration_ms"] == 505 and told["steps_per_run_avg"] == 100
+        assert exact <= body[f"step_duration_{name}_ms"] <= exact * 1.05
+    assert body["avg_step_duration_ms"] == 505 and body["steps_per_run_avg"] == 100
 
 
 @pytest.mark.django_db
@@ -137,8 +138,8 @@ def test_today_begins_at_midnight_and_a_day_has_24_hours(tenant: Tenant, api: AP
     now = timezone.now().astimezone(UTC)
     ended_run(tenant)
     ended_run(tenant, at=now - timedelta(days=2))
-    told = api.get(METRICS).json()["runs"]
-    assert (told["total"], told["completed_today"], told["throughput_per_hour"]) == (2, 1, 0.04)
+    body = api.get(METRICS).json()["runs"]
+    assert (body["total"], body["completed_today"], body["throughput_per_hour"]) == (2, 1, 0.04)
 
 
 @pytest.mark.django_db
@@ -175,10 +176,10 @@ def test_odd_payloads_stop_nothing(tenant: Tenant, api: APIClient) -> None:
         RunEvent.all_tenants.create(
             tenant=tenant, run=run, seq=seq, kind="llm_call", payload=payload, ts=run.finished_at
         )
-    told = api.get(METRICS).json()["llm"]
-    assert (told["calls_total"], told["cost_cents_total"], told["error_rate"]) == (4, 0, 0.25)
-    assert told["by_model"] == {"unknown": 3, "m" * 128: 1}
-    assert 0 < told["latency_p50_ms"] < 1 < told["latency_p99_ms"]
+    body = api.get(METRICS).json()["llm"]
+    assert (body["calls_total"], body["cost_cents_total"], body["error_rate"]) == (4, 0, 0.25)
+    assert body["by_model"] == {"unknown": 3, "m" * 128: 1}
+    assert 0 < body["latency_p50_ms"] < 1 < body["latency_p99_ms"]
 
 
 def test_the_outbox_shows_a_request_its_own_tenants_rows_alone(tenant: Tenant, other_tenant: Tenant) -> None:
@@ -194,3 +195,8 @@ def test_a_missing_table_row_is_passed_over(tenant: Tenant, api: APIClient) -> N
     run = ended_run(tenant)
     RunEvent.all_tenants.filter(run=run).delete()
     assert rollups.count() == 1 and api.get(METRICS).json()["runs"]["total"] == 0
+
+
+def test_a_run_has_the_same_metrics_before_and_after_its_end() -> None:
+    lists = [QUERIES[name].split("('run', status")[1].split(") AS m")[0] for name in ("count_outbox", "read_metrics")]
+    assert lists[0] == lists[1] and "run.failed" in lists[0]

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
 from accounts.models import Tenant, User
-from config.embedded import BASE_DIR
+from config.embedded_servers import BASE_DIR
 from tests.factories import PASSWORD, log_in, make_user
 from tests.observability.test_roll_up import ended_run
 from tests.product import NOT_INHERITED, Product
@@ -24,7 +24,7 @@ from tests.product import NOT_INHERITED, Product
 PATIENCE_S = 30.0
 EMAIL, SECRET = "scraper@example.com", "correct-Horse-7-scrapes"
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
-FIXED = {  # names that the contract of GET /metrics?format=prometheus fixes, whatever promtool says of them
+CONTRACT_NAMES = {  # names that the contract of GET /metrics?format=prometheus fixes, whatever promtool says of them
     "llm_latency_ms", "run_duration_ms", "step_duration_ms", "tool_avg_duration_ms", "memory_items_total",
 }  # fmt: skip
 needs_promtool = pytest.mark.skipif(
@@ -34,8 +34,8 @@ needs_promtool = pytest.mark.skipif(
 
 def complaints(text: str) -> list[str]:
     """What promtool says of the text, line by line."""
-    checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
-    return [line for line in (checked.stdout + checked.stderr).splitlines() if line.strip()]
+    result = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    return [line for line in (result.stdout + result.stderr).splitlines() if line.strip()]
 
 
 def samples(text: str) -> Samples:
@@ -53,10 +53,12 @@ def grows(name: str) -> bool:
 @pytest.fixture(scope="module")
 def scrape(live: Product) -> Iterator[Callable[[], str]]:
     """The text of /metrics, each time over a new connection and so from any of the web's processes."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith((*NOT_INHERITED, "DJANGO_"))}
-    who = {"DJANGO_SUPERUSER_EMAIL": EMAIL, "DJANGO_SUPERUSER_PASSWORD": SECRET, "DATA_DIR": str(live.data_dir)}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith((*NOT_INHERITED, "DJANGO_"))
+    }
+    variables = {"DJANGO_SUPERUSER_EMAIL": EMAIL, "DJANGO_SUPERUSER_PASSWORD": SECRET, "DATA_DIR": str(live.data_dir)}
     command = [sys.executable, "manage.py", "ensure_operator"]
-    subprocess.run(command, env=kept | who, cwd=BASE_DIR, check=True, capture_output=True)
+    subprocess.run(command, env=environment | variables, cwd=BASE_DIR, check=True, capture_output=True)
     answer = httpx.post(f"{live.url}/api/v1/auth/login", json={"email": EMAIL, "password": SECRET}, timeout=30)
     token = answer.json()["access_token"]
 
@@ -70,18 +72,18 @@ def scrape(live: Product) -> Iterator[Callable[[], str]]:
 
 def of_route(text: str) -> float:
     """How many requests of the test's own route were counted."""
-    wanted = {("method", "GET"), ("view", "/openapi.json")}
+    route_labels = {("method", "GET"), ("view", "/openapi.json")}
     return sum(
         value
         for (name, labels), value in samples(text).items()
-        if name == "django_http_requests_latency_seconds_by_view_method_count" and wanted <= set(labels)
+        if name == "django_http_requests_latency_seconds_by_view_method_count" and route_labels <= set(labels)
     )
 
 
-def reached(condition: Callable[[], bool], what: str) -> None:
+def wait_until(condition: Callable[[], bool], reason: str) -> None:
     end = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < end, what
+        assert time.monotonic() < end, reason
         time.sleep(0.1)
 
 
@@ -99,37 +101,37 @@ def test_promtool_finds_no_fault_with_any_line(scrape: Callable[[], str]) -> Non
 def test_whoever_answers_tells_the_same_total_and_it_only_grows(live: Product, scrape: Callable[[], str]) -> None:
     before = of_route(scrape())
     ask(live, 20)
-    reached(lambda: of_route(scrape()) == before + 20, "all requests are counted, whichever process had them")
-    seen = [samples(scrape()) for _ in range(12)]
+    wait_until(lambda: of_route(scrape()) == before + 20, "all requests are counted, whichever process had them")
+    scrapes = [samples(scrape()) for _ in range(12)]
     assert {of_route(scrape()) for _ in range(12)} == {before + 20}
-    for earlier, later in zip(seen, seen[1:], strict=False):
-        fallen = {
+    for earlier, later in zip(scrapes, scrapes[1:], strict=False):
+        decreased = {
             one: (value, later.get(one)) for one, value in earlier.items() if grows(one[0]) and value > later[one]
         }
-        assert not fallen
+        assert not decreased
 
 
 def test_what_a_killed_process_has_counted_stays(live: Product, scrape: Callable[[], str]) -> None:
     before = of_route(scrape())
     ask(live, 10)
-    reached(lambda: of_route(scrape()) == before + 10, "all requests are counted")
+    wait_until(lambda: of_route(scrape()) == before + 10, "all requests are counted")
     web = [one for one in psutil.Process(live.pid_of("web")).children() if "resource_tracker" not in str(one.cmdline())]
     assert len(web) == 2
     web[0].kill()
-    reached(
+    wait_until(
         lambda: psutil.Process(live.pid_of("web")).children() != [] and of_route(scrape()) == before + 10, "it stays"
     )
     ask(live, 5)
-    reached(lambda: of_route(scrape()) == before + 15, "the new process counts on")
+    wait_until(lambda: of_route(scrape()) == before + 15, "the new process counts on")
 
 
 def test_it_shows_runs_queue_engines_claims_journal_and_tasks(live: Product, scrape: Callable[[], str]) -> None:
-    def shown() -> Samples:
+    def scrape_samples() -> Samples:
         return samples(scrape())
 
-    reached(lambda: shown()["regente_processes", (("kind", "engine"),)] == 2, "two engines report")
-    found = shown()
-    names = {name for name, _ in found}
+    wait_until(lambda: scrape_samples()["regente_processes", (("kind", "engine"),)] == 2, "two engines report")
+    current = scrape_samples()
+    names = {name for name, _ in current}
     assert names >= {
         "regente_runs", "regente_runs_ended_total", "regente_queue_depth", "regente_queue_oldest_wait_seconds",
         "regente_engines", "regente_engine_slots", "regente_engine_runs", "regente_claim_seconds_count",
@@ -139,9 +141,9 @@ def test_it_shows_runs_queue_engines_claims_journal_and_tasks(live: Product, scr
     }  # fmt: skip
     assert "# TYPE regente_model_call_seconds histogram" in scrape()
     assert "# TYPE regente_task_restarts_total counter" in scrape()
-    assert found["regente_engines", (("state", "claiming"),)] == 2
-    assert found["regente_engine_slots", (("state", "claiming"),)] == 1000
-    assert found["regente_processes", (("kind", "web"),)] == 2
+    assert current["regente_engines", (("state", "claiming"),)] == 2
+    assert current["regente_engine_slots", (("state", "claiming"),)] == 1000
+    assert current["regente_processes", (("kind", "web"),)] == 2
 
 
 # ---- in this process
@@ -162,7 +164,7 @@ def test_no_label_is_what_a_client_or_tenant_names(tenant: Tenant) -> None:
 @pytest.mark.django_db
 def test_of_a_tenants_text_promtool_dislikes_only_names_of_the_contract(tenant: Tenant, agent_runs: None) -> None:
     text = log_in(make_user(tenant, role="admin")).get("/api/v1/metrics", {"format": "prometheus"}).content.decode()
-    assert {line.split()[0] for line in complaints(text)} <= FIXED
+    assert {line.split()[0] for line in complaints(text)} <= CONTRACT_NAMES
 
 
 @pytest.mark.django_db

@@ -38,21 +38,21 @@ def fire(boss: APIClient, *channels: dict[str, Any]) -> dict[str, Any]:
     return alert
 
 
-def told(boss: APIClient, alert: dict[str, Any]) -> list[dict[str, Any]]:
+def notifications_of(boss: APIClient, alert: dict[str, Any]) -> list[dict[str, Any]]:
     """What became of its notifications, once that is known of all."""
     over = ("completed", "failed")
 
     def look() -> list[dict[str, Any]] | None:
-        found: list[dict[str, Any]] = boss.get(f"{HISTORY}/{alert['id']}").json()["notifications"]
-        return found if found and all(one["status"] in over for one in found) else None
+        rows: list[dict[str, Any]] = boss.get(f"{HISTORY}/{alert['id']}").json()["notifications"]
+        return rows if rows and all(one["status"] in over for one in rows) else None
 
     return until(look)
 
 
 def test_a_webhook_is_posted_signed_and_again_until_it_is_taken(boss: APIClient, acme: Tenant, far_end: FarEnd) -> None:
-    far_end.answer = lambda hit: (500 if len(far_end.hits) < 2 else 200, {}, b"")
+    far_end.answer = lambda request: (500 if len(far_end.hits) < 2 else 200, {}, b"")
     alert = fire(boss, {"type": "webhook", "config": {"url": f"{far_end.url}/hook?key=s3cret"}})
-    [one] = told(boss, alert)
+    [one] = notifications_of(boss, alert)
     assert (one["channel"], one["action"], one["status"]) == ("webhook", "trigger", "completed")
     first, second = far_end.hits
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
@@ -65,7 +65,7 @@ def test_a_webhook_is_posted_signed_and_again_until_it_is_taken(boss: APIClient,
 
 def test_slack_gets_a_text_and_an_attachment(boss: APIClient, far_end: FarEnd) -> None:
     alert = fire(boss, {"type": "slack", "config": {"webhook_url": f"{far_end.url}/services/T0/B0/x0x0"}})
-    [one] = told(boss, alert)
+    [one] = notifications_of(boss, alert)
     body = json.loads(far_end.hits[0].body)
     assert alert["message"] in body["text"] and body["attachments"][0]["title"] == "Failing runs"
     assert "x0x0" not in str(boss.get(f"/api/v1/runs/{one['run_id']}/events").json())
@@ -73,13 +73,16 @@ def test_slack_gets_a_text_and_an_attachment(boss: APIClient, far_end: FarEnd) -
 
 def test_pagerduty_opens_one_incident_and_closes_it(boss: APIClient, far_end: FarEnd) -> None:
     alert = fire(boss, {"type": "pagerduty", "config": {"routing_key": "k" * 32, "url": f"{far_end.url}/v2/enqueue"}})
-    told(boss, alert)
+    notifications_of(boss, alert)
     boss.post(f"{HISTORY}/{alert['id']}/resolve")
     until(lambda: len(far_end.hits) == 2)
-    opened, closed = (json.loads(hit.body) for hit in far_end.hits)
-    assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
-    assert opened["dedup_key"] == closed["dedup_key"] == alert["id"] and opened["routing_key"] == "k" * 32
-    assert opened["payload"]["summary"] == alert["message"] and opened["payload"]["severity"] == "error"
+    trigger_event, resolve_event = (json.loads(request.body) for request in far_end.hits)
+    assert (trigger_event["event_action"], resolve_event["event_action"]) == ("trigger", "resolve")
+    assert (
+        trigger_event["dedup_key"] == resolve_event["dedup_key"] == alert["id"]
+        and trigger_event["routing_key"] == "k" * 32
+    )
+    assert trigger_event["payload"]["summary"] == alert["message"] and trigger_event["payload"]["severity"] == "error"
 
 
 def test_checks_and_resolves_are_on_record_with_who_made_them(boss: APIClient, far_end: FarEnd) -> None:
@@ -87,12 +90,12 @@ def test_checks_and_resolves_are_on_record_with_who_made_them(boss: APIClient, f
     boss.post(f"{HISTORY}/{alert['id']}/resolve")
 
     def look() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = boss.get("/api/v1/audit/logs", {"limit": 100}).json()["logs"]
-        return found if sum(entry["action"] == "run_start" for entry in found) == 2 else []
+        rows: list[dict[str, Any]] = boss.get("/api/v1/audit/logs", {"limit": 100}).json()["logs"]
+        return rows if sum(entry["action"] == "run_start" for entry in rows) == 2 else []
 
     entries = until(look)
-    made = {(entry["action"], entry["resource_type"]) for entry in entries if entry["user_id"]}
-    assert {("create", "alert_rule"), ("check", "alert"), ("resolve", "alert")} <= made
+    actions_seen = {(entry["action"], entry["resource_type"]) for entry in entries if entry["user_id"]}
+    assert {("create", "alert_rule"), ("check", "alert"), ("resolve", "alert")} <= actions_seen
     assert {entry["user_id"] for entry in entries if entry["action"] == "run_start"} == {None}
     assert "k" * 32 not in str(entries)
 
@@ -101,7 +104,7 @@ def test_what_was_resolved_before_it_could_be_told_is_not_told(boss: APIClient, 
     """Else the trigger would open an incident that nobody closes."""
     resolved: list[int] = []
 
-    def answer(hit: Any) -> Any:
+    def answer(request: Any) -> Any:
         if not resolved:
             [alert] = boss.get(HISTORY).json()["data"]
             resolved.append(boss.post(f"{HISTORY}/{alert['id']}/resolve").status_code)
@@ -111,22 +114,22 @@ def test_what_was_resolved_before_it_could_be_told_is_not_told(boss: APIClient, 
     alert = fire(boss, {"type": "pagerduty", "config": {"routing_key": "k" * 32, "url": far_end.url}})
     until(lambda: resolved)
     far_end.answer = lambda _: (202, {}, b"")
-    until(lambda: [json.loads(hit.body)["event_action"] for hit in far_end.hits][-1] == "resolve")
-    actions = [json.loads(hit.body)["event_action"] for hit in far_end.hits]
+    until(lambda: [json.loads(request.body)["event_action"] for request in far_end.hits][-1] == "resolve")
+    actions = [json.loads(request.body)["event_action"] for request in far_end.hits]
     assert actions[-1] == "resolve" and actions.count("resolve") == 1
-    assert {one["status"] for one in told(boss, alert)} == {"completed"}
+    assert {one["status"] for one in notifications_of(boss, alert)} == {"completed"}
 
 
 def test_a_channel_that_fails_stops_no_other_and_says_why(boss: APIClient, far_end: FarEnd) -> None:
-    gone = {"type": "webhook", "config": {"url": "http://127.0.0.1:9/"}}
-    alert = fire(boss, gone, {"type": "webhook", "config": {"url": far_end.url}})
-    first, second = told(boss, alert)
+    dead_channel = {"type": "webhook", "config": {"url": "http://127.0.0.1:9/"}}
+    alert = fire(boss, dead_channel, {"type": "webhook", "config": {"url": far_end.url}})
+    first, second = notifications_of(boss, alert)
     assert (first["status"], second["status"]) == ("failed", "completed") and first["error"]
 
 
 def test_the_run_of_a_notification_shows_no_address(boss: APIClient, far_end: FarEnd) -> None:
     alert = fire(boss, {"type": "webhook", "config": {"url": f"{far_end.url}/private"}})
-    [one] = told(boss, alert)
+    [one] = notifications_of(boss, alert)
     run = boss.get(f"/api/v1/runs/{one['run_id']}").json()
     assert run["input"] == {"alert_id": alert["id"], "number": 1, "action": "trigger", "channel": 0}
 
@@ -152,7 +155,7 @@ def postbox(settings: Any) -> Iterator[Postbox]:
 def test_mail_is_sent_and_again_when_the_server_says_not_now(boss: APIClient, postbox: Postbox) -> None:
     postbox.refused = 1
     alert = fire(boss, {"type": "email", "config": {"to": ["ops@example.com", "boss@example.com"]}})
-    [one] = told(boss, alert)
+    [one] = notifications_of(boss, alert)
     assert one["status"] == "completed"
     [letter], [read] = postbox.letters, postbox.read()
     assert letter.rcpt_tos == ["ops@example.com", "boss@example.com"] and letter.mail_from == "regente@example.com"

@@ -16,6 +16,7 @@ from orchestration.program.registry import program
 from orchestration.runs.commands import start_run
 
 PATIENCE_S = 20.0
+LOCK_CLASS = 0x52454745  # of the engines' advisory locks: "REGE" (orchestration/engine/sql/lease.sql)
 
 
 @program("test.waits_long")
@@ -52,16 +53,20 @@ class EngineThread:
 
     def long_lived(self, name: str) -> "asyncio.Task[Any]":
         """The engine's task of this name."""
-        of_bell = {task.get_name(): task for task in self.engine.bell.tasks}
-        task = {"engine": self.task, "journal": self.engine.journal.task, **of_bell}[name]
+        notifier = self.engine.notifier
+        task = {
+            "engine": self.task,
+            "journal": self.engine.journal.task,
+            "wake_listener": notifier.subscription.task,
+            "change_publisher": notifier.publisher,
+        }[name]
         assert task is not None
         return task
 
     def drain(self) -> None:
         """Stop claiming, let the runs end, and join."""
         if self.thread.is_alive():
-            self.call(lambda: setattr(self.engine, "draining", True))
-            self.call(self.engine.ring)
+            self.call(self.engine.drain)
             self.thread.join(PATIENCE_S)
             assert not self.thread.is_alive()
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from governance.models import AuditEntry
+from orchestration.engine.lease import sweep
 from orchestration.models import Run
-from orchestration.runs.commands import start_run, sweep
+from orchestration.runs.commands import start_run
 from tests.factories import log_in, make_user, make_workflow
 from tests.orchestration.running import EngineThread, ended, kinds
 from tests.orchestration.test_claim_fairly import claimed

@@ -31,7 +31,10 @@ def claimed(
     async def claim() -> list[RunInfo]:
         connection = await connect()
         async with connection:
-            limits = ClaimLimits(most, tenant_cap, kind_caps, 3, solitary=solitary, alone=alone)
+            limits = ClaimLimits(most, tenant_cap, kind_caps, 3)
+            if solitary:
+                values = claims.claim_values(owner, limits) | {"alone": alone}
+                return await claims.claim_by(connection, "claim_suspects", values)
             return await claims.claim(connection, owner, limits)
 
     alive = {"lock_key": 1, "host": "here", "pid": 1, "slots": 1, "lease_until": timezone.now() + timedelta(seconds=5)}

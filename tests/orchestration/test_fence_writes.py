@@ -12,15 +12,15 @@ from django.db import connection as web_connection
 from django.utils import timezone
 
 from accounts.models import Tenant
-from orchestration.engine.claims import LOCK_CLASS
 from orchestration.engine.journal.connections import connect
 from orchestration.engine.journal.journal import Journal
+from orchestration.engine.lease import sweep
 from orchestration.models import Engine, Run, RunEvent
+from orchestration.pacer import CommitPacer
 from orchestration.program.context import RunContext
 from orchestration.program.journal_entry import Entry, LeaseLost
 from orchestration.program.registry import program
-from orchestration.runs.commands import sweep
-from tests.orchestration.running import EngineThread, ended, kinds, start, until
+from tests.orchestration.running import LOCK_CLASS, EngineThread, ended, kinds, start, until
 from tests.orchestration.test_claim_fairly import claimed
 
 
@@ -30,7 +30,7 @@ async def written(run_id: uuid.UUID, attempt: int, owner: str, *payloads: object
     async def publish(entries: list[Entry], parents: list[uuid.UUID]) -> None:
         return None
 
-    writer = Journal(connect, owner, publish, lambda: False)
+    writer = Journal(connect, owner, publish, CommitPacer(lambda: 0))
     entries = []
     for seq, payload in enumerate(payloads, start=1):
         entry = Entry(run_id, attempt, asyncio.get_running_loop().create_future())

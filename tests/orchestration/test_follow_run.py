@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection
 
-from orchestration.live.updates import MAX_BURST, MAX_UPDATE_BYTES, MIN_INTERVAL_S, Pacer, fitting
+from orchestration.live.updates import MAX_UPDATE_BYTES, count_fitting
+from orchestration.pacer import MAX_UPDATE_BURST, MIN_INTERVAL_UPDATES_S, UpdatePacer
 from orchestration.program.context import RunContext
 from orchestration.program.registry import program
 from tests.factories import make_user, token_of
@@ -125,25 +126,25 @@ def test_an_update_has_a_size_that_clients_take(engine: EngineThread, acme: "Ten
 
 
 def test_five_updates_pass_at_once_and_then_one_each_interval() -> None:
-    pacer, now = Pacer(), 100.0
-    for _ in range(MAX_BURST):
+    pacer, now = UpdatePacer(), 100.0
+    for _ in range(MAX_UPDATE_BURST):
         assert pacer.delay(now) == 0
         pacer.count(now)
     for _ in range(3):
-        assert pacer.delay(now) == pytest.approx(MIN_INTERVAL_S)
+        assert pacer.delay(now) == pytest.approx(MIN_INTERVAL_UPDATES_S)
         now += pacer.delay(now)
         pacer.count(now)
 
 
 def test_after_a_quiet_moment_five_pass_again_and_no_more() -> None:
-    pacer, now = Pacer(), 100.0
-    for _ in range(MAX_BURST):
+    pacer, now = UpdatePacer(), 100.0
+    for _ in range(MAX_UPDATE_BURST):
         pacer.count(now)
     now += 3_600
-    for _ in range(MAX_BURST):
+    for _ in range(MAX_UPDATE_BURST):
         assert pacer.delay(now) == pytest.approx(0)
         pacer.count(now)
-    assert pacer.delay(now) == pytest.approx(MIN_INTERVAL_S)
+    assert pacer.delay(now) == pytest.approx(MIN_INTERVAL_UPDATES_S)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_after_a_quiet_moment_five_pass_again_and_no_more() -> None:
     ],
 )
 def test_an_update_holds_what_fits_and_at_least_one_new_event(sizes: list[int], repeats: int, count: int) -> None:
-    assert fitting([b"x" * size for size in sizes], repeats) == count
+    assert count_fitting([b"x" * size for size in sizes], repeats) == count
 
 
 FOLLOWERS = """

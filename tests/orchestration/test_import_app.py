@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestration.manifests.apps import mapped
+from orchestration.manifests.apps import map_input
 from orchestration.models import App, Run
 from tests.factories import log_in, make_user, make_workflow
 from tests.orchestration.running import ended
@@ -104,7 +104,7 @@ TRIGGER = {
     ],
 )
 def test_inputs_are_mapped(value: Any, expected: Any) -> None:
-    assert mapped({"k": value}, TRIGGER) == expected
+    assert map_input({"k": value}, TRIGGER) == expected
 
 
 def test_an_action_tells_of_references_that_lead_nowhere(api: "APIClient", tenant: "Tenant") -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from accounts.models import Tenant
 from orchestration.models import Run
-from orchestration.program.approvals import Question
 from orchestration.program.context import RunContext
 from orchestration.program.registry import program
+from orchestration.program.waits.approvals import Question
 from tests.orchestration.running import EngineThread, ended, start
 
 SECRET = "the guest's own words"

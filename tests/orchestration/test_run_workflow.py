@@ -23,7 +23,7 @@ def flaky_node() -> Any:
     """A node type of the tests, which fails as often as its config says, passingly."""
     kind = NODES.get("tool")
 
-    @node_type("tool")
+    @node_type("tool", takes_input=True)
     async def flaky(ctx: Any, call: NodeCall) -> Any:
         FLAKY[call.name] = FLAKY.get(call.name, 0) + 1
         if FLAKY[call.name] <= call.input.get("fail", 0):

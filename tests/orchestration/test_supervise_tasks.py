@@ -15,14 +15,14 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.models import Tenant
-from config.embedded import BASE_DIR
+from config.embedded_servers import BASE_DIR
 from config.processes import health, task_supervisor
 from config.processes.task_supervisor import STATES, TaskState, keep_running, start_thread
 from orchestration.live.change_listener import followers
-from orchestration.live.text_listener import voices
-from orchestration.live.text_stream import Piece
+from orchestration.live.text_listener import text_listener
 from orchestration.program.context import RunContext
 from orchestration.program.registry import program
+from orchestration.program.text_stream import TextPiece
 from orchestration.runs import wake
 from orchestration.runs.commands import send_event
 from tests.faults import TEXT, Fault, raise_in_task, raise_in_thread
@@ -49,7 +49,7 @@ async def one_step(ctx: RunContext) -> str:
 def listened_to() -> bool:
     """Whether the engine is connected to Redis."""
     with redis.Redis.from_url(settings.REDIS_URL) as client:
-        return client.pubsub_numsub(wake.DOORBELL)[0][1] > 0
+        return client.pubsub_numsub(wake.ENGINES_CHANNEL)[0][1] > 0
 
 
 @pytest.mark.parametrize("name", OF_ENGINES)
@@ -69,13 +69,13 @@ def test_a_listener_of_the_web_that_fails_listens_again(
     front: Front, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     async def listen() -> None:
-        async with voices.follow(uuid4()):
-            while not (followers.hearing and voices.hearing):
+        async with text_listener.follow(uuid4()):
+            while not (followers.connected and text_listener.connected):
                 await asyncio.sleep(0.01)
 
     front.call(listen())
     before = restarts(name)
-    task = {"run_change_listener": followers.listener, "text_listener": voices.task}[name]
+    task = {one.name: one.task for one in (followers.subscription, text_listener.subscription)}[name]
     assert task is not None
     raise_in_task(front.loop, task)
     until(lambda: restarts(name) == before + 1)
@@ -85,13 +85,13 @@ def test_a_listener_of_the_web_that_fails_listens_again(
 
 def test_the_thread_that_wakes_engines_outlives_a_fault(engine: EngineThread, acme: Tenant) -> None:
     wake.wake()
-    thread = wake._doorbell.thread
+    thread = wake._waker.thread
     before = restarts("waker")
     assert thread is not None
     raise_in_thread(thread)
     wake.wake()
     until(lambda: restarts("waker") == before + 1)
-    assert ended(start(acme, "test.one_step")).status == "completed" and wake._doorbell.thread is thread
+    assert ended(start(acme, "test.one_step")).status == "completed" and wake._waker.thread is thread
 
 
 def test_a_write_under_way_in_a_journal_that_fails_is_no_write_that_waits_for_ever(
@@ -111,54 +111,52 @@ def test_a_write_under_way_in_a_journal_that_fails_is_no_write_that_waits_for_ev
 HOSTILE = ["a", "\ud83d", "\ude00", "\x00", "\ud83d\ude00", "é\udfff", "👩‍👩‍👧", "\u2028", "z"]
 
 
-@program("test.speaks")
-async def speaks(ctx: RunContext) -> str:
-    """Says each of these pieces by itself, then waits until it is told that they were heard."""
-    say = ctx.speaker("said")
+@program("test.writes_text")
+async def writes_text(ctx: RunContext) -> str:
+    """Publishes each of these pieces by itself, then waits for what a follower has received."""
+    write = ctx.text_writer("text")
     for piece in HOSTILE:
-        say(piece)
+        write(piece)
         await asyncio.sleep(0)
-    return str(await ctx.wait_event("heard", "heard"))
+    return str(await ctx.wait_event("received", "received"))
 
 
 def test_any_text_can_be_streamed(engine: EngineThread, front: Front, acme: Tenant) -> None:
     before = restarts("change_publisher")
 
-    async def hear(run_id: UUID, whole: str) -> str:
-        said = ""
-        async with voices.follow(run_id) as ear:
-            late = await voices.speaking(run_id)
-            said = late.text if late else ""
-            while not said.endswith(whole[-1]):
-                await ear.wait(5)
-                while ear.pieces:
-                    piece = ear.pieces.popleft()
-                    said = said[: piece.at] + piece.text
-                ear.changed = False
-        return said
+    async def receive(run_id: UUID, end: str) -> str:
+        async with text_listener.follow(run_id) as follower:
+            latest = await text_listener.latest_text(run_id)
+            text = latest.text if latest else ""
+            while not text.endswith(end):
+                await follower.wait(5)
+                while follower.pieces:
+                    piece = follower.pieces.popleft()
+                    text = text[: piece.offset] + piece.text
+                follower.is_changed = False
+        return text
 
-    run = start(acme, "test.speaks")
-    heard = front.call(hear(run.pk, "z"))
-    send_event(run.pk, acme.id, "heard", heard)
+    run = start(acme, "test.writes_text")
+    send_event(run.pk, acme.id, "received", front.call(receive(run.pk, "z")))
     assert ended(run).result == "a\ufffd\ufffd\ufffd😀é\ufffd👩‍👩‍👧\u2028z"
     assert restarts("change_publisher") == before
 
 
 def test_a_piece_that_cannot_be_sent_holds_back_no_change(engine: EngineThread, front: Front, acme: Tenant) -> None:
-    publisher, before = engine.engine.bell, restarts("change_publisher")
+    publisher, before = engine.engine.notifier, restarts("change_publisher")
     run_id = uuid4()
 
     async def told() -> None:
         with followers.follow(run_id) as changed:
-            while not followers.hearing:
+            while not followers.connected:
                 await asyncio.sleep(0.01)
             changed.clear()
             engine.call(publish)
             await asyncio.wait_for(changed.wait(), 20)
 
     def publish() -> None:
-        publisher.changed[str(run_id)] = 1
-        publisher._say_piece(Piece(run_id, object(), "v", 0, "text"))  # type: ignore[arg-type]
+        publisher.last_seqs[str(run_id)] = 1
+        publisher._publish_piece(TextPiece(run_id, object(), "v", 0, "text"))  # type: ignore[arg-type]
 
     front.call(told())
     assert restarts("change_publisher") == before + 1
@@ -179,7 +177,7 @@ def test_a_task_that_fails_at_once_is_not_started_in_a_tight_loop() -> None:
     pauses = [after - before for before, after in zip(starts, starts[1:], strict=False)]
     assert STATES[name] == TaskState(name, 0, 0, 3, STATES[name].failed_at, "Fault")
     assert all(least <= pause for least, pause in zip((0.04, 0.09, 0.19), pauses, strict=True)), pauses
-    assert task_supervisor.MAX_PAUSE_S <= 1
+    assert task_supervisor.RESTART.max_s <= 1
 
 
 @pytest.mark.parametrize("fault", [SystemExit(3), asyncio.CancelledError(), RecursionError()])
@@ -230,8 +228,8 @@ def test_a_look_at_the_clock_that_fails_is_followed_by_the_next(caplog: pytest.L
             raise faults.pop()
         return 5.0
 
-    call = task_supervisor.supervised_call(name, tick)
-    assert [call() <= task_supervisor.MAX_PAUSE_S, call()] == [True, 5.0]
+    call = task_supervisor.supervise_call(name, tick)
+    assert [call() <= task_supervisor.RESTART.max_s, call()] == [True, 5.0]
     assert (STATES[name].restarts, tracebacks(caplog, name)) == (1, 1)
 
 
@@ -263,10 +261,10 @@ SHORT_LIVED = {  # what ends with one request, run or command, and whose excepti
     "config/asgi.py": 2,
     "config/database/probe.py": 1,
     "orchestration/live/consumers.py": 1,
-    "orchestration/program/context.py": 1,
+    "orchestration/program/branches.py": 1,
     "orchestration/live/feeds.py": 1,
     "orchestration/engine/journal/shared_reads.py": 1,
-    "orchestration/engine/engine.py": 1,  # a run's: drive.py lets nothing out
+    "orchestration/engine/engine.py": 1,  # a run's: driver.py lets nothing out
     "orchestration/engine/celery_host.py": 1,  # the engine's thread: its process ends with it
     "agents/sandbox/sandboxed_command.py": 4,
 }

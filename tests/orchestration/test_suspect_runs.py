@@ -12,13 +12,15 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from config.database.address import direct_parameters
-from orchestration.engine.claims import LOCK_CLASS, MAX_SHARED_DEATHS
+from orchestration.engine.lease import are_runs_orphaned, sweep
+from orchestration.engine.services import Services
 from orchestration.models import Engine, EngineDeath, Run
 from orchestration.program.context import RunContext
 from orchestration.program.registry import program
-from orchestration.runs.commands import runs_are_orphaned, sweep
-from tests.orchestration.running import EngineThread, ended, kinds, start, until
+from tests.orchestration.running import LOCK_CLASS, EngineThread, ended, kinds, start, until
 from tests.orchestration.test_claim_fairly import claimed
+
+MAX_SHARED_DEATHS = 10  # from then on a run is a suspect, whatever died beside it (orchestration/engine/sql/lease.sql)
 
 
 @contextmanager
@@ -133,7 +135,8 @@ STEPS: list[str] = []
 @program("test.suspect")
 async def two_steps(ctx: RunContext) -> str:
     async def note(name: str) -> str:
-        STEPS.append(f"{name} by {'a solitary' if ctx.engine.solitary else 'an ordinary'} engine")
+        assert isinstance(ctx.engine, Services)
+        STEPS.append(f"{name} by {'a solitary' if ctx.engine.lease.solitary else 'an ordinary'} engine")
         return name
 
     async def branch(name: str) -> str:
@@ -195,11 +198,11 @@ def test_a_run_that_has_ended_three_engines_alone_fails(acme: Tenant) -> None:
 
 def test_runs_are_orphaned_while_no_engine_lives(acme: Tenant) -> None:
     start(acme, "k")
-    assert not runs_are_orphaned()
+    assert not are_runs_orphaned()
     claimed(1)
-    assert runs_are_orphaned()
+    assert are_runs_orphaned()
     with living("alive", 9):
-        assert not runs_are_orphaned()
+        assert not are_runs_orphaned()
 
 
 def test_waiting_branches_are_put_down_with_one_that_is_handed_over(acme: Tenant) -> None:

@@ -8,9 +8,9 @@ from django.db import transaction
 from accounts.models import Tenant
 from config.errors import Conflict, Forbidden
 from orchestration.models import Approval, Run, Signal
-from orchestration.program.approvals import Question
 from orchestration.program.context import RunContext
 from orchestration.program.registry import program
+from orchestration.program.waits.approvals import Question
 from orchestration.runs.commands import Actor, cancel_run, send_event
 from orchestration.runs.decisions import NotPaused, Verdict, resume_run
 from tests.orchestration.running import EngineThread, ended, kinds, reached, start, steps, until
@@ -190,9 +190,9 @@ def test_a_cancel_that_comes_as_the_run_ends_is_too_late(engine: EngineThread, a
     until(lambda: "nap" in steps(run))
     with transaction.atomic():  # the run's row is ours, so its last write waits for us
         Run.all_tenants.select_for_update().get(pk=run.pk)
-        held = engine.engine.held[run.id]
-        until(lambda: held.ctx.pen.closed)
-        engine.call(lambda: held.stop("cancel"))
+        held_run = engine.engine.runs[run.id]
+        until(lambda: held_run.ctx.writer.is_closed)
+        engine.call(lambda: held_run.stop("cancel"))
     assert ended(run).status == "completed" and kinds(run) == ["run_started", "run_completed"]
 
 

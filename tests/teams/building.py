@@ -16,8 +16,8 @@ TEAMS, EXECUTIONS = "/api/v1/teams", "/api/v1/executions"
 
 def member(agent_id: str, order: int, source: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
     """An agent's place; without a source it reads the prompt."""
-    given = source or {"source": "initial_prompt"}
-    return {"agent_id": agent_id, "role": "member", "execution_order": order, "input": given, **more}
+    source_json = source or {"source": "initial_prompt"}
+    return {"agent_id": agent_id, "role": "member", "execution_order": order, "input": source_json, **more}
 
 
 def result_of(*agent_ids: str) -> dict[str, Any]:
@@ -44,12 +44,14 @@ def agents(tenant: "Tenant", **instructions: str) -> None:
         make_agent(tenant, key=key, instructions=text)
 
 
-def begun(api: APIClient, kind: str, *members: dict[str, Any], prompt: str = "Go.", **more: Any) -> str:
+def start_execution(api: APIClient, kind: str, *members: dict[str, Any], prompt: str = "Go.", **more: Any) -> str:
     """The id of an execution of a new team."""
-    asked = more.pop("asked", {})
-    made = api.post(TEAMS, body(kind, *members, **more), format="json")
-    assert made.status_code == 200, made.content
-    answer = api.post(f"{TEAMS}/{made.json()['team_id']}/execute", {"initial_prompt": prompt, **asked}, format="json")
+    request = more.pop("request", {})
+    created = api.post(TEAMS, body(kind, *members, **more), format="json")
+    assert created.status_code == 200, created.content
+    answer = api.post(
+        f"{TEAMS}/{created.json()['team_id']}/execute", {"initial_prompt": prompt, **request}, format="json"
+    )
     assert answer.status_code == 200, answer.content
     return str(answer.json()["execution_id"])
 
@@ -59,8 +61,8 @@ def over(execution: str) -> Run:
     return until(lambda: Run.all_tenants.filter(pk=execution, status__in=FINAL).first())
 
 
-def told(api: APIClient, execution: str, what: str, **query: Any) -> Any:
+def read_execution(api: APIClient, execution: str, part: str, **query: Any) -> Any:
     """status, result or logs of the execution."""
-    answer = api.get(f"{EXECUTIONS}/{execution}/{what}", query)
+    answer = api.get(f"{EXECUTIONS}/{execution}/{part}", query)
     assert answer.status_code == 200, answer.content
     return answer.json()

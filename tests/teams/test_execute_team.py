@@ -13,7 +13,7 @@ from tests.factories import log_in, make_user
 from tests.model_replies import message
 from tests.model_server import ModelServer
 from tests.orchestration.running import EngineThread, until
-from tests.teams.building import EXECUTIONS, agents, begun, member, over, result_of, told
+from tests.teams.building import EXECUTIONS, agents, member, over, read_execution, result_of, start_execution
 
 if TYPE_CHECKING:
     from accounts.models import Tenant
@@ -29,48 +29,50 @@ def api(acme: "Tenant") -> APIClient:
 
 def test_a_sequence_hands_on_what_its_inputs_name(acme: "Tenant", api: APIClient, gateway: ModelServer) -> None:
     agents(acme, a="<<say: alpha>>", b="<<say: beta>>", c="<<say: gamma>>")
-    execution = begun(
+    execution = start_execution(
         api,
         "sequential",
         member("c", 3, result_of("a", "b")),
         member("a", 1),
         member("b", 2, {"source": "context_variable", "variable_name": "city"}),
         prompt="Plan a trip.",
-        asked={"context": {"city": "Lisbon"}},
+        request={"context": {"city": "Lisbon"}},
     )
     run = over(execution)
     assert run.status == "completed", run.result
-    heard = [request["messages"][-1]["content"] for request in gateway.requests]
-    assert heard == ["Plan a trip.", "Lisbon", "alpha\n\nbeta"]
+    messages = [request["messages"][-1]["content"] for request in gateway.requests]
+    assert messages == ["Plan a trip.", "Lisbon", "alpha\n\nbeta"]
     assert run.result == {"result": "gamma", "summary": "gamma", "details": "gamma"}
-    result = told(api, execution, "result")
+    result = read_execution(api, execution, "result")
     assert {id: output["result"] for id, output in result["agent_results"].items()} == {
         "a": "alpha",
         "b": "beta",
         "c": "gamma",
     }
-    levels = [(entry["agent_id"], entry["level"]) for entry in told(api, execution, "logs") if entry["agent_id"]]
+    levels = [
+        (entry["agent_id"], entry["level"]) for entry in read_execution(api, execution, "logs") if entry["agent_id"]
+    ]
     assert levels == [(id, "info") for id in ("a", "a", "b", "b", "c", "c")]
 
 
 def test_parallel_agents_wait_together(acme: "Tenant", api: APIClient, gateway: ModelServer) -> None:
     ids = [f"p{number}" for number in range(6)]
     agents(acme, **dict.fromkeys(ids, "<<delay: 2000>>"))
-    execution = begun(api, "parallel", *(member(id, order) for order, id in enumerate(ids)))
+    execution = start_execution(api, "parallel", *(member(id, order) for order, id in enumerate(ids)))
     until(lambda: len(gateway.requests) == 6)  # its count of those that wait may hold some of an earlier test
-    until(lambda: set(told(api, execution, "status")["active_agents"]) == set(ids))
+    until(lambda: set(read_execution(api, execution, "status")["active_agents"]) == set(ids))
     assert over(execution).status == "completed"
-    status = told(api, execution, "status")
+    status = read_execution(api, execution, "status")
     assert (status["progress"], status["active_agents"], len(status["completed_agents"])) == (100.0, [], 6)
 
 
 def test_a_parallel_failure_waits_for_the_others(acme: "Tenant", api: APIClient) -> None:
     agents(acme, bad="<<status: 400>>", good="<<delay: 300>> <<say: fine>>")
-    execution = begun(api, "parallel", member("bad", 1), member("good", 2))
+    execution = start_execution(api, "parallel", member("bad", 1), member("good", 2))
     assert over(execution).status == "failed"
-    result = told(api, execution, "result")
+    result = read_execution(api, execution, "result")
     assert result["final_result"] is None and result["agent_results"]["good"]["result"] == "fine"
-    assert told(api, execution, "status")["failed_agents"] == ["bad"]
+    assert read_execution(api, execution, "status")["failed_agents"] == ["bad"]
 
 
 def test_conditions_are_judged_when_their_turn_comes(acme: "Tenant", api: APIClient) -> None:
@@ -78,7 +80,7 @@ def test_conditions_are_judged_when_their_turn_comes(acme: "Tenant", api: APICli
     on = [{"agent_id": "entry", "field": "category", "operator": "equals", "value": "billing"}]
     off = {"field": "agent_entry_result.category", "operator": "equals", "value": "tech"}
     after = {"agent_id": "yes", "field": "result", "operator": "contains", "value": "paid"}
-    execution = begun(
+    execution = start_execution(
         api,
         "conditional",
         member("entry", 1),
@@ -88,30 +90,30 @@ def test_conditions_are_judged_when_their_turn_comes(acme: "Tenant", api: APICli
     )
     run = over(execution)
     assert run.result["executed_agents"] == ["entry", "yes", "late"]
-    assert told(api, execution, "status")["skipped_agents"] == ["no"]
-    assert [entry["level"] for entry in told(api, execution, "logs", agent_id="no")] == ["info"]
+    assert read_execution(api, execution, "status")["skipped_agents"] == ["no"]
+    assert [entry["level"] for entry in read_execution(api, execution, "logs", agent_id="no")] == ["info"]
 
 
 def test_a_coordinator_chooses_who_works_until_it_is_done(acme: "Tenant", api: APIClient, gateway: ModelServer) -> None:
-    say = '<<say: {"next": null, "message": "All done."}>>'
-    agents(acme, boss=say, hand="<<say: built>>")
-    execution = begun(api, "supervised", member("boss", 1, role="coordinator"), member("hand", 2))
+    script = '<<say: {"next": null, "message": "All done."}>>'
+    agents(acme, boss=script, hand="<<say: built>>")
+    execution = start_execution(api, "supervised", member("boss", 1, role="coordinator"), member("hand", 2))
     assert over(execution).result["summary"] == "All done."
     assert "- hand" in gateway.requests[0]["messages"][-1]["content"]
 
 
-@pytest.mark.parametrize("chosen", [["hand"], {"id": "hand"}, 7, True, "nobody"], ids=repr)
-def test_a_choice_of_nobody_is_refused_in_words(acme: "Tenant", api: APIClient, chosen: object) -> None:
-    agents(acme, boss=f"<<say: {json.dumps({'next': chosen, 'message': 'Build.'})}>>", hand="<<say: built>>")
-    run = over(begun(api, "supervised", member("boss", 1, role="coordinator"), member("hand", 2)))
+@pytest.mark.parametrize("agent_id", [["hand"], {"id": "hand"}, 7, True, "nobody"], ids=repr)
+def test_a_choice_of_nobody_is_refused_in_words(acme: "Tenant", api: APIClient, agent_id: object) -> None:
+    agents(acme, boss=f"<<say: {json.dumps({'next': agent_id, 'message': 'Build.'})}>>", hand="<<say: built>>")
+    run = over(start_execution(api, "supervised", member("boss", 1, role="coordinator"), member("hand", 2)))
     assert (run.status, run.result["error_type"]) == ("failed", "UnknownAgent") and "hand" in run.result["error"]
 
 
 def test_a_choice_that_was_cut_off_is_asked_for_again(acme: "Tenant", api: APIClient, gateway: ModelServer) -> None:
-    cut = message('{"next": "hand", "message": "Bu', finish="length")
-    done = message('{"next": null, "message": "All done."}')
-    agents(acme, boss=gateway.play(cut, done), hand="<<say: built>>")
-    run = over(begun(api, "supervised", member("boss", 1, role="coordinator"), member("hand", 2)))
+    truncated_reply = message('{"next": "hand", "message": "Bu', finish="length")
+    complete_reply = message('{"next": null, "message": "All done."}')
+    agents(acme, boss=gateway.play(truncated_reply, complete_reply), hand="<<say: built>>")
+    run = over(start_execution(api, "supervised", member("boss", 1, role="coordinator"), member("hand", 2)))
     assert (run.status, run.result["summary"]) == ("completed", "All done.")
     assert "was cut off" in gateway.requests[-1]["messages"][-1]["content"]
 
@@ -121,15 +123,15 @@ def test_an_empty_answer_is_handed_on_as_one_that_says_so(
     acme: "Tenant", api: APIClient, gateway: ModelServer, empty: str | None
 ) -> None:
     agents(acme, a=gateway.play(message(empty)), b="<<say: beta>>")
-    run = over(begun(api, "pipeline", member("a", 1), member("b", 2, result_of("a"))))
+    run = over(start_execution(api, "pipeline", member("a", 1), member("b", 2, result_of("a"))))
     assert run.status == "completed", run.result
     assert all(one["content"].strip() for request in gateway.requests for one in request["messages"])
 
 
 def test_a_coordinator_who_is_never_done_is_stopped(acme: "Tenant", api: APIClient) -> None:
     agents(acme, boss='<<say: {"next": "hand", "message": "Build."}>>', hand="<<say: built>>")
-    given = {"definition": {"config": {"max_turns": 2}}}
-    execution = begun(api, "supervised", member("boss", 1, role="coordinator"), member("hand", 2), **given)
+    settings = {"definition": {"config": {"max_turns": 2}}}
+    execution = start_execution(api, "supervised", member("boss", 1, role="coordinator"), member("hand", 2), **settings)
     run = over(execution)
     assert (run.status, run.result["error_type"]) == ("failed", "TurnsUsedUp")
     assert Run.all_tenants.filter(parent_id=run.pk, subject_id="hand").count() == 1
@@ -140,7 +142,7 @@ def test_the_offline_model_coordinates_each_agent_in_its_turn(
 ) -> None:
     agents(acme, boss="", hand="", eye="")
     members = member("boss", 1, role="coordinator"), member("hand", 2), member("eye", 3)
-    run = over(begun(api, "supervised", *members, prompt="Look at the rooms.\n\nAll of them."))
+    run = over(start_execution(api, "supervised", *members, prompt="Look at the rooms.\n\nAll of them."))
     assert run.status == "completed", run.result
     assert run.result["executed_agents"] == ["boss", "hand", "boss", "eye", "boss"]
     assert "hand:" in run.result["details"] and "(offline model)" in run.result["details"]
@@ -149,14 +151,14 @@ def test_the_offline_model_coordinates_each_agent_in_its_turn(
 def test_a_leader_sums_up_when_asked_to(acme: "Tenant", api: APIClient) -> None:
     agents(acme, chief="<<say: the gist>>", b="<<say: beta>>")
     chief = member("chief", 1, role="leader", config={"summarize": True})
-    run = over(begun(api, "parallel", chief, member("b", 2)))
+    run = over(start_execution(api, "parallel", chief, member("b", 2)))
     assert run.result["summary"] == "the gist" and "beta" in run.result["details"]
 
 
 def test_an_agent_is_tried_again_and_has_its_time(acme: "Tenant", api: APIClient) -> None:
     agents(acme, slow="<<delay: 5000>>")
     again = {"max_attempts": 2, "backoff_s": 0.05}
-    execution = begun(api, "sequential", member("slow", 1, timeout=0.2, retry_config=again))
+    execution = start_execution(api, "sequential", member("slow", 1, timeout=0.2, retry_config=again))
     run = over(execution)
     assert (run.status, run.failure_reason) == ("failed", "timeout")
     (child,) = Run.all_tenants.filter(parent_id=run.pk)
@@ -165,24 +167,24 @@ def test_an_agent_is_tried_again_and_has_its_time(acme: "Tenant", api: APIClient
 
 def test_settings_of_the_execution_win(acme: "Tenant", api: APIClient, gateway: ModelServer) -> None:
     agents(acme, a="")
-    given = member("a", 1, config={"temperature": 0.5})
-    over(begun(api, "sequential", given, team_config={"temperature": 0.1, "max_tokens": 77}))
-    over(begun(api, "sequential", given, asked={"execution_config": {"temperature": 0.9}}))
-    sent = [(request.get("temperature"), request.get("max_tokens")) for request in gateway.requests]
-    assert [(sent[0][0], sent[0][1]), sent[1][0]] == [(0.5, 77), 0.9]
+    settings = member("a", 1, config={"temperature": 0.5})
+    over(start_execution(api, "sequential", settings, team_config={"temperature": 0.1, "max_tokens": 77}))
+    over(start_execution(api, "sequential", settings, request={"execution_config": {"temperature": 0.9}}))
+    parameters = [(request.get("temperature"), request.get("max_tokens")) for request in gateway.requests]
+    assert [(parameters[0][0], parameters[0][1]), parameters[1][0]] == [(0.5, 77), 0.9]
 
 
 def test_a_stop_ends_the_model_call_and_a_late_answer_changes_nothing(
     acme: "Tenant", api: APIClient, gateway: ModelServer
 ) -> None:
     agents(acme, a="<<say: alpha>>", b="<<delay: 30000>>")
-    execution = begun(api, "sequential", member("a", 1), member("b", 2))
-    until(lambda: told(api, execution, "status")["active_agents"] == ["b"] and gateway.stats.waiting == 1)
+    execution = start_execution(api, "sequential", member("a", 1), member("b", 2))
+    until(lambda: read_execution(api, execution, "status")["active_agents"] == ["b"] and gateway.stats.waiting == 1)
     assert api.post(f"{EXECUTIONS}/{execution}/stop").json()["status"] == "success"
     assert over(execution).status == "cancelled"
     until(lambda: Run.all_tenants.filter(parent_id=execution, subject_id="b", status="cancelled").exists())
-    assert set(told(api, execution, "result")["agent_results"]) == {"a"}
-    assert [entry["level"] for entry in told(api, execution, "logs", agent_id="b")] == ["info", "warning"]
+    assert set(read_execution(api, execution, "result")["agent_results"]) == {"a"}
+    assert [entry["level"] for entry in read_execution(api, execution, "logs", agent_id="b")] == ["info", "warning"]
     assert api.post(f"{EXECUTIONS}/{execution}/stop").status_code == 400
 
 
@@ -191,14 +193,14 @@ def test_a_crash_goes_on_after_the_last_finished_agent(
 ) -> None:
     settings.ENGINE_DRAIN_S = 0.05
     agents(acme, a="<<say: alpha>>", b="<<delay: 700>> <<say: beta>>")
-    execution = begun(api, "sequential", member("a", 1), member("b", 2, result_of("a")))
-    until(lambda: told(api, execution, "status")["active_agents"] == ["b"])
+    execution = start_execution(api, "sequential", member("a", 1), member("b", 2, result_of("a")))
+    until(lambda: read_execution(api, execution, "status")["active_agents"] == ["b"])
     engine.drain()
     again = EngineThread()
     assert over(execution).result["result"] == "beta"
     again.drain()
-    asked = [request["messages"][-1]["content"] for request in gateway.requests]
-    assert asked.count("Go.") == 1
+    prompts = [request["messages"][-1]["content"] for request in gateway.requests]
+    assert prompts.count("Go.") == 1
     kinds = [event.kind for event in RunEvent.all_tenants.filter(run_id=execution).order_by("seq")]
     assert [kind for kind in kinds if kind.startswith("agent_")] == ["agent_started", "agent_completed"] * 2
 
@@ -210,10 +212,10 @@ def test_what_was_refused_stays_refused_in_a_replay(
     agents(acme, entry="", shy="", slow="<<delay: 900>>")
     unknown = {"source": "context_variable", "variable_name": "city"}
     always = {"conditions": {}}
-    execution = begun(
+    execution = start_execution(
         api, "conditional", member("entry", 1), member("shy", 2, unknown, **always), member("slow", 3, **always)
     )
-    until(lambda: told(api, execution, "status")["active_agents"] == ["slow"])
+    until(lambda: read_execution(api, execution, "status")["active_agents"] == ["slow"])
     Run.all_tenants.filter(pk=execution).update(
         input=Run.all_tenants.get(pk=execution).input | {"context": {"city": "X"}}
     )
@@ -221,14 +223,14 @@ def test_what_was_refused_stays_refused_in_a_replay(
     again = EngineThread()
     assert over(execution).status == "completed"
     again.drain()
-    status = told(api, execution, "status")
+    status = read_execution(api, execution, "status")
     assert (status["failed_agents"], status["completed_agents"]) == (["shy"], ["entry", "slow"])
     assert RunEvent.all_tenants.filter(run_id=execution, payload__agent_id="shy").count() == 1
 
 
 def test_a_limit_of_the_team_counts_what_its_agents_do(acme: "Tenant", api: APIClient) -> None:
     agents(acme, a="", b="")
-    execution = begun(api, "sequential", member("a", 1))
+    execution = start_execution(api, "sequential", member("a", 1))
     team = Run.all_tenants.get(pk=execution).subject_id
     assert over(execution).status == "completed"
     BudgetLimit.all_tenants.create(tenant=acme, scope="team", scope_id=team, period="day", calls_limit=1)
@@ -244,12 +246,12 @@ def test_keys_are_lent_to_the_agents_runs_alone(acme: "Tenant", api: APIClient) 
     from governance import vault
 
     agents(acme, a="")
-    execution = begun(
+    execution = start_execution(
         api,
         "sequential",
         member("a", 1),
         user_api_keys={"mistral": "sk-team", "groq": "sk-team-groq"},
-        asked={"user_api_keys": {"mistral": "sk-own"}},
+        request={"user_api_keys": {"mistral": "sk-own"}},
     )
     run = over(execution)
     (child,) = Run.all_tenants.filter(parent_id=run.pk)
@@ -257,5 +259,5 @@ def test_keys_are_lent_to_the_agents_runs_alone(acme: "Tenant", api: APIClient) 
     assert model_choice.key_for(run, "mistral") is None
     assert "sk-" not in str(run.input) + str(child.input)
     assert vault.decrypt(ExecutionKeys.all_tenants.get(run_id=run.pk).sealed)["mistral"] == "sk-own"
-    over(begun(api, "sequential", member("a", 1)))
+    over(start_execution(api, "sequential", member("a", 1)))
     assert not ExecutionKeys.all_tenants.exists(), "the keys of a finished execution are kept"

@@ -23,10 +23,10 @@ def pair(tenant: "Tenant") -> None:
 
 @pytest.mark.usefixtures("pair")
 def test_keys_go_in_and_never_come_out(api: APIClient) -> None:
-    made = api.post(
+    created = api.post(
         TEAMS, body("sequential", member("a", 1), user_api_keys={"Claude": "sk-very-secret"}), format="json"
     )
-    assert made.status_code == 200 and b"sk-very-secret" not in made.content
+    assert created.status_code == 200 and b"sk-very-secret" not in created.content
     team = Team.all_tenants.get()
     assert "sk-very-secret" not in team.sealed and vault.decrypt(team.sealed) == {"anthropic": "sk-very-secret"}
     api.put(f"{TEAMS}/{team.pk}", {"name": "Other"}, format="json")
@@ -65,25 +65,27 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.usefixtures("pair")
-@pytest.mark.parametrize("what", WRONG)
-def test_a_wrong_definition_is_refused_by_name_and_leaves_nothing(api: APIClient, what: str) -> None:
-    given, place = WRONG[what]
-    answer = api.post(TEAMS, given, format="json")
-    told = answer.json()
-    assert (answer.status_code, told["errorCode"]) == (400, "VALIDATION_ERROR") and told["detail"] == told["message"]
-    assert any(name.endswith(place) for name in told["context"]["errors"]), told["context"]["errors"]
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_definition_is_refused_by_name_and_leaves_nothing(api: APIClient, case: str) -> None:
+    definition, place = WRONG[case]
+    answer = api.post(TEAMS, definition, format="json")
+    errors = answer.json()
+    assert (answer.status_code, errors["errorCode"]) == (400, "VALIDATION_ERROR") and errors["detail"] == errors[
+        "message"
+    ]
+    assert any(name.endswith(place) for name in errors["context"]["errors"]), errors["context"]["errors"]
     assert not Team.all_tenants.exists()
 
 
 @pytest.mark.usefixtures("pair")
 def test_an_update_is_checked_with_what_it_leaves(api: APIClient) -> None:
-    made = api.post(TEAMS, body("sequential", member("a", 1), member("b", 2)), format="json").json()
-    answer = api.patch(f"{TEAMS}/{made['team_id']}", {"agent_ids": ["a"]}, format="json")
+    created = api.post(TEAMS, body("sequential", member("a", 1), member("b", 2)), format="json").json()
+    answer = api.patch(f"{TEAMS}/{created['team_id']}", {"agent_ids": ["a"]}, format="json")
     assert answer.status_code == 400 and Team.all_tenants.get().agent_ids == ["a", "b"]
 
 
 @pytest.mark.usefixtures("pair")
 def test_an_inactive_team_is_not_executed(api: APIClient) -> None:
-    made = api.post(TEAMS, body("sequential", member("a", 1), is_active=False), format="json").json()
-    answer = api.post(f"{TEAMS}/{made['team_id']}/execute", {"initial_prompt": "Go."}, format="json")
+    created = api.post(TEAMS, body("sequential", member("a", 1), is_active=False), format="json").json()
+    answer = api.post(f"{TEAMS}/{created['team_id']}/execute", {"initial_prompt": "Go."}, format="json")
     assert answer.status_code == 409 and "is_active" in answer.json()["detail"]

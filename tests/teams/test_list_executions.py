@@ -7,7 +7,7 @@ from rest_framework.test import APIClient
 
 from teams.models import ExecutionKeys
 from tests.factories import log_in, make_user
-from tests.teams.building import EXECUTIONS, TEAMS, agents, begun, body, member, told
+from tests.teams.building import EXECUTIONS, TEAMS, agents, body, member, read_execution, start_execution
 
 if TYPE_CHECKING:
     from accounts.models import Tenant
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def execution(tenant: "Tenant", api: APIClient) -> str:
     """The id of an execution that waits for an engine."""
     agents(tenant, a="")
-    return begun(api, "sequential", member("a", 1))
+    return start_execution(api, "sequential", member("a", 1))
 
 
 def names(api: APIClient, **query: str) -> list[str]:
@@ -42,7 +42,7 @@ def test_a_deleted_team_leaves_its_executions(api: APIClient, execution: str) ->
 
 
 def test_executions_are_listed_by_team_newest_first(api: APIClient, execution: str) -> None:
-    other = begun(api, "sequential", member("a", 1))
+    other = start_execution(api, "sequential", member("a", 1))
     rows = api.get(EXECUTIONS).json()
     assert [row["execution_id"] for row in rows] == [other, execution]
     assert api.get(EXECUTIONS, {"team_id": rows[1]["team_id"]}).json() == rows[1:]
@@ -59,7 +59,7 @@ def test_the_same_key_starts_one_execution_with_the_first_keys(tenant: "Tenant",
 
 
 def test_an_execution_that_waits_has_no_result_and_no_estimate(api: APIClient, execution: str) -> None:
-    status, result = told(api, execution, "status"), told(api, execution, "result")
+    status, result = read_execution(api, execution, "status"), read_execution(api, execution, "result")
     assert (status["status"], status["progress"], status["estimated_completion"]) == ("pending", 0.0, None)
     assert (result["final_result"], result["agent_results"], result["execution_duration"]) == (None, {}, None)
 
@@ -68,13 +68,15 @@ def test_only_its_starter_or_a_developer_stops_an_execution(tenant: "Tenant", ap
     url = f"{EXECUTIONS}/{execution}/stop"
     assert log_in(make_user(tenant)).post(url).status_code == 403
     assert log_in(make_user(tenant, role="developer")).post(url).json()["status"] == "success"
-    assert told(api, execution, "status")["error_message"] == "Execution cancelled by user"
+    assert read_execution(api, execution, "status")["error_message"] == "Execution cancelled by user"
     assert api.get(EXECUTIONS).json()[0]["error_message"] == "Execution cancelled by user"
 
 
 def test_a_log_is_read_by_level(api: APIClient, execution: str) -> None:
     api.post(f"{EXECUTIONS}/{execution}/stop")
-    assert [entry["level"] for entry in told(api, execution, "logs", log_types="Warning,error")] == ["warning"]
-    assert told(api, execution, "logs", log_types="error") == []
+    assert [entry["level"] for entry in read_execution(api, execution, "logs", log_types="Warning,error")] == [
+        "warning"
+    ]
+    assert read_execution(api, execution, "logs", log_types="error") == []
     answer = api.get(f"{EXECUTIONS}/{execution}/logs", {"log_types": "loud"})
     assert answer.status_code == 400 and "loud" in str(answer.json()["context"]["errors"]["log_types"])

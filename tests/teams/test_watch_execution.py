@@ -31,8 +31,8 @@ class Client:
     def __init__(self, product: Product, name: str) -> None:
         self.http = httpx.Client(base_url=product.url, timeout=PATIENCE_S)
         account = {"email": f"{name}@example.com", "password": "Watch-Pa55word!", "name": name, "tenant_name": name}
-        made = self.http.post("/api/v1/auth/register", json=account)
-        assert made.status_code in (200, 201), made.text
+        response = self.http.post("/api/v1/auth/register", json=account)
+        assert response.status_code in (200, 201), response.text
         logged_in = self.http.post("/api/v1/auth/login", json=account | {"name": name})
         self.token = logged_in.json()["access_token"]
         self.http.headers["Authorization"] = f"Bearer {self.token}"
@@ -62,9 +62,11 @@ class Client:
         self, id: str, kind: str = "executions", sock: socket.socket | None = None, **query: Any
     ) -> ClientConnection:
         """A monitor."""
-        asked = "&".join(f"{name}={value}" for name, value in ({"token": self.token} | query).items())
+        query_string = "&".join(f"{name}={value}" for name, value in ({"token": self.token} | query).items())
         url = str(self.http.base_url).rstrip("/").replace("http", "ws", 1)
-        return connect(f"{url}/ws/{kind}/{id}/monitor?{asked}", proxy=None, sock=sock, max_queue=1, compression=None)
+        return connect(
+            f"{url}/ws/{kind}/{id}/monitor?{query_string}", proxy=None, sock=sock, max_queue=1, compression=None
+        )
 
 
 @pytest.fixture(scope="module")
@@ -83,35 +85,35 @@ def frames(monitor: ClientConnection) -> Iterator[dict[str, Any]]:
     """Every frame until the server closes, each as the document says."""
     try:
         while True:
-            told = json.loads(monitor.recv(timeout=PATIENCE_S))
-            jsonschema.validate(told, {"$ref": f"#/components/schemas/{told['type']}", "components": SCHEMAS})
-            yield told
-    except ConnectionClosed as closed:
-        assert closed.rcvd is not None and closed.rcvd.code == 1000, closed
+            message = json.loads(monitor.recv(timeout=PATIENCE_S))
+            jsonschema.validate(message, {"$ref": f"#/components/schemas/{message['type']}", "components": SCHEMAS})
+            yield message
+    except ConnectionClosed as closure:
+        assert closure.rcvd is not None and closure.rcvd.code == 1000, closure
 
 
 def refusal(monitor: ClientConnection) -> int:
     """The code that the server closes with."""
-    with monitor, pytest.raises(ConnectionClosed) as closed:
+    with monitor, pytest.raises(ConnectionClosed) as closure:
         monitor.recv(timeout=PATIENCE_S)
-    assert closed.value.rcvd is not None
-    return closed.value.rcvd.code
+    assert closure.value.rcvd is not None
+    return closure.value.rcvd.code
 
 
 def test_a_monitor_tells_everything_in_order_to_the_end(client: Client) -> None:
     execution = client.execution(client.agent("w1", "<<say: alpha>> <<delay: 300>>"), client.agent("w2", "<<say: b>>"))
     with client.dial(execution, after=0) as monitor:
-        first, *told = frames(monitor)
+        first, *messages = frames(monitor)
     assert (first["type"], first["after"]) == ("status_update", 0)
-    assert [one["seq"] for one in told] == list(range(1, len(told) + 1))
+    assert [one["seq"] for one in messages] == list(range(1, len(messages) + 1))
     agent = ["agent_status_update", "agent_status_update", "result_update", "progress_update"]
-    assert [one["type"] for one in told] == ["status_update", *agent, *agent, "status_update"]
-    assert [one["data"]["progress"] for one in told if one["type"] == "progress_update"] == [50.0, 100.0]
-    assert told[-1]["data"]["status"] == "completed"
-    assert next(one for one in told if one["type"] == "result_update")["data"]["result"]["summary"] == "alpha"
+    assert [one["type"] for one in messages] == ["status_update", *agent, *agent, "status_update"]
+    assert [one["data"]["progress"] for one in messages if one["type"] == "progress_update"] == [50.0, 100.0]
+    assert messages[-1]["data"]["status"] == "completed"
+    assert next(one for one in messages if one["type"] == "result_update")["data"]["result"]["summary"] == "alpha"
     with client.dial(execution, after=10**6) as monitor:  # it has no such frame
         first, *again = frames(monitor)
-    assert first["after"] == 0 and [one["seq"] for one in again] == [one["seq"] for one in told]
+    assert first["after"] == 0 and [one["seq"] for one in again] == [one["seq"] for one in messages]
 
 
 CLIENTS, CUTS = 10, 100
@@ -119,42 +121,42 @@ CLIENTS, CUTS = 10, 100
 
 def cut_off(client: Client, execution: str, seed: int) -> tuple[list[int], int]:
     """(the seqs that a client has seen, how often it was cut off): without a word, after a frame or a few."""
-    dice, seen, cuts = random.Random(seed), list[int](), 0
+    dice, seqs, cuts = random.Random(seed), list[int](), 0
     while True:
-        monitor = client.dial(execution, after=seen[-1] if seen else 0)
+        monitor = client.dial(execution, after=seqs[-1] if seqs else 0)
         monitor.recv(timeout=PATIENCE_S)  # how it stands
-        left = dice.randint(1, 3)
+        remaining = dice.randint(1, 3)
         for one in frames(monitor):
-            seen += [one["seq"]] if "seq" in one else []
-            left -= 1
-            if not left:
+            seqs += [one["seq"]] if "seq" in one else []
+            remaining -= 1
+            if not remaining:
                 with suppress(OSError):  # the server has closed it already
                     monitor.socket.shutdown(socket.SHUT_RDWR)
                 cuts += 1
                 break
         else:
-            return seen, cuts
+            return seqs, cuts
 
 
 def test_a_hundred_cuts_and_every_client_has_seen_every_frame_once(client: Client) -> None:
     ids = [client.agent(f"c{number}", "<<delay: 60>>") for number in range(8)]
     execution = client.execution(*ids)
     with ThreadPoolExecutor(CLIENTS) as pool:
-        told = list(pool.map(lambda seed: cut_off(client, execution, seed), range(CLIENTS)))
+        results = list(pool.map(lambda seed: cut_off(client, execution, seed), range(CLIENTS)))
     with client.dial(execution, after=0) as monitor:
         whole = [one["seq"] for one in frames(monitor) if "seq" in one]
     assert whole == list(range(1, len(whole) + 1)) and len(whole) > 30
-    assert all(seen == whole for seen, _ in told)
-    assert sum(cuts for _, cuts in told) >= CUTS
+    assert all(seqs == whole for seqs, _ in results)
+    assert sum(cuts for _, cuts in results) >= CUTS
 
 
 def test_a_failure_is_told_with_its_code_and_no_trace(client: Client) -> None:
     execution = client.execution(client.agent("f1", "<<status: 400>>"))
     with client.dial(execution, after=0) as monitor:
-        told = list(frames(monitor))
-    (error,) = [one["data"] for one in told if one["type"] == "error_update"]
-    assert error["agent_id"] == "f1" and error["error_details"]["code"] and "Traceback" not in str(told)
-    assert told[-1]["data"]["status"] == "failed"
+        messages = list(frames(monitor))
+    (error,) = [one["data"] for one in messages if one["type"] == "error_update"]
+    assert error["agent_id"] == "f1" and error["error_details"]["code"] and "Traceback" not in str(messages)
+    assert messages[-1]["data"]["status"] == "failed"
 
 
 def test_a_monitor_of_a_run_sends_the_bodies_of_its_stream(client: Client) -> None:
@@ -171,8 +173,8 @@ def test_a_monitor_of_a_run_sends_the_bodies_of_its_stream(client: Client) -> No
     assert updates[-1]["run"]["result"] == {"n": 1}
     assert last == {"type": "complete", "status": "completed", "seq": len(events)}
     with client.dial(run, "runs", after=2) as monitor:
-        resumed = [event for one in frames(monitor) for event in one.get("events", ())]
-    assert resumed == events[2:]
+        remaining_events = [event for one in frames(monitor) for event in one.get("events", ())]
+    assert remaining_events == events[2:]
     with client.dial(run, "runs", after=len(events), window=3) as monitor:
         assert [one["type"] for one in frames(monitor)] == ["connected", "complete"]
 
@@ -213,18 +215,18 @@ def test_a_client_that_takes_nothing_in_is_let_go_and_comes_back_for_the_rest(cl
     flow = client.post("/workflows", {"name": "W", "definition": {"nodes": [node], "edges": []}})
     run = client.post(f"/workflows/{flow['id']}/runs", {"input": {"n": list(range(3_000))}, "mode": "auto"})["id"]
     for _ in range(4):
-        done = client.http.get(f"/api/v1/runs/{run}", headers={"Prefer": "wait=30"}).json()
-    assert done["status"] == "completed", done
+        result = client.http.get(f"/api/v1/runs/{run}", headers={"Prefer": "wait=30"}).json()
+    assert result["status"] == "completed", result
     narrow = socket.socket()
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     narrow.connect(("127.0.0.1", int(live.port)))
-    seen: list[int] = []
+    seqs: list[int] = []
     with client.dial(run, "runs", after=0, sock=narrow) as monitor:
         live.says("takes nothing in")
-        with pytest.raises(ConnectionClosed) as closed:
+        with pytest.raises(ConnectionClosed) as closure:
             while True:
-                seen += [event["seq"] for event in json.loads(monitor.recv(timeout=PATIENCE_S)).get("events", ())]
-    assert closed.value.rcvd is not None and closed.value.rcvd.code == 1013
-    with client.dial(run, "runs", after=seen[-1]) as monitor:
-        seen += [event["seq"] for told in frames(monitor) for event in told.get("events", ())]
-    assert len(seen) > 6_000 and seen == list(range(1, len(seen) + 1))
+                seqs += [event["seq"] for event in json.loads(monitor.recv(timeout=PATIENCE_S)).get("events", ())]
+    assert closure.value.rcvd is not None and closure.value.rcvd.code == 1013
+    with client.dial(run, "runs", after=seqs[-1]) as monitor:
+        seqs += [event["seq"] for message in frames(monitor) for event in message.get("events", ())]
+    assert len(seqs) > 6_000 and seqs == list(range(1, len(seqs) + 1))

@@ -15,10 +15,9 @@ from config.http.fields import iso
 class Command(BaseCommand):
     """Makes an API key."""
 
-    help = "Make an API key for a user and print it; it cannot be shown again."
+    help = "Make an API key for a user and print it; it cannot be payload again."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """EMAIL, --name, --permissions, --days, --json."""
         parser.add_argument("email")
         parser.add_argument("--name", default="command line")
         parser.add_argument(
@@ -28,7 +27,6 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print a JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the key."""
         members = Membership.all_tenants.filter(user__email=options["email"].strip().lower(), user__is_active=True)
         member = members.first()
         if member is None:
@@ -37,5 +35,5 @@ class Command(BaseCommand):
             raise CommandError("--days must be between 1 and 36500.")
         expires_at = timezone.now() + timedelta(days=options["days"]) if options["days"] else None
         row, key = create_api_key(member, options["name"], options["permissions"], expires_at)
-        shown = {"id": str(row.pk), "key": key, "permissions": row.permissions, "expires_at": iso(expires_at)}
-        self.stdout.write(json.dumps(shown) if options["json"] else key)
+        payload = {"id": str(row.pk), "key": key, "permissions": row.permissions, "expires_at": iso(expires_at)}
+        self.stdout.write(json.dumps(payload) if options["json"] else key)

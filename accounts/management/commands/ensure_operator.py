@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 
-from accounts.login.credentials import CHANGED, kept_password
+from accounts.login.credentials import CHANGED_PASSWORD, stored_password
 from accounts.members import check_password, ensure_operator
 from accounts.models import User
 from config.env import env_text
@@ -26,12 +26,10 @@ class Command(BaseCommand):
     help = "Make the platform operator of DJANGO_SUPERUSER_EMAIL and DJANGO_SUPERUSER_PASSWORD, unless there is one."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """What to do where none is named."""
         local = f"Where none is named make {LOCAL_EMAIL}, its password kept in DATA_DIR; print {{email, password}}."
         parser.add_argument("--local", action="store_true", help=local)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Say what was done."""
         email, password = env_text(EMAIL), env_text(PASSWORD)
         if not email and not password:
             if options["local"]:
@@ -49,23 +47,23 @@ class Command(BaseCommand):
 
 def _check(email: str, password: str) -> None:
     """Refuse what no operator can be made of, by the variable's name and with the remedy."""
-    for given, missing in ((EMAIL, PASSWORD), (PASSWORD, EMAIL)):
+    for present, missing in ((EMAIL, PASSWORD), (PASSWORD, EMAIL)):
         if not env_text(missing):
-            raise CommandError(f"{missing}: must be set when {given} is; set both, or neither.")
+            raise CommandError(f"{missing}: must be set when {present} is; set both, or neither.")
     try:
         validate_email(email)
     except ValidationError:
         raise CommandError(f"{EMAIL}: {email!r} is no e-mail address; use one such as operator@example.com.") from None
     try:
         check_password(password, User(email=email))
-    except Invalid as fault:
-        why = " ".join(fault.context["errors"]["password"])
+    except Invalid as error:
+        reason = " ".join(error.context["errors"]["password"])
         remedy = "Use another of at least 8 characters; openssl rand -base64 18 makes one."
-        raise CommandError(f"{PASSWORD}: {why} {remedy}") from None
+        raise CommandError(f"{PASSWORD}: {reason} {remedy}") from None
 
 
 def _local_operator() -> dict[str, str]:
     """The operator of this machine, and the password as long as it is the one that was made here."""
-    password = kept_password(settings.DATA_DIR / CREDENTIALS, LOCAL_EMAIL)
+    password = stored_password(settings.DATA_DIR / CREDENTIALS, LOCAL_EMAIL)
     user, _ = ensure_operator(LOCAL_EMAIL, password)
-    return {"email": LOCAL_EMAIL, "password": password if user.check_password(password) else CHANGED}
+    return {"email": LOCAL_EMAIL, "password": password if user.check_password(password) else CHANGED_PASSWORD}

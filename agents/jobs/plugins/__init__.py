@@ -1,4 +1,4 @@
-"""The built-in job agents. A new one is one file here: its input, and a decorated function (registry.py)."""
+"""The built-in job agents. A new one is one file here: its input, and a function under @job_agent."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -1,6 +1,6 @@
-"""dummy: echoes its input, so that everything around jobs can be tried without a model."""
+"""dummy: echoes its input, so that jobs can be tried without a model."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.utils import timezone
 from rest_framework import serializers
@@ -8,6 +8,7 @@ from rest_framework import serializers
 from agents.catalog.lookup import AgentSpec
 from agents.jobs.registry import VERSION, JobFailed, job_agent
 from config.http.fields import BooleanField, CharField, DateTimeField, FloatField, ObjectField, UUIDField, iso
+from config.values.json_types import JsonObject
 
 if TYPE_CHECKING:
     from orchestration.program.context import RunContext
@@ -24,7 +25,7 @@ MAX_DELAY_S = 5
 
 
 class Input(serializers.Serializer):
-    """What the agent takes."""
+    """The input of dummy (seed 002)."""
 
     echo = serializers.JSONField(required=False, allow_null=True)
     simulate_delay = FloatField(required=False, min_value=0, max_value=MAX_DELAY_S, help_text="Seconds.")
@@ -33,7 +34,7 @@ class Input(serializers.Serializer):
 
 
 class Output(serializers.Serializer):
-    """What it gives."""
+    """The output of dummy (seed 002)."""
 
     message = CharField()
     agent_key = CharField()
@@ -47,16 +48,16 @@ class Output(serializers.Serializer):
 
 
 @job_agent(AGENT, Input, Output, require_llm=False)
-async def work(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
-    """{message, agent_key, agent_version, tenant_id, tenant_schema, job_id, input_received, timestamp, echo?}."""
-    if given.get("simulate_failure"):
+async def echo_input(ctx: "RunContext", values: JsonObject) -> JsonObject:
+    """Output: the run's input and `echo`, after the delay; JobFailed when the input asks for it."""
+    if values.get("simulate_failure"):
         raise JobFailed("Simulated validation failure (simulate_failure)")
-    if given.get("simulate_delay"):
-        await ctx.sleep("delay", given["simulate_delay"])
-    if given.get("simulate_error"):
+    if values.get("simulate_delay"):
+        await ctx.sleep("delay", values["simulate_delay"])
+    if values.get("simulate_error"):
         raise JobFailed("Simulated error (simulate_error)")
     run = ctx.run
-    told = {
+    output = {
         "message": "Dummy agent executed successfully",
         "agent_key": AGENT.id,
         "agent_version": VERSION,
@@ -66,4 +67,4 @@ async def work(ctx: "RunContext", given: dict[str, Any]) -> dict[str, Any]:
         "input_received": run.input,
         "timestamp": iso(timezone.now()),
     }
-    return told | ({"echo": given["echo"]} if given.get("echo") else {})
+    return output | ({"echo": values["echo"]} if values.get("echo") else {})

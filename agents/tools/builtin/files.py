@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from agents.drafts import files as drafts
 from agents.tools.canonical import canonical, uuid_form
 from agents.tools.registry import ToolCall, tool
+from agents.tools.staging import files as staging
 from config.errors import Invalid
 from config.http.paging import count
 from config.values.json_types import JsonObject
@@ -97,7 +97,7 @@ async def read(call: ToolCall) -> JsonObject:
 
     def load() -> tuple[JsonObject, bytes]:
         reference = arguments.get("path") or "", arguments.get("file_id") or ""
-        if call.mode == "draft" and (draft := drafts.found(call, *reference)):
+        if call.mode == "draft" and (draft := staging.find_staged(call, *reference)):
             return draft
         file = _find(call.tenant_id, run.id, *reference)
         return file_json(file), file_store.read_content(file)
@@ -121,17 +121,17 @@ async def read(call: ToolCall) -> JsonObject:
     WRITE,
     side_effects=("file_write",),
     canonical=canonical(path=checked_path),
-    staging=drafts.STAGING,
+    staging=staging.STAGING,
 )
 async def write(call: ToolCall) -> JsonObject:
     """The file, {file_id, path, size, version, …}."""
     arguments, run = call.input, call.run
-    content = drafts.content_of(arguments)
+    content = staging.decode_content(arguments)
     writer = Writer(call.tenant_id, run.created_by, run.id, run.app_id, call.key, call.effect_id)
 
     def save() -> File:
         path = arguments["path"]
-        existing = drafts.written_to(call.tenant_id, run.id, path)
+        existing = staging.find_target(call.tenant_id, run.id, path)
         if existing is None:
             return file_store.create_file(writer, path, content, arguments.get("mime_type") or "")
         return file_store.replace_content(existing, writer, content, arguments.get("mime_type") or "")
@@ -161,7 +161,7 @@ async def list_files(call: ToolCall) -> JsonObject:
         files, total = [file_json(row) for row in rows[:MAX_LIST]], count(rows).value
         if call.mode == "draft" and filters.get("run_id", call.run.id) == call.run.id:
             count_before = len(files)
-            files = drafts.listed(call, call.input.get("prefix") or "", files)[:MAX_LIST]
+            files = staging.merge_staged(call, call.input.get("prefix") or "", files)[:MAX_LIST]
             total += max(len(files) - count_before, 0)
         return {"files": files, "total": total}
 

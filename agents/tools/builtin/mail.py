@@ -7,9 +7,9 @@ from django.conf import settings
 from agents.errors import ToolExecutionError
 from agents.tools.canonical import canonical
 from agents.tools.registry import Staging, ToolCall, tool
-from config import mail
+from config.outbound import mail
 from config.values.json_types import JsonObject
-from orchestration.program.draft_effects import Staged
+from orchestration.runs.draft_effects import StagedEffect
 
 ADDRESS = {"type": "string", "minLength": 3, "maxLength": 320}
 SCHEMA = {
@@ -26,7 +26,7 @@ SCHEMA = {
 
 def _subject(subject: str) -> str:
     """The subject as the letter has it."""
-    line = mail.one_line(subject)
+    line = mail.header_line(subject)
     if not line:
         raise ValueError("Must not be blank.")
     return line
@@ -37,8 +37,8 @@ def _addresses(to: list[str]) -> list[str]:
     return [mail.canonical_address(address) for address in to]
 
 
-async def _stage(call: ToolCall) -> Staged:
-    return Staged("mail", ", ".join(_to(call)), None, call.input)
+async def _stage(call: ToolCall) -> StagedEffect:
+    return StagedEffect("mail", ", ".join(_to(call)), None, call.input)
 
 
 @tool(

@@ -7,10 +7,10 @@ from uuid import UUID
 from django.utils import timezone
 
 from accounts.models import Membership, Role
-from agents.drafts import memory as drafts
 from agents.loop.recall import viewer_of
 from agents.tools.canonical import canonical, uuid_form
 from agents.tools.registry import Staging, ToolCall, tool
+from agents.tools.staging.memory import conflict, entry_of, merge_staged, stage_delete, stage_store, staged_memories
 from config.errors import Forbidden, Invalid
 from config.http.fields import iso
 from config.values.json_types import JsonObject
@@ -23,7 +23,7 @@ from memory.entries.search import search_memories
 from memory.entries.visibility import Viewer
 from memory.entries.words import pieces
 from memory.models import MemoryEntry, MemoryType, Owner, Visibility
-from orchestration.program.draft_effects import Staged
+from orchestration.runs.draft_effects import StagedEffect
 
 MAX_CONTENT = 200_000
 OWNER: JsonObject = {
@@ -115,8 +115,8 @@ async def _new(call: ToolCall) -> NewMemory:
     )
 
 
-async def _stage_store(call: ToolCall) -> Staged:
-    return drafts.stored(call, await _new(call), iso(timezone.now()) or "")
+async def _stage_store(call: ToolCall) -> StagedEffect:
+    return stage_store(call, await _new(call), iso(timezone.now()) or "")
 
 
 @tool(
@@ -170,8 +170,8 @@ async def search(call: ToolCall) -> list[JsonObject]:
     )
     rows: list[JsonObject] = await call.database(partial(search_memories, viewer(call), question))
     if call.mode == "draft":
-        new, deleted_ids = await call.database(partial(drafts.changes_of, call))
-        return await drafts.overlaid(question, rows, new, deleted_ids, model)
+        memories = await call.database(partial(staged_memories, call))
+        return await merge_staged(question, rows, memories, model)
     return rows
 
 
@@ -188,10 +188,10 @@ async def retrieve(call: ToolCall) -> JsonObject:
     arguments = call.input
     if memory_id := arguments.get("memory_id"):
         if call.mode == "draft":
-            new, deleted_ids = await call.database(partial(drafts.changes_of, call))
-            if memory_id in new:
-                return entry_json(drafts.entry_of(new[memory_id]))
-            if memory_id in deleted_ids:
+            memories = await call.database(partial(staged_memories, call))
+            if memory_id in memories.stores:
+                return entry_json(entry_of(memories.stores[memory_id]))
+            if memory_id in memories.deleted_ids:
                 raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
         return entry_json(await call.database(partial(entry_store.retrieve, viewer(call), memory_id)))
     kind, id = owner(call)
@@ -200,15 +200,15 @@ async def retrieve(call: ToolCall) -> JsonObject:
     return {"memories": [entry_json(row) for row in rows]}
 
 
-async def _stage_delete(call: ToolCall) -> Staged:
+async def _stage_delete(call: ToolCall) -> StagedEffect:
     memory_id = call.input["memory_id"]
-    new, deleted_ids = await call.database(partial(drafts.changes_of, call))
-    if memory_id in new:
-        return drafts.deleted(memory_id, new[memory_id].after, staged_here=True)
-    if memory_id in deleted_ids:
+    memories = await call.database(partial(staged_memories, call))
+    if memory_id in memories.stores:
+        return stage_delete(memory_id, memories.stores[memory_id].after, must_exist=False)
+    if memory_id in memories.deleted_ids:
         raise MemoryNotFound(f"There is no memory {memory_id[:100]!r}.", memory_id=memory_id[:100])
     entry = await call.database(partial(_deletable, viewer(call), memory_id))
-    return drafts.deleted(memory_id, dict(entry_json(entry)), staged_here=False)
+    return stage_delete(memory_id, entry_json(entry), must_exist=True)
 
 
 @tool(
@@ -219,7 +219,7 @@ async def _stage_delete(call: ToolCall) -> Staged:
     side_effects=("memory_write",),
     remembers=True,
     canonical=canonical(memory_id=uuid_form),
-    staging=Staging(_stage_delete, drafts.moved),
+    staging=Staging(_stage_delete, conflict),
 )
 async def delete(call: ToolCall) -> JsonObject:
     """{deleted: true, memory_id}."""

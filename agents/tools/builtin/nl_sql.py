@@ -7,7 +7,6 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agents.drafts import database as drafts
 from agents.errors import ToolExecutionError
 from agents.llm.answer_text import answer_sql
 from agents.llm.chat_model import ModelRequest
@@ -15,15 +14,16 @@ from agents.llm.messages import system, user
 from agents.llm.model_choice import default_model
 from agents.loop.model_calls import answer_of
 from agents.tools.registry import Staging, ToolCall, tool
+from agents.tools.staging import database as staging
 from config.errors import Invalid
 from config.values.json_types import JsonObject
 from memory.datastore import sql_runner
 from memory.datastore.logins import ensure_store
 from memory.datastore.names import quote_identifier
-from memory.datastore.sql_runner import SqlFailed
+from memory.datastore.sql_errors import SqlFailed, SqlRefused
 from memory.datastore.tables import PLATFORM_VIEWS, describe_tables
 from memory.models import DataStore
-from orchestration.program.draft_effects import Staged
+from orchestration.runs.draft_effects import StagedEffect
 
 if TYPE_CHECKING:
     from memory.datastore.sql_gate import Write
@@ -74,7 +74,7 @@ async def read(call: ToolCall) -> JsonObject:
     try:
         statement = sql_gate.read_statement(text, tables)
         answer = await sql_runner.read(store, statement.sql, await _staged_statements(call, statement.sql))
-    except (sql_gate.SqlRefused, SqlFailed) as fault:
+    except (SqlRefused, SqlFailed) as fault:
         raise ToolExecutionError(f"{fault.message} The model's SQL was: {text[:500]}") from None
     return {
         "operation": "read",
@@ -91,7 +91,7 @@ async def _staged_statements(call: ToolCall, sql: str) -> list[str]:
     """The writes that a read of a draft sees; the platform's views know none, and only the reader may look at them."""
     if call.mode != "draft" or any(re.search(rf"\b{name}\b", sql) for name in PLATFORM_VIEWS):
         return []
-    statements: list[str] = await call.database(partial(drafts.statements, call))
+    statements: list[str] = await call.database(partial(staging.statements, call))
     return statements
 
 
@@ -107,15 +107,15 @@ async def _statement(call: ToolCall) -> "tuple[DataStore, Write]":
     text = await _sql(call, WRITE_PROMPT, own, instruction)
     try:
         return store, sql_gate.write_statement(text, own)
-    except sql_gate.SqlRefused as fault:
+    except SqlRefused as fault:
         raise ToolExecutionError(f"{fault.message} The model's SQL was: {text[:500]}") from None
 
 
-async def _stage(call: ToolCall) -> Staged:
+async def _stage(call: ToolCall) -> StagedEffect:
     store, statement = await _statement(call)
-    earlier = await call.database(partial(drafts.statements, call))
+    earlier = await call.database(partial(staging.statements, call))
     try:
-        return await drafts.staged(store, statement.sql, statement.rows_sql, statement.table, earlier)
+        return await staging.stage_statement(store, statement.sql, statement.rows_sql, statement.table, earlier)
     except SqlFailed as fault:
         raise ToolExecutionError(f"{fault.message} The model's SQL was: {statement.sql[:500]}") from None
 
@@ -129,7 +129,7 @@ async def _stage(call: ToolCall) -> Staged:
     side_effects=("database_write", "data_modification"),
     needs_scope=True,
     acts_on=lambda input: not input.get("dryRun"),
-    staging=Staging(_stage, drafts.moved, drafts.apply),
+    staging=Staging(_stage, staging.conflict, staging.apply),
 )
 async def write(call: ToolCall) -> JsonObject:
     """{operation: write, sql, columns, results, rowCount, …}; with dryRun {operation: preview, proposedSQL, …}."""

@@ -11,8 +11,8 @@ from config.http.fields import iso
 from config.outbound import client
 from config.values.foreign_json import write_json
 from config.values.json_types import JsonObject
-from orchestration.outgoing.webhooks import signed, tenant_secret
-from orchestration.program.draft_effects import Staged
+from orchestration.outgoing.webhooks import signature_headers, tenant_secret
+from orchestration.runs.draft_effects import StagedEffect
 
 SCHEMA = {
     "type": "object",
@@ -26,8 +26,8 @@ SCHEMA = {
 }
 
 
-async def _stage(call: ToolCall) -> Staged:
-    return Staged("webhook", str(client.target(call.input["url"])), None, call.input)
+async def _stage(call: ToolCall) -> StagedEffect:
+    return StagedEffect("webhook", str(client.target(call.input["url"])), None, call.input)
 
 
 @tool(
@@ -46,7 +46,7 @@ async def send_webhook(call: ToolCall) -> JsonObject:
     event = {"type": call.input["type"], "timestamp": iso(timezone.now()), "data": call.input.get("data", {})}
     body = write_json(event)
     secret = await call.database(partial(tenant_secret, call.tenant_id))
-    headers = signed(secret, id, body) | {"content-type": "application/json"}
+    headers = signature_headers(secret, id, body) | {"content-type": "application/json"}
     answer = await client.request("POST", call.input["url"], headers=headers, data=body, follow=False)
     if not answer.ok:
         raise ToolExecutionError(f"The receiver answered {answer.status}.", status=answer.status)

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from functools import partial, wraps
 from typing import Any, Unpack
 
-from agents.code_tasks import patches, shell_commands
-from agents.code_tasks.workspace import Workspace, file_path, folder_path
 from agents.errors import WorkspaceError
 from agents.tools.canonical import canonical
 from agents.tools.registry import ToolCall, ToolOptions, tool
+from agents.workspaces import patches, shell_commands
+from agents.workspaces.paths import file_path, folder_path
+from agents.workspaces.workspace import Workspace
 from config.errors import DomainError
 from config.values.json_types import JsonObject
 
@@ -59,7 +60,7 @@ RUNS: ToolOptions = {**WRITES, "idempotent": False, "is_contained": True}
 )  # fmt: skip
 async def read_file(call: ToolCall, space: Workspace) -> str:
     """The text, at most MAX_READ_BYTES of it from the offset."""
-    content = await asyncio.to_thread(space.get, call.input["path"], MAX_FILE + 1)
+    content = await asyncio.to_thread(space.read_file, call.input["path"], MAX_FILE + 1)
     if b"\0" in content[:8192]:
         raise WorkspaceError(f"{call.input['path']} is no text file.")
     text = content.decode("utf-8", "replace")
@@ -76,7 +77,7 @@ async def read_file(call: ToolCall, space: Workspace) -> str:
 )  # fmt: skip
 async def write_file(call: ToolCall, space: Workspace) -> str:
     """A confirmation."""
-    await asyncio.to_thread(space.put, call.input["path"], call.input["content"].encode("utf-8", "replace"))
+    await asyncio.to_thread(space.write_file, call.input["path"], call.input["content"].encode("utf-8", "replace"))
     return "File written successfully"
 
 
@@ -140,9 +141,11 @@ async def shell(call: ToolCall, space: Workspace) -> JsonObject:
     start = time.perf_counter()
     result = await shell_commands.shell(space, call.input["command"], wall_s)
     notes = [
-        {"": "", "time": f"Stopped after {wall_s:g} s."}.get(result.stopped, f"Stopped: too much {result.stopped}.")
+        {"": "", "time": f"Stopped after {wall_s:g} s."}.get(
+            result.stop_reason, f"Stopped: too much {result.stop_reason}."
+        )
     ]
-    notes += ["The output was longer; the rest is cut."] if result.cut else []
+    notes += ["The output was longer; the rest is cut."] if result.output_truncated else []
     note = " ".join(part for part in notes if part)
     return {
         "stdout": _text(result.stdout),

@@ -12,7 +12,7 @@ from config.http.openapi import (
 from config.http.openapi.error_responses import error_responses
 from config.http.openapi.examples import add_example
 from config.http.openapi.tags import tag_of
-from config.http.serializers import MessageSerializer
+from config.http.serializers import MessageSerializer, ResponseSerializer
 from config.values.json_types import JsonObject
 
 Direction = Literal["request", "response"]
@@ -75,8 +75,8 @@ class OperationSchema(AutoSchema):
 
 
 def _present_keys(serializer: Any, properties: JsonObject) -> list[str]:
-    """All keys of a model's serializer; of any other all but those that a row may lack."""
-    if isinstance(serializer, serializers.ModelSerializer):
-        return sorted(properties)
+    """The keys that every response has: a ResponseSerializer's by its fields, another's without its `optional_keys`."""
+    if not isinstance(serializer, ResponseSerializer):
+        return sorted(set(properties) - set(getattr(serializer, "optional_keys", ())))
     fields = serializer.fields
     return [name for name in properties if fields[name].required or fields[name].read_only]

@@ -1,4 +1,4 @@
-"""PostgreSQL refuses to run as root: which account it runs as then, and how that account gets to its files."""
+"""PostgreSQL refuses to run as root: which account it runs as then, and how that account reaches its files."""
 
 import os
 import pwd
@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.launch.orphans import tied
+from config.launch.orphans import tie_to_parent
 
 CANDIDATES = ("regente", "nobody", "daemon")
 ACL = "system.posix_acl_access"
@@ -16,7 +16,7 @@ ACL_VERSION = 2
 ANYBODY = 0xFFFFFFFF
 
 
-class NoWay(SystemExit):
+class AccountUnusable(SystemExit):
     """PostgreSQL's account cannot be found, or cannot reach a folder that it needs."""
 
 
@@ -38,7 +38,7 @@ def for_postgres(folder: Path) -> Account | None:
     """The account that owns PostgreSQL's folder, else an unprivileged one; None, meaning ours, when we are not root."""
     if os.geteuid() != 0:
         if folder.exists() and folder.stat().st_uid != os.geteuid():
-            raise NoWay(
+            raise AccountUnusable(
                 f"{folder} belongs to another account ({_name(folder.stat().st_uid)}): run as that one or set DATA_DIR."
             )
         return None
@@ -50,7 +50,7 @@ def for_postgres(folder: Path) -> Account | None:
         except KeyError:
             continue
         return Account(entry.pw_uid, entry.pw_gid, name)
-    raise NoWay(
+    raise AccountUnusable(
         f"PostgreSQL does not run as root and none of the accounts {', '.join(CANDIDATES)} exists: "
         "make one with `useradd --system regente`, run as an ordinary user, or set DATABASE_URL."
     )
@@ -68,7 +68,7 @@ def our_name() -> str:
     return _name(os.geteuid())
 
 
-def give(folder: Path, account: Account | None, mode: int = 0o700) -> None:
+def assign(folder: Path, account: Account | None, mode: int = 0o700) -> None:
     """The folder exists with this mode and belongs to the account (to us when None)."""
     folder.mkdir(parents=True, exist_ok=True)
     if account:
@@ -76,34 +76,34 @@ def give(folder: Path, account: Account | None, mode: int = 0o700) -> None:
     folder.chmod(mode)
 
 
-def open_the_way(target: Path, account: Account | None, why: str) -> None:
-    """The account can pass through every folder above `target`; only those in its way are touched, and said."""
+def grant_passage(target: Path, account: Account | None, reason: str) -> None:
+    """The account can pass through every folder above `target`; what is changed is printed."""
     if account is None:
         return
     for folder in reversed(target.parents):
         if not folder.stat().st_mode & 0o001 and not _may_pass(folder, account):
-            _let_through(folder, account, why)
+            _grant_passage(folder, account, reason)
 
 
 def _may_pass(folder: Path, account: Account) -> bool:
-    """True when the account itself says so: owner, group and access lists all count."""
-    command = tied([shutil.which("test") or "/bin/test", "-x", str(folder)], user=account.ids)
+    """Asked as the account itself: owner, group and access lists all count."""
+    command = tie_to_parent([shutil.which("test") or "/bin/test", "-x", str(folder)], user=account.ids)
     return subprocess.run(command, cwd="/", check=False).returncode == 0
 
 
-def _let_through(folder: Path, account: Account, why: str) -> None:
+def _grant_passage(folder: Path, account: Account, reason: str) -> None:
     """The account may pass: by an access entry for it alone, or else by o+x, but that not on anybody's home."""
     try:
         os.setxattr(folder, ACL, _acl(folder, account))
-        print(f"Let the account {account.name} pass through {folder} ({why}).", flush=True)
+        print(f"Let the account {account.name} pass through {folder} ({reason}).", flush=True)
     except (OSError, AttributeError):
         if any(Path(entry.pw_dir) == folder for entry in pwd.getpwall()):
-            raise NoWay(
-                f"The account {account.name}, as which PostgreSQL runs, cannot pass through {folder} ({why}): run "
+            raise AccountUnusable(
+                f"The account {account.name}, as which PostgreSQL runs, cannot pass through {folder} ({reason}): run "
                 f"`chmod o+x {folder}`, or move the project or DATA_DIR elsewhere, or run as an ordinary user."
             ) from None
         folder.chmod(folder.stat().st_mode | 0o001)
-        print(f"Made {folder} passable for the account {account.name} with chmod o+x ({why}).", flush=True)
+        print(f"Made {folder} passable for the account {account.name} with chmod o+x ({reason}).", flush=True)
 
 
 def _acl(folder: Path, account: Account) -> bytes:

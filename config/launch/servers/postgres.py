@@ -8,8 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from config import embedded
-from config.launch.orphans import tied
+from config import embedded_servers
+from config.launch.orphans import tie_to_parent
 from config.launch.servers import account as accounts
 from config.launch.servers.startup import DidNotStart, Server
 
@@ -39,42 +39,44 @@ def binaries() -> Path:
 
 def prepare(data_dir: Path) -> Server:
     """The server of this data folder, its database made at the first start and what a crash left cleared away."""
-    folder, sockets = data_dir / "postgres", embedded.postgres_socket_dir(data_dir)
+    folder, sockets = data_dir / "postgres", embedded_servers.postgres_socket_dir(data_dir)
     account = accounts.for_postgres(folder)
     if account:
         data_dir.chmod(data_dir.stat().st_mode | 0o001)
-    accounts.open_the_way(binaries() / "postgres", account, "PostgreSQL's programs lie below it")
-    accounts.open_the_way(data_dir, account, "DATA_DIR lies below it")
-    accounts.give(sockets, account, 0o711)
+    accounts.grant_passage(binaries() / "postgres", account, "PostgreSQL's programs lie below it")
+    accounts.grant_passage(data_dir, account, "DATA_DIR lies below it")
+    accounts.assign(sockets, account, 0o711)
     if not folder.exists():
         _make(folder, account)
     _refuse_other_version(folder)
     _clear_stale(folder, sockets)
     command = [str(binaries() / "postgres"), "-D", str(folder), *_arguments(data_dir / "run", sockets)]
     stop = signal.SIGINT  # "fast": sessions are ended, a checkpoint is written
-    return Server("postgres", tied(command, stop, account.ids if account else None), stop, lambda: _is_ready(folder))
+    return Server(
+        "postgres", tie_to_parent(command, stop, account.ids if account else None), stop, lambda: _is_ready(folder)
+    )
 
 
 def _make(folder: Path, account: accounts.Account | None) -> None:
     """The folder with an empty database; an interrupted try leaves no half-made one behind."""
-    (folder.parent / "run" / "migrated").unlink(missing_ok=True)  # it told of another database
+    (folder.parent / "run" / "migrated").unlink(missing_ok=True)  # it was another database's
     staging = folder.with_name("postgres.new")
     shutil.rmtree(staging, ignore_errors=True)
-    accounts.give(staging, account)
+    accounts.assign(staging, account)
     locale = ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
     settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
     _run("initdb", "-D", str(staging), "-U", "postgres", "--auth=peer", *locale, *settings, account=account)
-    statement = f"CREATE DATABASE {embedded.DATABASE_NAME}\n"
-    _run("postgres", "--single", "-D", str(staging), "postgres", account=account, given=statement)
+    statement = f"CREATE DATABASE {embedded_servers.DATABASE_NAME}\n"
+    _run("postgres", "--single", "-D", str(staging), "postgres", account=account, stdin=statement)
     staging.rename(folder)
 
 
-def _run(program: str, *arguments: str, account: accounts.Account | None, given: str = "") -> None:
-    """One of PostgreSQL's programs, run to its end as the account; when it fails, its own words are the error."""
-    command = tied([str(binaries() / program), *arguments], user=account.ids if account else None)
-    done = subprocess.run(command, input=given, capture_output=True, text=True, cwd="/", check=False)
-    if done.returncode:
-        raise DidNotStart(f"PostgreSQL's {program} failed: {done.stderr.strip() or done.stdout.strip()}")
+def _run(program: str, *arguments: str, account: accounts.Account | None, stdin: str = "") -> None:
+    """One of PostgreSQL's programs, run to its end as the account; when it fails, its own output is the error."""
+    command = tie_to_parent([str(binaries() / program), *arguments], user=account.ids if account else None)
+    result = subprocess.run(command, input=stdin, capture_output=True, text=True, cwd="/", check=False)
+    if result.returncode:
+        raise DidNotStart(f"PostgreSQL's {program} failed: {result.stderr.strip() or result.stdout.strip()}")
 
 
 def _arguments(run: Path, sockets: Path) -> list[str]:
@@ -84,16 +86,16 @@ def _arguments(run: Path, sockets: Path) -> list[str]:
     files = {"hba_file": run / "pg_hba.conf", "ident_file": run / "pg_ident.conf"}
     for file in files.values():
         file.chmod(0o644)
-    named = {**files, "unix_socket_permissions": "0700"}
-    options = [part for name, value in named.items() for part in ("-c", f"{name}={value}")]
-    return ["-k", str(sockets), "-h", "", "-p", str(embedded.PORT), *options]
+    settings = {**files, "unix_socket_permissions": "0700"}
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    return ["-k", str(sockets), "-h", "", "-p", str(embedded_servers.PORT), *options]
 
 
 def _refuse_other_version(folder: Path) -> None:
-    made_by = (folder / "PG_VERSION").read_text().strip()
-    if made_by != MAJOR:
+    version = (folder / "PG_VERSION").read_text().strip()
+    if version != MAJOR:
         raise DidNotStart(
-            f"{folder} was made by PostgreSQL {made_by}, this is {MAJOR}: restore a backup into a new DATA_DIR."
+            f"{folder} was made by PostgreSQL {version}, this is {MAJOR}: restore a backup into a new DATA_DIR."
         )
 
 
@@ -107,7 +109,7 @@ def _clear_stale(folder: Path, sockets: Path) -> None:
             if time.monotonic() > end:
                 raise DidNotStart(f"A PostgreSQL left by an earlier run (process {pid}) does not end: kill it.")
             time.sleep(0.05)
-    name = f".s.PGSQL.{embedded.PORT}"
+    name = f".s.PGSQL.{embedded_servers.PORT}"
     for file in (folder / "postmaster.pid", sockets / name, sockets / f"{name}.lock"):
         file.unlink(missing_ok=True)  # a pid in them may by now be another program's, and would refuse the start
 
@@ -126,8 +128,8 @@ def _serves(pid: int, folder: Path) -> bool:
             return os.readlink(f"/proc/{pid}/cwd") == str(folder)
         except OSError:
             return False
-    seen = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return str(folder) in seen.stdout
+    result = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return str(folder) in result.stdout
 
 
 def _is_ready(folder: Path) -> bool:

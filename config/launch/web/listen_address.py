@@ -7,8 +7,8 @@ import socket
 from config.launch import command_lines
 
 READY = "ready"
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
-WHY_NOT = {
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+REFUSALS = {
     errno.EADDRINUSE: "port {port} of {host} is in use by another program; set PORT to a free one: PORT=8001 make run",
     errno.EADDRNOTAVAIL: "HOST: {host} is no address of this machine; use 127.0.0.1, or 0.0.0.0 for all",
     errno.EACCES: "PORT: {port} may be used by root alone; set it to 1024 or more",
@@ -20,29 +20,29 @@ class PortInUse(SystemExit):
 
 
 def refuse_used(host: str, port: int) -> None:
-    """Nothing listens on the address, and we may."""
+    """PortInUse when another program listens on the address, or this process may not."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
             0
         ]
     except socket.gaierror:
         raise PortInUse(f"HOST: {host!r} is not known; use 127.0.0.1, or 0.0.0.0 for all addresses") from None
-    with socket.socket(family, kind) as door:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket(family, kind) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            door.bind(address)
-        except OSError as fault:
-            why = WHY_NOT.get(fault.errno or 0, "cannot listen on port {port} of {host}: " + str(fault.strerror))
-            raise PortInUse(why.format(host=host, port=port)) from None
+            server.bind(address)
+        except OSError as error:
+            text = REFUSALS.get(error.errno or 0, "cannot listen on port {port} of {host}: " + str(error.strerror))
+            raise PortInUse(text.format(host=host, port=port)) from None
 
 
 def _reach() -> str:
     host = command_lines.host()
-    return EVERYWHERE.get(host, host)
+    return WILDCARDS.get(host, host)
 
 
 def url() -> str:
-    """Where a person on this machine finds the product."""
+    """The product's URL for a browser on this machine."""
     host = _reach()
     return f"http://{f'[{host}]' if ':' in host else host}:{command_lines.port()}"
 
@@ -62,13 +62,13 @@ def liveness() -> str:
 
 
 def _get(path: str) -> tuple[int, str]:
-    """(status, the body's beginning); 0 and why, when there is no answer."""
+    """(status, the body's beginning); 0 and the reason when there is no answer."""
     connection = http.client.HTTPConnection(_reach(), command_lines.port(), timeout=5)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, answer.read(1000).decode(errors="replace")
-    except (OSError, http.client.HTTPException) as fault:
-        return 0, str(fault)
+    except (OSError, http.client.HTTPException) as error:
+        return 0, str(error)
     finally:
         connection.close()

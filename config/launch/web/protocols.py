@@ -35,61 +35,61 @@ NO_HANDSHAKE = _refusal("400 Bad Request", "This is no WebSocket handshake.")
 
 
 class Http(HttpToolsProtocol):
-    """HTTP/1.1 whose clients must come to the point."""
+    """HTTP/1.1 with bounds on a request's head, and on the time between two pieces of it."""
 
     transport: asyncio.Transport
-    waiting: asyncio.TimerHandle | None = None  # for the client to say the rest
+    timer: asyncio.TimerHandle | None = None  # for the client to send the rest
     in_head = in_body = False  # of a request that is not complete
-    ended_one = False  # this read has brought the end of a request
-    silent = 0  # bytes since the parser last made something of them
-    trailers = 0  # bytes
-    passed_over = False  # the offer of an upgrade that is not taken up
+    message_ended = False  # the last read contained the end of a request
+    unparsed_bytes = 0  # since the parser last recognised a part of a request
+    trailer_bytes = 0
+    ignore_upgrade = False  # the offer of an upgrade that is not taken up
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has come: it has so long to say what it wants."""
+        """A client connected: HEAD_S seconds for its request's head."""
         super().connection_made(transport)
-        self._wait()
+        self._start_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Some of a request."""
-        self.ended_one, self.passed_over = False, False
-        self.silent += len(data)
+        """A piece of a request."""
+        self.message_ended, self.ignore_upgrade = False, False
+        self.unparsed_bytes += len(data)
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
-            self._offered(data[offer.args[0] :])
+            self._on_upgrade_offer(data[offer.args[0] :])
             return
         except httptools.HttpParserError:
             self._refuse_nonsense()
             return
         if not self.transport.is_closing():
-            self._look()
+            self._check_progress()
 
-    def _look(self) -> None:
-        """Whether the client has to go on, and has not said too much to no purpose."""
-        if (self.silent > MAX_HEAD and not self.ended_one) or self.trailers > MAX_HEAD:
+    def _check_progress(self) -> None:
+        """Refuse a head or trailers that are too large; else wait for the next piece, if one is due."""
+        if (self.unparsed_bytes > MAX_HEAD and not self.message_ended) or self.trailer_bytes > MAX_HEAD:
             self._refuse(TOO_LARGE)
         elif self.in_body:
-            self._wait(anew=True)
+            self._start_timer(restart=True)
         elif self.in_head or self.cycle is None or self.cycle.response_complete:
-            self._wait()
+            self._start_timer()
         else:
-            self._wait_no_more()
+            self._stop_timer()
 
     def _refuse_nonsense(self) -> None:
-        self._wait_no_more()
+        self._stop_timer()
         self.send_400_response("Invalid HTTP request received.")
 
     def _refuse(self, answer: bytes) -> None:
-        self._wait_no_more()
+        self._stop_timer()
         self.transport.write(answer)
         self.transport.close()
 
-    # ---- an offer to speak something else
+    # ---- an offer to upgrade to another protocol
 
-    def _offered(self, rest: bytes) -> None:
-        self._wait_no_more()
+    def _on_upgrade_offer(self, rest: bytes) -> None:
+        self._stop_timer()
         if self._should_upgrade():
             self.handle_websocket_upgrade()
         elif self.parser.get_method() == b"CONNECT":
@@ -101,77 +101,71 @@ class Http(HttpToolsProtocol):
                 lines.append(b"connection: close")
             self.parser = httptools.HttpRequestParser(self)
             self.in_head = False
-            self.silent = 0
+            self.unparsed_bytes = 0
             self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
 
     def handle_websocket_upgrade(self) -> None:
         """Make a WebSocket of this connection, if there is room for it."""
-        self._wait_no_more()
+        self._stop_timer()
         if len(self.tasks) >= MAX_SOCKETS:
             self._refuse(TOO_MANY)
         else:
             super().handle_websocket_upgrade()
 
-    # ---- what the parser tells
+    # ---- the parser's callbacks
 
     def on_message_begin(self) -> None:
-        """A request."""
         super().on_message_begin()
-        self.in_head, self.in_body, self.trailers = True, False, 0
+        self.in_head, self.in_body, self.trailer_bytes = True, False, 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A line of the head, or a trailer, of which nobody wants to know."""
+        """A line of the head; trailers are counted and dropped."""
         if self.in_head:
             super().on_header(name, value)
         else:
-            self.silent = 0
-            self.trailers += len(name) + len(value)
+            self.unparsed_bytes = 0
+            self.trailer_bytes += len(name) + len(value)
 
     def on_headers_complete(self) -> None:
-        """The head is there."""
-        self.in_head, self.in_body, self.silent = False, True, 0
-        self._wait_no_more()
-        self.passed_over = self.parser.should_upgrade() and not self._should_upgrade()
-        if not self.passed_over:
+        self.in_head, self.in_body, self.unparsed_bytes = False, True, 0
+        self._stop_timer()
+        self.ignore_upgrade = self.parser.should_upgrade() and not self._should_upgrade()
+        if not self.ignore_upgrade:
             super().on_headers_complete()
 
     def on_chunk_header(self) -> None:
-        """The line before a chunk."""
-        self.silent = 0
+        self.unparsed_bytes = 0
 
     def on_body(self, body: bytes) -> None:
-        """Some of the body."""
-        self.silent = 0
+        self.unparsed_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is complete."""
-        self.in_body, self.silent, self.ended_one = False, 0, True
-        if not self.passed_over:
+        self.in_body, self.unparsed_bytes, self.message_ended = False, 0, True
+        if not self.ignore_upgrade:
             super().on_message_complete()
 
     # ---- time
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client has gone."""
-        self._wait_no_more()
+        self._stop_timer()
         super().connection_lost(exc)
 
-    def _wait(self, anew: bool = False) -> None:
-        if anew:
-            self._wait_no_more()
-        if self.waiting is None:
-            self.waiting = self.loop.call_later(HEAD_S, self._waited)
+    def _start_timer(self, restart: bool = False) -> None:
+        if restart:
+            self._stop_timer()
+        if self.timer is None:
+            self.timer = self.loop.call_later(HEAD_S, self._on_timeout)
 
-    def _wait_no_more(self) -> None:
-        if self.waiting is not None:
-            self.waiting.cancel()
-            self.waiting = None
+    def _stop_timer(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
 
-    def _waited(self) -> None:
-        self.waiting = None
-        if self.flow.read_paused:  # it is we who do not read
-            self._wait()
+    def _on_timeout(self) -> None:
+        self.timer = None
+        if self.flow.read_paused:  # the application does not read; the client is not to blame
+            self._start_timer()
         else:
             self.transport.close()
 
@@ -183,7 +177,7 @@ class Socket(WebSocketsSansIOProtocol):
     end_timer: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
-        """Some of the handshake or of a message."""
+        """A piece of the handshake or of a message."""
         super().data_received(data)
         if self.conn.handshake_exc is not None and not self.handshake_complete and not self.transport.is_closing():
             self.handshake_complete = True
@@ -200,12 +194,11 @@ class Socket(WebSocketsSansIOProtocol):
         await super().send(message)  # type: ignore[arg-type]
 
     def keepalive_timeout(self) -> None:
-        """No answer to a ping."""
+        """The client did not answer a ping."""
         super().keepalive_timeout()
         self._end_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client has gone."""
         if self.end_timer is not None:
             self.end_timer.cancel()
         super().connection_lost(exc)

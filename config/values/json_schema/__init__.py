@@ -1,4 +1,4 @@
-"""JSON Schema: what a tool's input, or a model's answer, must look like.
+"""JSON Schema: the form of a tool's input, or of a model's answer.
 
 Schemas are draft 2020-12; tuples and dependencies may also be written as draft-07 has them. Inputs are coerced before
 they are checked, as models like to send "3" for 3.
@@ -7,18 +7,19 @@ they are checked, as models like to send "3" for 3.
 from typing import Any
 
 from config.errors import Invalid
-from config.values.json_schema.coercion import coerced
+from config.values.json_schema.coercion import coerce
 from config.values.json_schema.problems import schema_problems
 from config.values.json_schema.validation import errors_of
+from config.values.json_types import JsonObject
 
-__all__ = ["checked", "coerced", "errors_of", "schema_problems"]
+__all__ = ["validate_input", "coerce", "errors_of", "schema_problems"]
 
 
-def checked(schema: dict[str, Any], value: Any) -> dict[str, Any]:
-    """The input, coerced to the schema; raises Invalid naming each wrong field."""
+def validate_input(schema: JsonObject, value: Any) -> JsonObject:
+    """The input, coerced to the schema; Invalid names each wrong field."""
     if not isinstance(value, dict):
         raise Invalid({"input": ["The input must be an object."]})
-    result = coerced(schema, value)
+    result = coerce(schema, value)
     errors = errors_of(schema, result)
     if not errors:
         return dict(result)

@@ -2,7 +2,7 @@
 made of.
 
 A value that fits is left as it is, a text wherever a text is allowed; what fits nothing is left for the check to
-refuse. Coercing what was coerced changes nothing.
+refuse. Coercion is idempotent.
 """
 
 from functools import cached_property
@@ -15,38 +15,39 @@ from referencing.jsonschema import DRAFT202012
 from config.values.json_schema.keywords import names_of_patterns, tuple_parts
 from config.values.json_schema.literals import member_of, value_of
 from config.values.json_schema.validation import Check, usable
+from config.values.json_types import JsonObject
 
 MAX_PASSES = 5  # a later keyword may give an earlier one something to do
 
 
-def coerced(schema: Any, value: Any) -> Any:
+def coerce(schema: Any, value: Any) -> Any:
     """The value as the schema asks for it; the same object when there is nothing to change."""
     with usable():
-        walk, current = _Walk(schema), value
+        coercion, current = _Coercion(schema), value
         for _ in range(MAX_PASSES):
-            following = walk.part(schema, current)
+            following = coercion.part(schema, current)
             if following is current:
                 return current
             current = following
     return value  # keywords that contradict each other turn it to and fro; nothing fits them
 
 
-class _Walk:
-    """A walk over value and schema side by side."""
+class _Coercion:
+    """Walks value and schema side by side."""
 
     def __init__(self, schema: Any) -> None:
         self.schema = schema
-        self.targets: dict[str, Any] = {}  # what references lead to
+        self.targets: JsonObject = {}  # reference → schema
         self.results: dict[tuple[int, int], tuple[Any, Any, Any]] = {}  # with both, so that their ids stay theirs
 
     @cached_property
     def check(self) -> Check:
-        """What tells whether an alternative fits."""
+        """The check that says whether an alternative fits."""
         return Check(self.schema)
 
     @cached_property
     def resolver(self) -> Any:
-        """What finds the schemas that references lead to."""
+        """Finds the schemas that references point to."""
         root: Registry[Any] = Registry()
         return root.resolver_with_root(DRAFT202012.create_resource(self.schema))
 
@@ -60,7 +61,7 @@ class _Walk:
             self.results[key] = (schema, value, self._all(schema, value))
         return self.results[key][2]
 
-    def _all(self, schema: dict[str, Any], value: Any) -> Any:
+    def _all(self, schema: JsonObject, value: Any) -> Any:
         for keyword in ("$ref", "$dynamicRef"):
             if isinstance(reference := schema.get(keyword), str):
                 value = self.part(self._target(reference), value)
@@ -72,20 +73,20 @@ class _Walk:
             value = self._object(schema, value)
         elif isinstance(value, list):
             value = self._array(schema, value)
-        return self._applied(schema, value)
+        return self._apply_branches(schema, value)
 
     def _target(self, reference: str) -> Any:
         if reference not in self.targets:
             try:
                 self.targets[reference] = self.resolver.lookup(reference).contents
-            except Unresolvable:  # the check will say so
+            except Unresolvable:  # the check reports it
                 self.targets[reference] = True
         return self.targets[reference]
 
-    def _object(self, schema: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
-        known, changes = schema.get("properties", {}), {}
+    def _object(self, schema: JsonObject, value: JsonObject) -> JsonObject:
+        properties, changes = schema.get("properties", {}), {}
         for name, item in value.items():
-            parts = [known[name]] if name in known else []
+            parts = [properties[name]] if name in properties else []
             parts += names_of_patterns(schema, name)
             if not parts and isinstance(schema.get("additionalProperties"), dict):
                 parts = [schema["additionalProperties"]]
@@ -96,18 +97,18 @@ class _Walk:
                 changes[name] = result
         return {**value, **changes} if changes else value
 
-    def _array(self, schema: dict[str, Any], value: list[Any]) -> list[Any]:
+    def _array(self, schema: JsonObject, value: list[Any]) -> list[Any]:
         first, rest = tuple_parts(schema)
         result = [self.part(first[place] if place < len(first) else rest, item) for place, item in enumerate(value)]
         return value if all(new is old for new, old in zip(result, value, strict=True)) else result
 
-    def _applied(self, schema: dict[str, Any], value: Any) -> Any:
+    def _apply_branches(self, schema: JsonObject, value: Any) -> Any:
         """Schemas that say more about the same value."""
         for part in schema.get("allOf", ()):
             value = self.part(part, value)
         for keyword in ("anyOf", "oneOf"):
             if isinstance(branches := schema.get(keyword), list):
-                value = self._chosen(branches, value, exactly_one=keyword == "oneOf")
+                value = self._choose(branches, value, exactly_one=keyword == "oneOf")
         if "if" in schema:
             value = self.part(schema.get("then" if self.check.fits(schema["if"], value) else "else"), value)
         for keyword in ("dependentSchemas", "dependencies"):
@@ -116,7 +117,7 @@ class _Walk:
                     value = self.part(part, value)
         return value
 
-    def _chosen(self, branches: list[Any], value: Any, *, exactly_one: bool) -> Any:
+    def _choose(self, branches: list[Any], value: Any, *, exactly_one: bool) -> Any:
         """As the alternative asks for it that changes least of the value, the first of such."""
 
         def fits(candidate: Any) -> bool:
@@ -130,7 +131,7 @@ class _Walk:
 
 
 def _changes(before: Any, after: Any) -> int:
-    """How many values of it are others."""
+    """The number of values that differ."""
     if before is after:
         return 0
     if isinstance(before, dict) and isinstance(after, dict):

@@ -6,7 +6,8 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from config.values.json_schema.patterns import TextTooLong, matches, shown
+from config.values.json_schema.patterns import TextTooLong, excerpt, matches
+from config.values.json_types import JsonObject
 
 Faults = Iterator[ValidationError]
 Fits = Callable[[Any, Any, Any], bool]  # (validator, schema, value)
@@ -25,18 +26,18 @@ def keywords(fits: Fits) -> dict[str, Callable[..., Any]]:
     }
 
 
-def names_of_patterns(schema: dict[str, Any], name: str) -> list[Any]:
+def names_of_patterns(schema: JsonObject, name: str) -> list[Any]:
     """The schemas of patternProperties that a property of this name comes under."""
     patterns = schema.get("patternProperties")
     return [part for pattern, part in patterns.items() if matches(pattern, name)] if isinstance(patterns, dict) else []
 
 
-def is_additional(schema: dict[str, Any], name: str) -> bool:
+def is_additional(schema: JsonObject, name: str) -> bool:
     """Whether neither properties nor patternProperties know this name."""
     return name not in schema.get("properties", {}) and not names_of_patterns(schema, name)
 
 
-def tuple_parts(schema: dict[str, Any]) -> tuple[list[Any], Any]:
+def tuple_parts(schema: JsonObject) -> tuple[list[Any], Any]:
     """(the schemas of the first items, that of all others): prefixItems and items, or items and additionalItems."""
     items = schema.get("items", True)
     if isinstance(items, list):
@@ -50,7 +51,7 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Faults
         return
     try:
         if not matches(pattern, instance):
-            yield ValidationError(f"does not match {shown(pattern)}")
+            yield ValidationError(f"does not match {excerpt(pattern)}")
     except TextTooLong as fault:
         yield ValidationError(str(fault))
 
@@ -105,11 +106,11 @@ def _dependencies(validator: Any, rules: Any, instance: Any, schema: Any) -> Fau
             yield from validator.descend(instance, rule)
 
 
-def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> Faults:
+def _unique_items(validator: Any, unique: bool, instance: Any, schema: Any) -> Faults:
     """In one pass: the library's own way compares each item with each other one."""
-    if wanted and isinstance(instance, list):
-        seen = {json.dumps(item, sort_keys=True, default=str) for item in instance}
-        if len(seen) < len(instance):
+    if unique and isinstance(instance, list):
+        texts = {json.dumps(item, sort_keys=True, default=str) for item in instance}
+        if len(texts) < len(instance):
             yield ValidationError("has equal items")
 
 
@@ -125,14 +126,14 @@ def _alternatives(fits: Fits) -> dict[str, Callable[..., Any]]:
         elif not fitting:
             yield from _no_branch(validator, branches, instance)
 
-    def negated(validator: Any, rule: Any, instance: Any, schema: Any) -> Faults:
+    def not_(validator: Any, rule: Any, instance: Any, schema: Any) -> Faults:
         if fits(validator, rule, instance):
             yield ValidationError(f"Must not be what this schema says: {rule!r}")
 
     def conditional(validator: Any, rule: Any, instance: Any, schema: Any) -> Faults:
         yield from validator.descend(instance, schema.get("then" if fits(validator, rule, instance) else "else", True))
 
-    return {"anyOf": any_of, "oneOf": one_of, "not": negated, "if": conditional}
+    return {"anyOf": any_of, "oneOf": one_of, "not": not_, "if": conditional}
 
 
 def _no_branch(validator: Any, branches: list[Any], instance: Any) -> Faults:

@@ -57,18 +57,18 @@ class TextTooLong(ValueError):
 
 def matches(pattern: str, text: str) -> bool:
     """Whether the pattern is somewhere in the text. Raises PatternRefused, TextTooLong."""
-    compiled = compile_pattern(pattern)
-    if len(text) * compiled.programsize > MAX_WORK:
+    regex = compile_pattern(pattern)
+    if len(text) * regex.programsize > MAX_WORK:
         raise TextTooLong(
-            f"is too long for the pattern {shown(pattern)}: at most {MAX_WORK // compiled.programsize:,} characters"
+            f"is too long for the pattern {excerpt(pattern)}: at most {MAX_WORK // regex.programsize:,} characters"
         )
     try:
-        return compiled.search(text) is not None
+        return regex.search(text) is not None
     except UnicodeEncodeError:  # half a character
-        return compiled.search(text.encode("utf-8", "replace").decode()) is not None
+        return regex.search(text.encode("utf-8", "replace").decode()) is not None
 
 
-def shown(pattern: str) -> str:
+def excerpt(pattern: str) -> str:
     """The pattern as messages name it."""
     text = pattern if len(pattern) <= 100 else f"{pattern[:100]}…"
     return f"'{text}'" if text.isprintable() else repr(text)
@@ -78,15 +78,15 @@ def shown(pattern: str) -> str:
 def compile_pattern(pattern: str) -> Any:
     """The compiled pattern; PatternRefused when RE2 cannot match it."""
     if len(pattern) > MAX_PATTERN:
-        raise PatternRefused(f"The pattern {shown(pattern)} has more than {MAX_PATTERN:,} characters; shorten it.")
+        raise PatternRefused(f"The pattern {excerpt(pattern)} has more than {MAX_PATTERN:,} characters; shorten it.")
     try:
         return re2.compile(_rewritten(pattern), OPTIONS)
     except re2.error as fault:
         reason = fault.args[0].decode(errors="replace") if isinstance(fault.args[0], bytes) else str(fault)
         remedy = "shorten its repeats, or use maxLength" if "too large" in reason else "correct it"
-        raise PatternRefused(f"The pattern {shown(pattern)} cannot be used: {reason}; {remedy}.") from None
+        raise PatternRefused(f"The pattern {excerpt(pattern)} cannot be used: {reason}; {remedy}.") from None
     except UnicodeEncodeError:
-        raise PatternRefused(f"The pattern {shown(pattern)} holds half a character; write it whole.") from None
+        raise PatternRefused(f"The pattern {excerpt(pattern)} holds half a character; write it whole.") from None
 
 
 def _rewritten(pattern: str) -> str:
@@ -116,8 +116,8 @@ def _token(token: re.Match[str], pattern: str, inside: bool) -> str:
     if groups["look"] or groups["back"]:
         _refuse(groups["look"], pattern)
     if groups["high"]:
-        joined = (int(groups["high"], 16) - 0xD800 << 10) + int(groups["low"], 16) - 0xDC00 + 0x10000
-        return rf"\x{{{joined:x}}}"
+        codepoint = (int(groups["high"], 16) - 0xD800 << 10) + int(groups["low"], 16) - 0xDC00 + 0x10000
+        return rf"\x{{{codepoint:x}}}"
     if digits := groups["hex4"] or groups["hex"] or groups["hex2"]:
         return rf"\x{{{digits}}}"
     if groups["control"]:
@@ -127,7 +127,7 @@ def _token(token: re.Match[str], pattern: str, inside: bool) -> str:
     if groups["property"] is not None:
         return _property(groups["sign"], groups["property"])
     if groups["escaped"]:
-        return _escaped(groups["escaped"], inside)
+        return _escape(groups["escaped"], inside)
     if groups["name"] is not None:
         return "("
     return _repeat(token, pattern)
@@ -139,7 +139,7 @@ def _plain(character: str, inside: bool) -> str:
     return f"[^{NOT_DOT}]" if character == "." else character
 
 
-def _escaped(character: str, inside: bool) -> str:
+def _escape(character: str, inside: bool) -> str:
     if character == "s":
         return SPACE if inside else f"[{SPACE}]"
     if character == "S" and not inside:
@@ -161,7 +161,7 @@ def _property(sign: str, name: str) -> str:
 def _repeat(token: re.Match[str], pattern: str) -> str:
     if int(token["low_count"]) > MAX_REPEAT or int(token["high_count"] or 0) > MAX_REPEAT:
         raise PatternRefused(
-            f"The pattern {shown(pattern)} cannot be used: it repeats more than {MAX_REPEAT:,} times "
+            f"The pattern {excerpt(pattern)} cannot be used: it repeats more than {MAX_REPEAT:,} times "
             f"({token[0]}); use * or + with minLength and maxLength."
         )
     return token[0]
@@ -171,10 +171,10 @@ def _refuse(look: str | None, pattern: str) -> None:
     if look:
         remedy = "describe what the text must be, or split it into several patterns with allOf and not"
         raise PatternRefused(
-            f"The pattern {shown(pattern)} cannot be used: it looks ahead or behind ({look}…), which is not "
+            f"The pattern {excerpt(pattern)} cannot be used: it looks ahead or behind ({look}…), which is not "
             f"supported; {remedy}."
         )
     raise PatternRefused(
-        f"The pattern {shown(pattern)} cannot be used: back references (\\1, \\k<name>) are not supported; write the "
+        f"The pattern {excerpt(pattern)} cannot be used: back references (\\1, \\k<name>) are not supported; write the "
         "part again, or use enum."
     )

@@ -10,6 +10,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from config.values.json_schema.patterns import PatternRefused, compile_pattern
+from config.values.json_types import JsonObject
 
 MAX_DEPTH = 32
 NO_FORMATS = FormatChecker(formats=())  # patterns are RE2's, not Python's
@@ -37,7 +38,7 @@ def schema_problems(schema: Any) -> list[str]:
         return ["The schema is nested too deeply."]
 
 
-def parts_of(schema: Any) -> Iterator[dict[str, Any]]:
+def parts_of(schema: Any) -> Iterator[JsonObject]:
     """The schema and all schemas within it."""
     if not isinstance(schema, dict):
         return
@@ -52,28 +53,28 @@ def parts_of(schema: Any) -> Iterator[dict[str, Any]]:
             yield from parts_of(part)
 
 
-def _unusable(schema: dict[str, Any]) -> Iterator[str]:
+def _unusable(schema: JsonObject) -> Iterator[str]:
     """What is valid JSON Schema but cannot be used: references that lead nowhere, and patterns that RE2 refuses."""
     root: Registry[Any] = Registry()
     resolver = root.resolver_with_root(DRAFT202012.create_resource(schema))
-    named = False
+    has_patterns = False
     for part in parts_of(schema):
         for keyword in ("$ref", "$dynamicRef"):
             reference = part.get(keyword)
             if isinstance(reference, str):
-                yield from _unresolved(resolver, reference)
+                yield from _reference_problems(resolver, reference)
         patterns = [part["pattern"]] if isinstance(part.get("pattern"), str) else []
         for pattern in [*patterns, *part.get("patternProperties", ())]:
             try:
                 compile_pattern(pattern)
             except PatternRefused as fault:
                 yield str(fault)
-        named = named or "patternProperties" in part
-    if named and any("unevaluatedProperties" in part for part in parts_of(schema)):
+        has_patterns = has_patterns or "patternProperties" in part
+    if has_patterns and any("unevaluatedProperties" in part for part in parts_of(schema)):
         yield "unevaluatedProperties is not supported together with patternProperties; use additionalProperties."
 
 
-def _unresolved(resolver: Any, reference: str) -> Iterator[str]:
+def _reference_problems(resolver: Any, reference: str) -> Iterator[str]:
     if not reference.startswith("#"):
         yield f"$ref {reference[:100]!r} must point into the schema itself: #/$defs/…"
         return
@@ -89,21 +90,21 @@ def _modern(schema: Any) -> Any:
     """The schema with the tuples of draft-07 as 2020-12 has them, to be looked over by the rules of the latter."""
     if not isinstance(schema, dict):
         return schema
-    changed = dict(schema)
-    if isinstance(changed.get("items"), list):
-        changed |= {"prefixItems": tuple_} if (tuple_ := changed.pop("items")) else {}
-        if "additionalItems" in changed:
-            changed["items"] = changed.pop("additionalItems")
+    modern = dict(schema)
+    if isinstance(modern.get("items"), list):
+        modern |= {"prefixItems": tuple_} if (tuple_ := modern.pop("items")) else {}
+        if "additionalItems" in modern:
+            modern["items"] = modern.pop("additionalItems")
     for keyword in ONE:
-        if keyword in changed:
-            changed[keyword] = _modern(changed[keyword])
+        if keyword in modern:
+            modern[keyword] = _modern(modern[keyword])
     for keyword in LISTS:
-        if isinstance(changed.get(keyword), list):
-            changed[keyword] = [_modern(part) for part in changed[keyword]]
+        if isinstance(modern.get(keyword), list):
+            modern[keyword] = [_modern(part) for part in modern[keyword]]
     for keyword in MAPS:
-        if isinstance(changed.get(keyword), dict):
-            changed[keyword] = {name: _modern(part) for name, part in changed[keyword].items()}
-    return changed
+        if isinstance(modern.get(keyword), dict):
+            modern[keyword] = {name: _modern(part) for name, part in modern[keyword].items()}
+    return modern
 
 
 def _depth(value: Any) -> int:

@@ -20,11 +20,12 @@ from config.errors import Invalid
 from config.values.json_schema import keywords
 from config.values.json_schema.literals import too_many_digits
 from config.values.json_schema.patterns import PatternRefused
+from config.values.json_types import JsonObject
 
 NO_REMOTE: Registry[Any] = Registry()  # a $ref never makes us fetch a URL
 MAX_ERRORS = 20
 MAX_REFERENCES = 100_000  # followed in one check: a second or two
-_BROKEN = (RecursionError, Unresolvable, AttributeError, TypeError, ValueError, ArithmeticError)
+_SCHEMA_ERRORS = (RecursionError, Unresolvable, AttributeError, TypeError, ValueError, ArithmeticError)
 
 
 class Check:
@@ -32,20 +33,22 @@ class Check:
 
     def __init__(self, schema: Any) -> None:
         self.validator = Validator(schema, registry=NO_REMOTE)
-        self.known: dict[tuple[int, int], tuple[Any, Any, bool]] = {}  # with both, so that nothing else gets their ids
+        self.results: dict[
+            tuple[int, int], tuple[Any, Any, bool]
+        ] = {}  # with both, so that nothing else gets their ids
         self.references = 0
 
     def fits(self, schema: Any, value: Any, within: Any = None) -> bool:
         """Whether the value fits this part of the schema; `within`: the validator that has come to it."""
         key = (id(schema), id(value))
-        if key not in self.known:
+        if key not in self.results:
             token = _current.set(self)
             try:
                 fault = next((within or self.validator).descend(value, schema), None)
             finally:
                 _current.reset(token)
-            self.known[key] = (schema, value, fault is None)
-        return self.known[key][2]
+            self.results[key] = (schema, value, fault is None)
+        return self.results[key][2]
 
     def errors(self, value: Any) -> list[ValidationError]:
         """What is wrong with the value; the first of it, when it is much."""
@@ -59,18 +62,18 @@ class Check:
 _current: ContextVar[Check] = ContextVar("check")
 
 
-def _counted(keyword: str) -> Any:
+def _bounded_reference(keyword: str) -> Any:
     """The library's own $ref or $dynamicRef, no more often than MAX_REFERENCES."""
     follow = Draft202012Validator.VALIDATORS[keyword]
 
-    def counted(validator: Any, reference: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    def check_reference(validator: Any, reference: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
         check = _current.get()
         check.references += 1
         if check.references > MAX_REFERENCES:
             raise ValueError(f"it takes more than {MAX_REFERENCES:,} steps along its references to check this value")
         yield from follow(validator, reference, instance, schema)
 
-    return counted
+    return check_reference
 
 
 def _fits(validator: Any, schema: Any, value: Any) -> bool:
@@ -78,23 +81,24 @@ def _fits(validator: Any, schema: Any, value: Any) -> bool:
 
 
 Validator = extend(
-    Draft202012Validator, keywords.keywords(_fits) | {name: _counted(name) for name in ("$ref", "$dynamicRef")}
+    Draft202012Validator,
+    keywords.keywords(_fits) | {name: _bounded_reference(name) for name in ("$ref", "$dynamicRef")},
 )
 
 
 @contextmanager
 def usable() -> Iterator[None]:
-    """Whatever fails within is the schema's fault: Invalid, with the reason."""
+    """Whatever fails within is the schema's error: Invalid, with the reason."""
     try:
         yield
     except PatternRefused as fault:
         raise Invalid({"input_schema": [f"{fault} Correct the schema."]}) from None
-    except _BROKEN as fault:
+    except _SCHEMA_ERRORS as fault:
         reason = "it refers to itself without end" if isinstance(fault, RecursionError) else str(fault)[:200]
         raise Invalid({"input_schema": [f"The schema cannot be used: {reason}."]}) from None
 
 
-def errors_of(schema: dict[str, Any], value: Any) -> dict[str, list[str]]:
+def errors_of(schema: JsonObject, value: Any) -> dict[str, list[str]]:
     """{field: sentences} of what is wrong with a value; Invalid when the schema itself cannot be used."""
     errors: dict[str, list[str]] = {}
     with usable():

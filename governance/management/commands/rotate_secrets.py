@@ -6,7 +6,7 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Model, QuerySet
 
-from config.values.plurals import counted
+from config.values.plurals import quantity
 from governance import vault
 
 AT_ONCE = 500
@@ -25,7 +25,7 @@ class Command(BaseCommand):
                 unreadable += self._rotate(model)
         if unreadable:
             raise CommandError(
-                f"{counted(unreadable, 'secret')} cannot be opened: keep the key that sealed them in SECRETS_KEYS (or "
+                f"{quantity(unreadable, 'secret')} cannot be opened: keep the key that sealed them in SECRETS_KEYS (or "
                 "the SECRET_KEY of that time), or have them entered anew."
             )
 
@@ -46,5 +46,7 @@ class Command(BaseCommand):
                     updated_count += rows.filter(pk=pk, sealed=token).update(sealed=new_token)
             progress, last = progress + len(batch), batch[-1][0]
             self.stdout.write(f"{model._meta.verbose_name_plural}: {progress} of {total}")
-        self.stdout.write(f"{model._meta.verbose_name_plural}: {counted(total, 'secret')}, {updated_count} sealed anew")
+        self.stdout.write(
+            f"{model._meta.verbose_name_plural}: {quantity(total, 'secret')}, {updated_count} sealed anew"
+        )
         return unreadable

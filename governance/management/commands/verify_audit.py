@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.tenancy.command_arguments import find_tenants
-from config.values.plurals import counted
+from config.values.plurals import quantity
 from governance.audit import chain
 
 
@@ -31,4 +31,4 @@ class Command(BaseCommand):
                 f"{tenant.pk}: {state}; {verdict.sealed_count} sealed{waiting}; head {verdict.head[:16] or '-'}"
             )
         if broken_count:
-            raise CommandError(f"{counted(broken_count, 'audit chain is', 'audit chains are')} broken.")
+            raise CommandError(f"{quantity(broken_count, 'audit chain is', 'audit chains are')} broken.")

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from config.values.plurals import counted
+from config.values.plurals import quantity
 from memory.entries import indexes
 
 
@@ -24,12 +24,12 @@ class Command(BaseCommand):
         """Build, one after the other."""
         if options["least"] < 1:
             raise CommandError("--least must be 1 or more.")
-        with indexes.alone() as mine:
+        with indexes.build_lock() as mine:
             if not mine:
                 self.stdout.write("Another process is building indexes; nothing to do.")
                 return
-            due = indexes.missing(options["least"])
+            due = indexes.missing_indexes(options["least"])
             for key, model, dimension in due:
                 self.stdout.write(f"{'all tenants' if key == indexes.PUBLIC else key}: {model} …")
-                self.stdout.write(f"  {indexes.build(key, model, dimension)}")
-        self.stdout.write(f"{counted(len(due), 'index', 'indexes')} made.")
+                self.stdout.write(f"  {indexes.build_index(key, model, dimension)}")
+        self.stdout.write(f"{quantity(len(due), 'index', 'indexes')} made.")

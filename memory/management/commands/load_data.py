@@ -13,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from accounts.tenancy.command_arguments import find_tenants
 from config.errors import DomainError
+from config.values.json_types import JsonObject
 from memory.datastore.names import column_name
 from memory.datastore.sheets import Row, Sheet, csv_sheet, object_sheet
 from memory.datastore.tables import MODES, Table, load_sheet
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="Print the table as JSON and nothing else.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Load, and tell what is there."""
+        """Load the file, and print the table."""
         file: Path = options["file"]
         find_tenants([options["tenant"]])
         try:
@@ -54,7 +55,7 @@ class Command(BaseCommand):
         for note in table.notes:
             self.stdout.write(f"  {note}")
 
-    def _load(self, raw: IO[bytes], file: Path, options: dict[str, Any]) -> Table:
+    def _load(self, raw: IO[bytes], file: Path, options: JsonObject) -> Table:
         """Read the file twice: what its columns hold, then its rows."""
         name = options["table"] or column_name(file.stem)
         sheet = object_sheet(_json_rows(raw)) if file.suffix.lower() == ".json" else csv_sheet(raw)
@@ -78,7 +79,7 @@ def _with_progress(sheet: Sheet, raw: IO[bytes], progress: Progress) -> Sheet:
     return replace(sheet, rows=rows)
 
 
-def _json_rows(raw: IO[bytes]) -> list[dict[str, Any]]:
+def _json_rows(raw: IO[bytes]) -> list[JsonObject]:
     """The file's objects; numbers that would lose digits are their texts."""
     try:
         rows = json.load(raw, parse_float=_fraction, parse_constant=_refuse_constant)

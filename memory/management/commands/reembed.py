@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from accounts.tenancy.command_arguments import find_tenants
 from config.errors import DomainError
-from config.values.plurals import counted
+from config.values.plurals import quantity
 from memory.entries import indexes
 from memory.entries.embedding import embedder
 from memory.entries.entry_store import add_chunks
@@ -45,12 +45,12 @@ class Command(BaseCommand):
             count = self._embed_all(stale, model, total)
         except (DomainError, Transient) as fault:
             raise CommandError(f"{fault} What was embedded stays so; run this again for the rest.") from None
-        for key, name, dimension in indexes.missing():
+        for key, name, dimension in indexes.missing_indexes():
             self.stdout.write(f"Indexing {name} …")
-            indexes.build(key, name, dimension)
+            indexes.build_index(key, name, dimension)
         for name in old if not options["tenant"] else ():
-            indexes.drop_of(name)
-        self.stdout.write(f"{counted(count, 'memory has', 'memories have')} vectors of {model.model}.")
+            indexes.drop_indexes(name)
+        self.stdout.write(f"{quantity(count, 'memory has', 'memories have')} vectors of {model.model}.")
 
     def _embed_all(self, stale: Any, model: Any, total: int) -> int:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

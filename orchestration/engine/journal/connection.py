@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from config.database.pipeline import Pipeline
+from config.database.pipeline import Pipeline, Row
 from config.database.statements import Values
 
 
@@ -17,7 +17,7 @@ class EngineConnection(AsyncConnection[Any]):
         self.statements = Pipeline(self)
         self.planned_at = 0.0
 
-    async def execute_transaction(self, statements: Sequence[tuple[str, Values]]) -> list[list[dict[str, Any]]]:
+    async def execute_transaction(self, statements: Sequence[tuple[str, Values]]) -> list[list[Row]]:
         """The rows of each statement, all executed in one transaction that is sent together with its COMMIT.
 
         So it takes one round trip, and a process that is frozen or cut off leaves no transaction open, whose locks

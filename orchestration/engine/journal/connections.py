@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 import psycopg
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, connections
+from django.db import InterfaceError, OperationalError, connections
+from django.db import connection as web_connection
 from psycopg import AsyncConnection
 from psycopg.types.json import set_json_loads
 
@@ -19,11 +20,12 @@ from accounts.tenancy.tenant_model import WORKER
 from config.database import roles
 from config.database.address import direct_parameters
 from config.database.session import SharedSession, require_own_session_async, require_own_sessions
+from config.processes.backoff import Backoff
 from orchestration.engine.journal.connection import EngineConnection
 
 log = logging.getLogger(__name__)
 # An engine that is frozen inside a transaction must not keep its locks, above all the claim's, from the others.
-# Its statements all go by index; a plan that was made while the tables were small, and is kept, must not say otherwise.
+# Its statements all go by index; a plan that was made while the tables were small, and is kept, must not be another.
 # They are planned once for all values: to plan a claim takes twice as long as to make it.
 SERVER = {
     "timezone": "UTC",
@@ -43,21 +45,22 @@ SERVER = {
 # Only what is larger than libpq's buffer (some 64 kB) is sent in several pieces.
 BOUNDS_TRANSACTIONS = 170000  # the version of PostgreSQL that came with transaction_timeout
 CLOSE_S = 1.0
+RECONNECT = Backoff(0.1, 2.0)
 PLANS_S = 2.0
 
 
 async def connect() -> EngineConnection:
     """A new connection in autocommit mode, on a session of its own that sees all tenants; JSON is read by orjson."""
-    made = await EngineConnection.connect(
+    connection = await EngineConnection.connect(
         **direct_parameters(), autocommit=True, application_name="regente-engine", prepare_threshold=2
     )
     try:
-        await set_up(made)
+        await set_up(connection)
     except BaseException:
-        await made.close()
+        await connection.close()
         raise
-    set_json_loads(orjson.loads, made)
-    return made
+    set_json_loads(orjson.loads, connection)
+    return connection
 
 
 async def set_up(connection: AsyncConnection[Any]) -> None:
@@ -122,7 +125,7 @@ def in_loader(loader: Callable[[], Any]) -> Any:
     try:
         return loader()
     except (OperationalError, InterfaceError) as fault:
-        if connection.connection is not None and not connection.connection.closed:
+        if web_connection.connection is not None and not web_connection.connection.closed:
             raise
-        connection.close()
+        web_connection.close()
         raise DatabaseLost from fault

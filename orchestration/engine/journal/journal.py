@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -20,15 +19,14 @@ import psycopg
 
 from config.processes.task_supervisor import start_task
 from orchestration.engine.journal.connection import EngineConnection
-from orchestration.engine.journal.connections import replan
-from orchestration.engine.journal.statements import POKE, Entry, statements
+from orchestration.engine.journal.connections import RECONNECT, replan
+from orchestration.engine.journal.statements import RELATIVES, statements
 from orchestration.engine.metrics import BATCH_ENTRIES, COMMIT_SECONDS
-from orchestration.program.journal_entry import LeaseLost
+from orchestration.pacer import CommitPacer
+from orchestration.program.journal_entry import Entry, LeaseLost
 
 log = logging.getLogger(__name__)
 MAX_BATCH = 400
-MIN_INTERVAL_COMMITS_S = 0.005  # while many runs are under way, a commit gathers for so long
-RECONNECT_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 Publish = Callable[[list[Entry], list[UUID]], Awaitable[None]]
 
@@ -37,26 +35,25 @@ class Journal:
     """The writer of one engine: `write(entry)` returns when that entry is committed, or raises LeaseLost."""
 
     def __init__(
-        self, connect: Callable[[], Awaitable[EngineConnection]], owner: str, publish: Publish, busy: Callable[[], bool]
+        self, connect: Callable[[], Awaitable[EngineConnection]], owner: str, publish: Publish, pacer: CommitPacer
     ) -> None:
-        self.connect, self.owner, self.publish, self.busy = connect, owner, publish, busy
+        self.connect, self.owner, self.publish, self.pacer = connect, owner, publish, pacer
         self.waiting: deque[Entry] = deque()
-        self.bell = asyncio.Event()
+        self.event = asyncio.Event()
         self.connection: EngineConnection | None = None
         self.closing = False
-        self.committed_at = 0.0
         self.task = start_task("journal", self._run)
 
     def write(self, entry: Entry) -> "asyncio.Future[None]":
         """Queue the entry; the future ends with its commit."""
         self.waiting.append(entry)
-        self.bell.set()
+        self.event.set()
         return entry.commit
 
     async def close(self) -> None:
         """Commit what waits, then close the connection."""
         self.closing = True
-        self.bell.set()
+        self.event.set()
         await self.task
         if self.connection:
             await self.connection.close()
@@ -64,59 +61,60 @@ class Journal:
     async def _run(self) -> None:
         while True:
             while self.waiting:
-                if self.busy() and not self.closing:
-                    await asyncio.sleep(max(MIN_INTERVAL_COMMITS_S - (time.monotonic() - self.committed_at), 0))
-                self.committed_at = time.monotonic()
+                if self.pacer.is_busy() and not self.closing:
+                    await asyncio.sleep(self.pacer.delay())
+                self.pacer.begin()
                 batch = [self.waiting.popleft() for _ in range(min(len(self.waiting), MAX_BATCH))]
                 try:
                     await self._commit(batch)
                 finally:
-                    _let_go(batch)
+                    _release_callers(batch)
             if self.closing:
                 return
-            await self.bell.wait()
-            self.bell.clear()
+            await self.event.wait()
+            self.event.clear()
 
     async def _commit(self, batch: list[Entry]) -> None:
         try:
-            held = await self._persist(batch)
+            run_ids = await self._persist(batch)
         except Exception as fault:  # the journal must outlive whatever one run wants written
             log.warning("a journal batch of %d failed (%s); its runs are written one by one", len(batch), fault)
             for run_id in dict.fromkeys(entry.run_id for entry in batch):
                 await self._commit_run([entry for entry in batch if entry.run_id == run_id])
             return
-        await self._finish(batch, held)
+        await self._finish(batch, run_ids)
 
     async def _commit_run(self, entries: list[Entry]) -> None:
         for at, entry in enumerate(entries):
             try:
-                held = await self._persist([entry], again=True)
+                run_ids = await self._persist([entry], again=True)
             except Exception as fault:
                 for late in entries[at:]:  # a later row without the earlier one would be a gap
                     self._fail(late, fault)
                 return
-            await self._finish([entry], held)
+            await self._finish([entry], run_ids)
 
     def _fail(self, entry: Entry, fault: Exception) -> None:
         log.error("run %s could not be journalled: %s", entry.run_id, fault)
         if not entry.commit.done():
             entry.commit.set_exception(fault)
 
-    async def _finish(self, batch: list[Entry], held: set[UUID]) -> None:
-        """Tell the callers, the followers, and the parents of runs that ended."""
-        kept = [entry for entry in batch if entry.run_id in held]
+    async def _finish(self, batch: list[Entry], run_ids: set[UUID]) -> None:
+        """Answer the callers, and notify followers and the parents of runs that ended; `run_ids` were ours to write."""
+        entries = [entry for entry in batch if entry.run_id in run_ids]
         for entry in batch:
             if entry.commit.done():
                 continue
-            if entry.run_id in held:
+            if entry.run_id in run_ids:
                 entry.commit.set_result(None)
             else:
                 entry.commit.set_exception(LeaseLost(entry.run_id))
-        parents = [entry.parent_id for entry in kept if entry.parent_id and entry.close and entry.close["final"]]
+        parents = [entry.parent_id for entry in entries if entry.parent_id and entry.close and entry.close["final"]]
         if parents:
             with contextlib.suppress(psycopg.Error):  # the parent also looks by itself, later
-                await self._connected(lambda connection: connection.execute(POKE, [parents]))
-        await self.publish(kept, parents)
+                values = {"parents": parents}
+                await self._connected(lambda at: at.execute(RELATIVES["notify_parents"], values))
+        await self.publish(entries, parents)
 
     async def _persist(self, batch: list[Entry], again: bool = False) -> set[UUID]:
         """The ids of the runs that were ours to write. A lost connection is made again, however long it takes."""
@@ -124,7 +122,7 @@ class Journal:
         return await self._connected(lambda at: self._transaction(at, batch, again or next(tries) > 0))
 
     async def _connected(self, work: Callable[[EngineConnection], Awaitable[Any]]) -> Any:
-        for tries in range(10**9):
+        for failures in itertools.count(1):
             try:
                 if self.connection is None or self.connection.closed:
                     self.connection = await self.connect()
@@ -135,18 +133,18 @@ class Journal:
                 log.warning("the journal lost PostgreSQL, trying again: %s", str(fault).strip().split("\n")[0])
                 if self.connection is not None:
                     await self.connection.close()
-                await asyncio.sleep(RECONNECT_S[min(tries, len(RECONNECT_S) - 1)])
+                await asyncio.sleep(RECONNECT.delay(failures))
         raise AssertionError("unreachable")
 
     async def _transaction(self, connection: EngineConnection, batch: list[Entry], again: bool) -> set[UUID]:
-        anew = replan(connection)
+        plans = replan(connection)
         BATCH_ENTRIES.observe(len(batch))
         with COMMIT_SECONDS.time():
-            rows = await connection.execute_transaction([*anew, *statements(batch, self.owner, again)])
-        return {row["id"] for row in rows[len(anew)]}
+            rows = await connection.execute_transaction([*plans, *statements(batch, self.owner, again)])
+        return {row["id"] for row in rows[len(plans)]}
 
 
-def _let_go(batch: list[Entry]) -> None:
+def _release_callers(batch: list[Entry]) -> None:
     """Nobody waits for ever: where it is not known what became of an entry, its run is taken up again from what is on
     record. Mostly nothing is left to do.
     """

@@ -64,7 +64,7 @@ class Command(BaseCommand):
             run, _ = start_run(
                 tenant_id=tenant, kind="workflow", subject_id=str(workflow.id), subject_version=workflow.revision,
                 input=run_input, mode=options["mode"],
-                fit=partial(fitted_input, workflow.input_schema, prefix="input."),
+                coerce=partial(fitted_input, workflow.input_schema, prefix="input."),
             )  # fmt: skip
         except DomainError as fault:
             raise CommandError(fault.message, returncode=NOT_FINISHED) from None

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from accounts.models import Role
+from config.values.json_schema import errors_of
+from governance.conditions import lookup, path_parts
+from orchestration.program.registry import NODES
 from orchestration.workflows.definition.graph import Route
 from orchestration.workflows.definition.problems import Place, value_text
 from orchestration.workflows.expressions.edge_conditions import InvalidExpression, read_condition
@@ -114,13 +117,13 @@ def _map(config: Config, place: Place) -> None:
     kind = node_type(node.get("type")) if isinstance(node, dict) else None
     if not isinstance(node, dict) or not has_config(node):
         place.add("config.node", "node must be an object {type, config}: what is done with each item")
-    elif kind not in IN_A_MAP:
+    elif kind not in (types := types_in_map()):
         place.add(
-            "config.node.type", f"a map's node must be one of {', '.join(IN_A_MAP)}, not {value_text(node.get('type'))}"
+            "config.node.type", f"a map's node must be one of {', '.join(types)}, not {value_text(node.get('type'))}"
         )
     else:
         inner = Place(place.problems, f"{place.path}.config.node", place.label, place.ids)
-        CHECKS[kind](with_output(node), inner)
+        check_config(kind, with_output(node), inner)
 
 
 def items_reference(items: str) -> str:
@@ -184,3 +187,24 @@ CHECKS: dict[str, Callable[[Config, Place], None]] = {
     "wait": _wait,
     "subworkflow": _subworkflow,
 }
+
+
+def node_types() -> list[str]:
+    """The types that a node may have: the built-in ones, then those of plug-ins."""
+    return [*CHECKS, *(type for type in NODES if type not in CHECKS)]
+
+
+def types_in_map() -> list[str]:
+    """Those of them that a map may run for each item."""
+    return [type for type in node_types() if type in IN_A_MAP or type not in CHECKS]
+
+
+def check_config(type: str, config: Config, place: Place) -> None:
+    """Tell the place what is wrong with the config of a node of this known type."""
+    if type in CHECKS:
+        CHECKS[type](config, place)
+    elif (schema := NODES[type].schema) is not None:
+        for field, sentences in errors_of(schema, config).items():
+            value = lookup(config, path_parts(field))
+            if not (isinstance(value, str) and value.startswith("$")):  # only a run knows a reference's value
+                place.add(f"config.{field}", f"{field}: {' '.join(sentences)}")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from config.errors import Invalid
-from config.values.json_schema import checked, schema_problems
+from config.values.json_schema import schema_problems, validate_input
 from orchestration.workflows.definition.problems import Problems
 
 Schema = dict[str, Any]
@@ -21,6 +21,6 @@ def fitted_input(schema: Schema | None, input: Any, prefix: str = "") -> Any:
     if schema is None:
         return input
     try:
-        return checked(schema, input)
+        return validate_input(schema, input)
     except Invalid as unfit:
         raise Invalid({f"{prefix}{name}": sentences for name, sentences in unfit.context["errors"].items()}) from None

@@ -5,13 +5,15 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
+from orchestration.program.registry import NODES
 from orchestration.program.retry import Retry
 from orchestration.workflows.definition.configs import (
-    CHECKS,
     YEAR_S,
+    check_config,
     has_config,
     items_reference,
     node_type,
+    node_types,
     read_routes,
     with_output,
 )
@@ -32,7 +34,6 @@ MAX_NAME_LENGTH = 200
 # Step names use these for visits (a#2), branches (fan/0/a) and items (each[0]); in an id they are escaped.
 _SPECIAL = re.compile(r"[#/\[\]%]")
 _STRUCTURE = {"prompt", "node", "routes", "branches"}  # parts of a config that are not filled in as a whole
-_TAKE_INPUT = {"agent", "tool", "subworkflow"}
 
 
 def read_edge(raw: Any, place: Place) -> tuple[str, Edge] | None:
@@ -63,14 +64,14 @@ def read_node(raw: dict[str, Any], node_id: str, place: Place, edges: list[Edge]
     """The node; what is wrong with it is told to the place."""
     kind = node_type(raw.get("type"))
     on_error, goto = _on_error(raw, place)
-    if kind not in CHECKS:
-        place.add("type", f"the type {value_text(raw.get('type'))} is unknown; use one of {', '.join(CHECKS)}")
+    if kind not in (types := node_types()):
+        place.add("type", f"the type {value_text(raw.get('type'))} is unknown; use one of {', '.join(types)}")
         return Node(node_id, node_id, kind, {}, edges=tuple(edges), on_error=on_error, goto=goto)  # type: ignore[arg-type]
     if not has_config(raw):
         place.add("config", f"config must be an object, not {value_text(raw['config'])}")
         return Node(node_id, node_id, kind, {}, edges=tuple(edges))
     config = with_output(raw)
-    CHECKS[kind](config, place)
+    check_config(kind, config, place)
     silent = Place(Problems(), "", "", place.ids)
     return Node(
         id=node_id,
@@ -108,7 +109,12 @@ def _resolution(kind: str, config: dict[str, Any], place: Place) -> dict[str, An
             resolve = _beside(resolve, structure)
     except UnknownStep as fault:
         place.add("config", f"it {fault.message}")
-    return {"config": config, "resolve": resolve, "references": references, "takes_input": kind in _TAKE_INPUT}
+    return {
+        "config": config,
+        "resolve": resolve,
+        "references": references,
+        "takes_input": kind in NODES and NODES[kind].takes_input,
+    }
 
 
 def _beside(resolve: Resolver, structure: dict[str, Any]) -> Resolver:

@@ -1,4 +1,4 @@
-"""manage.py seed_demo: the demo's tenant, user, agents, workflow, table and team. It may run as often as one likes."""
+"""manage.py seed_demo: the demo's tenant, user, agents, workflow, table and team. Running it again changes nothing."""
 
 import json
 from argparse import ArgumentParser
@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from accounts.login.credentials import CHANGED, kept_password
+from accounts.login.credentials import CHANGED_PASSWORD, stored_password
 from accounts.models import Membership, Role, Tenant, User
 from agents.catalog.demo_agents import AGENTS, ROOMS
 from agents.catalog.demo_workflow import TRIAGE_WORKFLOW
@@ -26,30 +26,32 @@ CREDENTIALS = "demo_credentials.json"
 
 
 class Command(BaseCommand):
-    """Makes what is missing and leaves what somebody has changed."""
+    """Makes what does not exist yet, and changes nothing that does."""
 
     help = (
         "Make the demo tenant: user, agents, the workflow “Ticket Triage”, the table rooms, the team “Morning Round”."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """How to tell the credentials."""
+        """--json."""
         parser.add_argument("--json", action="store_true", help="Print {email, password} and nothing else.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Seed, and tell the credentials."""
-        password = env_text("DEMO_PASSWORD") or kept_password(settings.DATA_DIR / CREDENTIALS, EMAIL)
+        """Seed, and print the credentials."""
+        password = env_text("DEMO_PASSWORD") or stored_password(settings.DATA_DIR / CREDENTIALS, EMAIL)
         with transaction.atomic():
             user = seed(password)
-        told = {"email": EMAIL, "password": password if user.check_password(password) else CHANGED}
+        credentials = {"email": EMAIL, "password": password if user.check_password(password) else CHANGED_PASSWORD}
         if options["json"]:
-            self.stdout.write(json.dumps(told))
+            self.stdout.write(json.dumps(credentials))
         else:
-            self.stdout.write(f"The tenant {TENANT!r} is ready. Log in as {told['email']} with {told['password']}")
+            self.stdout.write(
+                f"The tenant {TENANT!r} is ready. Log in as {credentials['email']} with {credentials['password']}"
+            )
 
 
 def seed(password: str) -> User:
-    """The demo's user; everything else is there as well."""
+    """The demo's user, after everything else has been made as well."""
     tenant, _ = Tenant.objects.get_or_create(pk=TENANT, defaults={"name": "Demo"})
     user = User.objects.filter(email=EMAIL).first()
     if user is None:

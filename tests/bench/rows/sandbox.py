@@ -4,9 +4,9 @@ import asyncio
 import time
 from uuid import uuid4
 
-from agents.code_tasks import shell_commands
-from agents.code_tasks.workspace import Workspace
 from agents.sandbox import sandboxed_command
+from agents.workspaces import shell_commands
+from agents.workspaces.workspace import Workspace
 from tests.bench.figures import Row, at_most, percentile
 from tests.bench.setting import Bench
 
@@ -15,10 +15,10 @@ COMMANDS = 40
 
 def measure(bench: Bench) -> list[Row]:
     """The time of `true` in the sandbox less that of `true` without it; no row where no sandbox can be made."""
-    if sandboxed_command.unavailable():
+    if sandboxed_command.unavailable_reason():
         return []
     space = Workspace(uuid4())
-    space.make()
+    space.create()
     try:
         inside = [asyncio.run(_inside(space)) for _ in range(bench.trials)]
         bare = [asyncio.run(_bare()) for _ in range(bench.trials)]
