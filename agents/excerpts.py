@@ -12,17 +12,17 @@ MAX_EVENT_LENGTH = 2_000  # characters of an input or output that an event repea
 
 def excerpt(value: Any, max_length: int = MAX_EVENT_LENGTH) -> Any:
     """The masked value: whole when it is short, else what its JSON begins with."""
-    masked = mask(value, length=None)
-    if isinstance(masked, str):
-        return truncate(masked, max_length)
-    text = write_json(masked, default=str).decode()
-    return masked if len(text) <= max_length else truncate(text, max_length)
+    masked_value = mask(value, length=None)
+    if isinstance(masked_value, str):
+        return truncate(masked_value, max_length)
+    text = write_json(masked_value, default=str).decode()
+    return masked_value if len(text) <= max_length else truncate(text, max_length)
 
 
 def summary(value: Any, max_length: int = MAX_INPUT_LENGTH) -> str:
     """One text that shows the masked value, cut."""
-    masked = excerpt(value, max_length)
-    return masked if isinstance(masked, str) else write_json(masked, default=str).decode()
+    masked_value = excerpt(value, max_length)
+    return masked_value if isinstance(masked_value, str) else write_json(masked_value, default=str).decode()
 
 
 def main_argument(arguments: JsonObject) -> str:

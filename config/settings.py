@@ -125,7 +125,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_METADATA_CLASS": "config.http.openapi.options.Metadata",
     "DEFAULT_SCHEMA_CLASS": "config.http.openapi.schema.OperationSchema",
-    "EXCEPTION_HANDLER": "config.errors.handle",
+    "EXCEPTION_HANDLER": "config.http.error_handler.handle",
     "URL_FORMAT_OVERRIDE": None,  # ?format= belongs to the contract (RULINGS §2)
     "UNAUTHENTICATED_USER": None,
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",

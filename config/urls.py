@@ -16,10 +16,10 @@ from config.http.health_views import (
 from config.http.openapi.pages import OpenAPIView, RedocView, SwaggerView
 from config.http.viewsets import route
 
-handler400 = "config.errors.handler400"
-handler403 = "config.errors.handler403"
-handler404 = "config.errors.handler404"
-handler500 = "config.errors.handler500"
+handler400 = "config.http.error_handler.handler400"
+handler403 = "config.http.error_handler.handler403"
+handler404 = "config.http.error_handler.handler404"
+handler500 = "config.http.error_handler.handler500"
 
 api: list[URLPattern | URLResolver] = [
     path("", include("orchestration.urls")),  # the busiest first: patterns are tried one after the other

@@ -24,7 +24,8 @@ from django.utils.crypto import constant_time_compare
 
 from accounts import members
 from accounts.models import Membership, User
-from config.errors import DomainError, Unauthorized, Unavailable, problem_of, respond
+from config.errors import DomainError, Unauthorized, Unavailable
+from config.http.error_handler import problem_of, respond
 
 CHALLENGE = "sso_challenge"
 SALT, CODE_S = "accounts.login.sso", 60

@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
 from accounts.login.sso import CHALLENGE
-from config.errors import NotFound, Unauthorized, problem_of, respond
+from config.errors import NotFound, Unauthorized
+from config.http.error_handler import problem_of, respond
 
 
 def begin(request: HttpRequest) -> HttpResponseRedirect:

@@ -9,6 +9,7 @@ from agents.tools.lookup import find_tools
 from config.http.fields import (
     BooleanField,
     CharField,
+    DateTimeField,
     FloatField,
     IntegerField,
     ObjectField,
@@ -86,6 +87,8 @@ class AgentSerializer(StrictModelSerializer):
     output_schema = ObjectField(allow_null=True, default=None, help_text="A JSON Schema that every answer must fit.")
     max_turns = IntegerField(min_value=1, max_value=100, default=10, help_text="Model calls that one answer may take.")
     memory = MemorySerializer(default=dict)
+    created_at = DateTimeField(read_only=True, allow_null=True, help_text="Null for a built-in one.")
+    updated_at = DateTimeField(read_only=True, allow_null=True)
 
     class Meta:
         model = Agent

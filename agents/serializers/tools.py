@@ -10,7 +10,15 @@ from agents.loop.tool_program import CALL
 from agents.models import HandlerType, RiskLevel, Tool
 from agents.serializers.handlers import checked_config, origin
 from agents.serializers.keys import KEY
-from config.http.fields import BooleanField, CharField, ChoiceField, ObjectField, RegexField, StrictModelSerializer
+from config.http.fields import (
+    BooleanField,
+    CharField,
+    ChoiceField,
+    DateTimeField,
+    ObjectField,
+    RegexField,
+    StrictModelSerializer,
+)
 from config.http.serializers import ResponseSerializer
 from config.masking import MASK, mask
 from config.values.json_schema import schema_problems
@@ -42,6 +50,8 @@ class ToolSerializer(StrictModelSerializer):
     side_effects = serializers.ListField(child=CharField(max_length=64), max_length=20, default=list)
 
     idempotent = BooleanField(default=True, help_text="False: a call whose answer was lost is not made again.")
+    created_at = DateTimeField(read_only=True, allow_null=True, help_text="Null for a built-in one.")
+    updated_at = DateTimeField(read_only=True, allow_null=True)
 
     class Meta:
         model = Tool

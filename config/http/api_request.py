@@ -63,8 +63,8 @@ class ApiRequest(Request):
 
 def trace_request(request: HttpRequest, trace_id: str) -> ApiHttpRequest:
     """The same request with the attributes that every one has, whoever calls."""
-    traced = cast(ApiHttpRequest, request)
-    traced.trace_id, traced.on_behalf_of, traced.failed_login = trace_id, "", ""
-    traced.transaction_scope, traced.rate_limit, traced.is_counted = None, None, False
-    traced.audit, traced.afterwards = {}, []
-    return traced
+    api_request = cast(ApiHttpRequest, request)
+    api_request.trace_id, api_request.on_behalf_of, api_request.failed_login = trace_id, "", ""
+    api_request.transaction_scope, api_request.rate_limit, api_request.is_counted = None, None, False
+    api_request.audit, api_request.afterwards = {}, []
+    return api_request

@@ -1,4 +1,4 @@
-"""The error bodies of the five façades: one Problem, told in the words that each contract's clients expect."""
+"""The error bodies of the five façades: one Problem, in the words that each contract's clients expect."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,19 +32,19 @@ def _place(path: str, key: object) -> str:
 def _flat(errors: Any, path: str = "") -> dict[str, list[Any]]:
     """{"items[1].name": [sentences]} of a serializer's nested errors; what concerns no field is named body."""
     if isinstance(errors, Mapping):
-        found: dict[str, list[Any]] = {}
+        flat: dict[str, list[Any]] = {}
         for key, item in errors.items():
             here = _place(path, key)
-            for name, told in _flat(item, here).items():
-                found.setdefault(name, []).extend(told)
-        return found
+            for name, sentences in _flat(item, here).items():
+                flat.setdefault(name, []).extend(sentences)
+        return flat
     if not isinstance(errors, list | tuple):
         return {path or "body": [errors]}
-    found = {}
+    flat = {}
     for index, item in enumerate(errors):
-        for name, told in _flat(item, f"{path}[{index}]" if isinstance(item, Mapping) else path or "body").items():
-            found.setdefault(name, []).extend(told)
-    return found
+        for name, sentences in _flat(item, f"{path}[{index}]" if isinstance(item, Mapping) else path or "body").items():
+            flat.setdefault(name, []).extend(sentences)
+    return flat
 
 
 def _group(path: str) -> str:
@@ -63,8 +63,8 @@ def _core_body(problem: Problem, request: Any) -> tuple[int, dict[str, Any]]:
     message = problem.message
     if problem.errors is not None:
         context["errors"] = _flat(problem.errors)
-        name, told = next(iter(context["errors"].items()), ("body", ["The input is not valid."]))
-        message = message or f"{name}: {told[0]}"
+        name, sentences = next(iter(context["errors"].items()), ("body", ["The input is not valid."]))
+        message = message or f"{name}: {sentences[0]}"
     return problem.status, {
         "statusCode": problem.status,
         "errorCode": problem.code,
@@ -86,8 +86,8 @@ def _rest_body(problem: Problem, request: Any) -> tuple[int, Any]:
     """The body of /api/ai/**: Django REST framework's own."""
     if isinstance(problem.errors, Mapping):
         return problem.status, problem.errors
-    told = next(iter(_flat(problem.errors).values()))[0] if problem.errors else problem.message
-    return problem.status, {"detail": told}
+    sentence = next(iter(_flat(problem.errors).values()))[0] if problem.errors else problem.message
+    return problem.status, {"detail": sentence}
 
 
 def _task_body(problem: Problem, request: Any) -> tuple[int, Any]:
@@ -97,8 +97,8 @@ def _task_body(problem: Problem, request: Any) -> tuple[int, Any]:
     place = "body" if request.method in ("POST", "PUT", "PATCH") else "query"
     details = [
         {"loc": [place] if name == place else [place, *name.split(".")], "msg": str(sentence), "type": _kind(sentence)}
-        for name, told in _flat(problem.errors).items()
-        for sentence in told
+        for name, sentences in _flat(problem.errors).items()
+        for sentence in sentences
     ]
     return 422, {"detail": details}
 

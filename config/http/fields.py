@@ -115,8 +115,8 @@ class ChoiceField(serializers.ChoiceField):
 
     def __init__(self, choices: Any, **kwargs: Any) -> None:
         super().__init__(choices, **kwargs)
-        known = ", ".join(str(choice) for choice in self.choices)
-        self.error_messages["invalid_choice"] = f'"{{input}}" is none of the choices: {known}.'
+        names = ", ".join(str(choice) for choice in self.choices)
+        self.error_messages["invalid_choice"] = f'"{{input}}" is none of the choices: {names}.'
 
     def to_internal_value(self, data: Any) -> Any:
         """The choice."""

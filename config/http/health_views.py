@@ -14,8 +14,8 @@ from rest_framework.response import Response
 
 from accounts.permissions import Operators
 from config.database.probe import CONNECTED, PROBE
-from config.errors import handler404
 from config.http.api_request import ApiRequest
+from config.http.error_handler import handler404
 from config.http.fields import iso
 from config.http.serializers import ResponseSerializer
 from config.http.viewsets import ApiView

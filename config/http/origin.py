@@ -14,13 +14,13 @@ MAX_PROGRAM_LENGTH = 300
 
 @dataclass(slots=True)
 class Origin:
-    """A request; all empty: a command, or the product itself. `recorded`: what it does is on record already."""
+    """A request; all empty: a command, or the product itself. `is_recorded`: what it does is on record already."""
 
     ip_address: str = ""
     user_agent: str = ""
     trace_id: str = ""
     key_id: UUID | None = None
-    recorded: bool = False
+    is_recorded: bool = False
 
 
 _current: ContextVar[Origin | None] = ContextVar("origin", default=None)
@@ -40,9 +40,9 @@ def of(request: HttpRequest) -> Origin:
 def address(request: HttpRequest) -> str:
     """The caller's address; behind a proxy of the operator's (BEHIND_TLS_PROXY) the one that the proxy tells."""
     if settings.BEHIND_TLS_PROXY:
-        told = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
-        if told:
-            return told[:64]
+        forwarded_for = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+        if forwarded_for:
+            return forwarded_for[:64]
     return request.META.get("REMOTE_ADDR", "")[:64]
 
 

@@ -67,9 +67,9 @@ def count(rows: Any) -> Total:
     now = time.monotonic()
     if _beyond.get(key, 0.0) > now:
         return BEYOND
-    found = rows.count()
-    if found <= MAX_COUNT:
-        return Total(found, is_exact=True)
+    number_of_rows = rows.count()
+    if number_of_rows <= MAX_COUNT:
+        return Total(number_of_rows, is_exact=True)
     if len(_beyond) >= MAX_KEYS:
         _beyond.clear()
     _beyond[key] = now + RECOUNT_S

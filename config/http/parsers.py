@@ -71,15 +71,15 @@ def loads(raw: bytes) -> Any:
     return value
 
 
-def _remedy(said: str) -> str:
+def _remedy(complaint: str) -> str:
     """What to do about a complaint of the JSON reader."""
-    if "depth" in said:
+    if "depth" in complaint:
         return f"nest at most {DEPTH} levels deep"
-    if "infinity" in said:
+    if "infinity" in complaint:
         return "a number is too large; send a smaller one, or a text"
-    if "surrogate" in said:
+    if "surrogate" in complaint:
         return "text must be UTF-8 without half surrogate pairs"
-    return f"{said}; check quotes, commas and brackets, and write NaN or Infinity as null"
+    return f"{complaint}; check quotes, commas and brackets, and write NaN or Infinity as null"
 
 
 def _may_hold_long_integers(value: Any) -> bool:

@@ -40,6 +40,6 @@ class FlagFilter(filters.Filter):
 
 def query_of(serializer: type[serializers.Serializer], request: ApiRequest) -> dict[str, Any]:
     """The query's parameters that the serializer knows; Invalid names each that has a value it cannot have."""
-    checked = serializer(data=request.query_params.dict())
-    checked.is_valid(raise_exception=True)
-    return dict(checked.validated_data)
+    query = serializer(data=request.query_params.dict())
+    query.is_valid(raise_exception=True)
+    return dict(query.validated_data)

@@ -55,8 +55,8 @@ class AlwaysJSON(BaseContentNegotiation):
 
     def select_parser(self, request: Request, parsers: list[Any]) -> Any:
         """The parser of the body's media type, or None (415)."""
-        given = (request.content_type or "").split(";", 1)[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == given), None)
+        media_type = (request.content_type or "").split(";", 1)[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
 
     def select_renderer(self, request: Request, renderers: list[Any], format_suffix: str | None = None) -> Any:
         """The first renderer: an API view has one, and the pages of the documentation have theirs."""

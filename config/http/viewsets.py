@@ -79,9 +79,9 @@ def valid(
 ) -> serializers.BaseSerializer:
     """The serializer with the request's body checked; a VALIDATION_ERROR naming each field otherwise."""
     context = {"request": request, **options.pop("context", {})}
-    checked = serializer(instance, data=body_object(request), context=context, **options)
-    checked.is_valid(raise_exception=True)
-    return checked
+    checked_serializer = serializer(instance, data=body_object(request), context=context, **options)
+    checked_serializer.is_valid(raise_exception=True)
+    return checked_serializer
 
 
 class ApiView(APIView):
@@ -115,22 +115,22 @@ class TenantViewSet(GenericViewSet, ApiView):
 
     def get_queryset(self) -> QuerySet[Any]:
         """The tenant's rows."""
-        return self.ordered(self.model.objects.for_tenant(self.request.tenant_id))
+        return self.in_order(self.model.objects.for_tenant(self.request.tenant_id))
 
-    def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def in_order(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """The rows in the order of the pages: the model's own, else newest first when they know their time."""
         if self.model._meta.ordering:
             return rows
-        timed = any(field.name == "created_at" for field in self.model._meta.fields)
-        return rows.order_by("-created_at", "-pk") if timed else rows.order_by("pk")
+        has_time = any(field.name == "created_at" for field in self.model._meta.fields)
+        return rows.order_by("-created_at", "-pk") if has_time else rows.order_by("pk")
 
     def get_object(self) -> Any:
         """The row of the URL's id."""
         name = self.lookup_url_kwarg or self.lookup_field
-        found = self.find(self.filter_queryset(self.get_queryset()), **{self.lookup_field: self.kwargs[name]})
+        row = self.find(self.filter_queryset(self.get_queryset()), **{self.lookup_field: self.kwargs[name]})
         if self.action in CHANGES and self.serializer_class is not None:
-            self.note_before(found)
-        return found
+            self.note_before(row)
+        return row
 
     def note_before(self, row: Any, action: str = "") -> None:
         """Keep the row as it is now for the audit entry of what is about to be done to it."""
@@ -142,11 +142,11 @@ class TenantViewSet(GenericViewSet, ApiView):
         try:
             if any("\x00" in str(value) for value in key.values()):
                 raise ValueError
-            found: Model = rows.get(**key)
+            row: Model = rows.get(**key)
         except (self.model.DoesNotExist, ValidationError, ValueError, OverflowError):
             raise self.not_found(**{name: str(value) for name, value in key.items()}) from None
-        self.check_object_permissions(self.request, found)
-        return found
+        self.check_object_permissions(self.request, row)
+        return row
 
     def valid(
         self, serializer: type[serializers.BaseSerializer] | None = None, instance: Any = None, **options: Any
@@ -163,9 +163,9 @@ class ResourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVi
 
     def create(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """201 and the new row."""
-        checked = self.valid()
-        self.perform_create(checked)
-        return Response(checked.data, status=201)
+        checked_serializer = self.valid()
+        self.perform_create(checked_serializer)
+        return Response(checked_serializer.data, status=201)
 
     def perform_create(self, serializer: Any) -> None:
         """Save the new row for the caller's tenant."""
@@ -173,9 +173,9 @@ class ResourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVi
 
     def update(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The row with the fields of the body changed and the others left."""
-        checked = self.valid(instance=self.get_object(), partial=True)
-        self.perform_update(checked)
-        return Response(checked.data)
+        checked_serializer = self.valid(instance=self.get_object(), partial=True)
+        self.perform_update(checked_serializer)
+        return Response(checked_serializer.data)
 
     def partial_update(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The same as update."""

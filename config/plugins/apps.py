@@ -15,6 +15,6 @@ class PluginsConfig(AppConfig):
 
     def ready(self) -> None:
         """PluginError when a plug-in cannot be used, but for the command that shows which."""
-        broken = [plugin for plugin in load_plugins() if plugin.faults]
-        if broken and sys.argv[1:2] != ["plugins"]:
-            raise broken[0].error()
+        faulty = [plugin for plugin in load_plugins() if plugin.faults]
+        if faulty and sys.argv[1:2] != ["plugins"]:
+            raise faulty[0].error()

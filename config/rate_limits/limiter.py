@@ -16,9 +16,10 @@ import redis
 import redis.asyncio
 from django.conf import settings
 
-from config.errors import BROKER_DOWN, RateLimited, Unavailable
+from config.errors import RateLimited, Unavailable
 from config.http import origin
 from config.http.api_request import ApiHttpRequest
+from config.http.error_handler import BROKER_DOWN
 from config.processes.metrics import counter
 from config.rate_limits import request_counts
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
 
-from config.errors import keep_afterwards
 from config.http import origin
 from config.http.api_request import ApiHttpRequest
+from config.http.error_handler import keep_afterwards
 from config.values.json_types import JsonObject
 from governance.audit.audit_log import AuditRecord, append_record, record_failed_login
 
@@ -25,7 +25,7 @@ class AuditMiddleware:
 
     def __call__(self, request: ApiHttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if request.method in SAFE or origin.current().recorded:
+        if request.method in SAFE or origin.current().is_recorded:
             return response
         if response.status_code < 400:
             audit_record = _audit_record(request, response)

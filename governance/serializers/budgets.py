@@ -45,15 +45,17 @@ class BudgetRequest(StrictModelSerializer):
             attrs["cost_limit_micro"] = None if cents is None else round(cents * MICRO_PER_CENT)
         if "limit_calls" in attrs:
             attrs["calls_limit"] = attrs.pop("limit_calls")
-        stored = self.instance or BudgetLimit()
-        merged = {name: attrs.get(name, getattr(stored, name)) for name in ("cost_limit_micro", "calls_limit", "scope")}
-        if merged["cost_limit_micro"] is None and merged["calls_limit"] is None:
+        current = self.instance or BudgetLimit()
+        result = {
+            name: attrs.get(name, getattr(current, name)) for name in ("cost_limit_micro", "calls_limit", "scope")
+        }
+        if result["cost_limit_micro"] is None and result["calls_limit"] is None:
             raise Invalid({"limit_cents": ["Set limit_cents, limit_calls, or both."]})
-        scope_id = attrs.get("scope_id", stored.scope_id)
-        if merged["scope"] == BudgetScope.TENANT:
+        scope_id = attrs.get("scope_id", current.scope_id)
+        if result["scope"] == BudgetScope.TENANT:
             attrs["scope_id"] = ""
         elif not scope_id:
-            raise Invalid({"scope_id": [f"Name the {merged['scope']} by its id."]})
+            raise Invalid({"scope_id": [f"Name the {result['scope']} by its id."]})
         return attrs
 
 

@@ -12,7 +12,7 @@ from governance.policies.backtest import Backtest
 from governance.policies.evaluation import RESULT
 from governance.policies.rule_parser import BadRule, read_rule, rule_expression
 
-NAMED = (Scope.APP, Scope.TOOL, Scope.WORKFLOW, Scope.AGENT)
+SCOPES_WITH_ID = (Scope.APP, Scope.TOOL, Scope.WORKFLOW, Scope.AGENT)
 MAX_BACKTEST = 10_000
 
 
@@ -51,9 +51,9 @@ class PolicySerializer(serializers.Serializer):
         """The scope's id fits the scope."""
         own = self.context["request"].tenant.pk
         scope = attrs.get("scope", getattr(self.instance, "scope", None))
-        stored = getattr(self.instance, "scope_id", "") if scope == getattr(self.instance, "scope", None) else ""
-        scope_id = attrs.get("scope_id", stored) or ""
-        if scope in NAMED and not scope_id:
+        current_id = getattr(self.instance, "scope_id", "") if scope == getattr(self.instance, "scope", None) else ""
+        scope_id = attrs.get("scope_id", current_id) or ""
+        if scope in SCOPES_WITH_ID and not scope_id:
             raise serializers.ValidationError({"scope_id": [f"Is required: the id of the {scope}."]})
         if scope == Scope.TENANT and scope_id not in ("", own):
             raise serializers.ValidationError({"scope_id": ["Must be your own tenant, or be left out."]})

@@ -95,7 +95,7 @@ def start_run(
         if existing is None:
             raise
         return existing, False
-    source.recorded = True  # with the run itself: its first write puts the start on record
+    source.is_recorded = True  # with the run itself: its first write puts the start on record
     transaction.on_commit(wake)
     return run, True
 

@@ -5,8 +5,9 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
+from rest_framework import serializers
 
-from config.http.fields import ObjectField
+from config.http.fields import only
 from config.values.json_types import Json, JsonObject
 from orchestration.program.registry import NODES
 from orchestration.workflows.definition.node_schemas import EDGE, NODE_FIELDS, NODE_SCHEMAS, NodeSchema
@@ -31,8 +32,12 @@ DEFINITION: JsonObject = {
 }
 
 
-class DefinitionField(ObjectField):
+class DefinitionField(serializers.JSONField):
     """{nodes, edges, entryNode?, max_steps?, input_schema?}; other keys are kept and mean nothing."""
+
+    def to_internal_value(self, data: Json) -> JsonObject:
+        only(data, dict)
+        return data  # type: ignore[no-any-return]
 
 
 class DefinitionDocument(OpenApiSerializerFieldExtension):
@@ -63,18 +68,18 @@ def _node_types() -> list[str]:
 
 
 def _node(type: str) -> JsonObject:
-    known = NODE_SCHEMAS.get(type) or NodeSchema(f"A node of the type {type}.")
-    config = _plain(known.config())
+    node_schema = NODE_SCHEMAS.get(type) or NodeSchema(f"A node of the type {type}.")
+    config = _plain(node_schema.config())
     # A transform's output may also stand beside its config, or be called value.
-    required = [] if type == "transform" else list(known.required)
+    required = [] if type == "transform" else list(node_schema.required)
     if required:
         config["required"] = required
     else:
         config = {name: value for name, value in config.items() if name != "required"} | {"type": ["object", "null"]}
-    example = {"id": type, "type": type} | ({"config": known.example} if known.example else {})
+    example = {"id": type, "type": type} | ({"config": node_schema.example} if node_schema.example else {})
     return {
         "type": "object",
-        "description": known.summary,
+        "description": node_schema.summary,
         "required": ["id", "type", *(["config"] if required else [])],
         "properties": {
             "id": {"type": "string"},
@@ -96,6 +101,8 @@ def _plain(schema: Json) -> Any:
     plain = {name: _plain(value) for name, value in schema.items() if name not in ("nullable", "example")}
     if schema.get("nullable") is True:
         plain["type"] = [plain["type"], "null"]
+    if plain.get("type") == "array":  # whose items may be anything: some client generators want it said
+        plain.setdefault("items", {})
     if "example" in schema:
         plain["examples"] = [schema["example"]]
     return plain

@@ -20,13 +20,15 @@ log = logging.getLogger(__name__)
 def event_stream(request: ApiRequest, run: Run, frames: AsyncGenerator[bytes, None]) -> StreamingHttpResponse:
     """The answer whose body are the frames of this run."""
     caller = caller_of(request._request, run.tenant_id)
-    response = StreamingHttpResponse(_permitted(caller, run, frames), content_type="text/event-stream")
+    response = StreamingHttpResponse(_while_permitted(caller, run, frames), content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-async def _permitted(caller: ApiHttpRequest, run: Run, frames: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+async def _while_permitted(
+    caller: ApiHttpRequest, run: Run, frames: AsyncGenerator[bytes, None]
+) -> AsyncIterator[bytes]:
     """The frames, as long as the caller may read them (there is one every COMMENT_S at least); else an error frame."""
     access = Access(caller, str(run.id))
     async with aclosing(frames):

@@ -69,7 +69,7 @@ class Door(APIView):
 
 
 PREFIXES = ["api/v1/things", "api/v1/teams", "api/ai/jobs", "tasks", "health"]
-handler400 = "config.errors.handler400"
-handler404 = "config.errors.handler404"
-handler500 = "config.errors.handler500"
+handler400 = "config.http.error_handler.handler400"
+handler404 = "config.http.error_handler.handler404"
+handler500 = "config.http.error_handler.handler500"
 urlpatterns = [*(route(prefix, Door.as_view()) for prefix in PREFIXES), route(".*", unknown_path)]

@@ -15,22 +15,29 @@ IRREGULAR_PARTICIPLES = words_of(
     """
     asked aloud begun borne bound bought broken brought built caught chosen come cut dealt drawn driven ended fallen
     felt forgotten fought found frozen given gone got grown had heard held hid hidden hit hung kept known lacks laid
-    lain led left lent let lost made meant met named paid put rung said seen sent shown shut sold spent spoken stolen
+    lain led left lent let lost made meant met named paid rung said seen sent shown shut sold spent spoken stolen
     stood struck stuck swept taken taught thought thrown told torn understood wanted woken won worn wound written
     """
 )
 # Adjectives of the field, for booleans and states, and nouns that only look like participles.
 TERMS = words_of(
     """
-    approved authenticated cached cancelled completed connected created degraded denied deprecated disconnected embed
-    enabled exceeded expired failed feed need nested paused pooled rejected related required resolved seed shared
-    speed started suspended typed unauthorized updated verified
+    approved authenticated cached cancelled completed connected created deferred degraded denied deprecated
+    disconnected embed enabled exceeded expired failed feed need nested paused pooled reembed rejected related
+    required resolved seed shared speed started suspended typed unauthorized updated verified
     """
 )
 PICTURES = words_of(
     """
     aloud around bell bells deed deeds door doorbell ear ears hear hears hush nowhere nudge parcel pen pens poke poked
     pokes ring rings say says speech standing stories story tell tells voice voices whisper
+    """
+)
+# Columns, statuses and fields of the contracts, which keep their names.
+STORED_NAMES = words_of(
+    """
+    applied discarded edited enhanced estimated evaluated fired matched modified priced sealed shadowed skipped staged
+    supported told truncated
     """
 )
 CLAUSES = words_of("how what when where which who whom whose why")
@@ -58,7 +65,7 @@ def is_offence(name: str, *, variable: bool) -> bool:
 
 def _is_participle(word: str) -> bool:
     regular = word.endswith("ed") and len(word) > 4
-    return (regular or word in IRREGULAR_PARTICIPLES) and word not in TERMS
+    return (regular or word in IRREGULAR_PARTICIPLES) and word not in TERMS | STORED_NAMES
 
 
 def _bound_name(node: ast.AST) -> str | None:

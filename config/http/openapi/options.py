@@ -12,5 +12,5 @@ class Metadata(SimpleMetadata):
 
     def determine_metadata(self, request: ApiRequest, view: Any) -> dict[str, Any]:
         """{name, description, methods}."""
-        told = {"name": view.get_view_name(), "description": view.get_view_description()}
-        return told | {"methods": view.allowed_methods}
+        metadata = {"name": view.get_view_name(), "description": view.get_view_description()}
+        return metadata | {"methods": view.allowed_methods}

@@ -12,7 +12,7 @@ from config.http.openapi import (
 from config.http.openapi.error_responses import error_responses
 from config.http.openapi.examples import add_example
 from config.http.openapi.tags import tag_of
-from config.http.serializers import MessageSerializer, ResponseSerializer
+from config.http.serializers import MessageSerializer
 from config.values.json_types import JsonObject
 
 Direction = Literal["request", "response"]
@@ -75,8 +75,9 @@ class OperationSchema(AutoSchema):
 
 
 def _present_keys(serializer: Any, properties: JsonObject) -> list[str]:
-    """The keys that every response has: a ResponseSerializer's by its fields, another's without its `optional_keys`."""
-    if not isinstance(serializer, ResponseSerializer):
-        return sorted(set(properties) - set(getattr(serializer, "optional_keys", ())))
+    """The keys that every response has: neither the serializer's `optional_keys` nor fields that a row may lack."""
+    names = [name for name in properties if name not in getattr(serializer, "optional_keys", ())]
+    if isinstance(serializer, serializers.ModelSerializer):
+        return sorted(names)
     fields = serializer.fields
-    return [name for name in properties if fields[name].required or fields[name].read_only]
+    return [name for name in names if fields[name].required or fields[name].read_only]

@@ -135,7 +135,7 @@ def _is_reference(items: str, place: Place) -> bool:
     try:
         parts = split_text(items_reference(items), place.ids)
     except UnknownStep:
-        return True  # of a step that is not there: told where the config is filled in
+        return True  # of a step that is not there: reported where the config is filled in
     return len(parts) == 1 and not isinstance(parts[0], str)
 
 

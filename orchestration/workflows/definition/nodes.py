@@ -61,7 +61,7 @@ def read_edge(raw: Any, place: Place) -> tuple[str, Edge] | None:
 
 
 def read_node(raw: dict[str, Any], node_id: str, place: Place, edges: list[Edge]) -> Node:
-    """The node; what is wrong with it is told to the place."""
+    """The node; what is wrong with it is added to the place."""
     kind = node_type(raw.get("type"))
     on_error, goto = _on_error(raw, place)
     if kind not in (types := node_types()):

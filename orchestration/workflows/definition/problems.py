@@ -1,4 +1,4 @@
-"""What is wrong with a definition: collected while it is read, told all at once, each under the path of its field."""
+"""The faults of a definition: collected while it is read, reported all at once, each under the path of its field."""
 
 import math
 from collections.abc import Collection
