@@ -19,11 +19,11 @@ from config.rate_limits import limiter
 USER_ID = UUID("00000000-0000-4000-8000-00000000100c")  # not found by an address, which somebody may have registered
 EMAIL = f"local@{NOBODYS}"
 PROXY_HEADERS = (
-    "HTTP_PROXY_HEADERS",
-    "HTTP_X_PROXY_HEADERS_FOR",
+    "HTTP_FORWARDED",
+    "HTTP_X_FORWARDED_FOR",
     "HTTP_X_REAL_IP",
     "HTTP_VIA",
-    "HTTP_X_PROXY_HEADERS_HOST",
+    "HTTP_X_FORWARDED_HOST",
 )
 NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 

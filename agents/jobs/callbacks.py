@@ -10,7 +10,8 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from agents.jobs.payloads import detail_json
+from agents.jobs.job import Job, count_attempts
+from agents.jobs.serializers import JobSerializer
 from agents.models import AgentJob
 from config.http.fields import iso
 from config.values.json_types import JsonObject
@@ -54,6 +55,6 @@ def _payload(tenant_id: str, job_id: UUID) -> tuple[str, str, JsonObject]:
     run = Run.objects.for_tenant(tenant_id).get(pk=job_id)
     row = AgentJob.objects.for_tenant(tenant_id).get(run_id=job_id)
     secret = vault.decrypt(row.sealed) if row.sealed else tenant_secret(tenant_id)
-    data = detail_json(run, row)
+    data = JobSerializer.render(Job(run, row, count_attempts(run)))
     payload = {"type": EVENT_TYPES[Status(run.status)], "timestamp": iso(timezone.now()), "data": data}
     return row.callback_url, str(secret), payload

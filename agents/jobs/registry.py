@@ -41,10 +41,6 @@ class JobAgent:
     output: Schema | None = None
     work: Work | None = None
 
-    def as_json(self) -> JsonObject:
-        """The agent as the contract lists it."""
-        return {name: getattr(self, name) for name in ("key", "name", "description", "version", "require_llm")}
-
     def check_input(self, input: JsonObject) -> JsonObject:
         """The input with the types of its fields; ValidationError naming the fields of a wrong one."""
         if self.input is None:

@@ -12,7 +12,6 @@ from django.db.models.functions import Cast, Coalesce, TruncMonth
 from django.utils import timezone
 
 from agents.jobs.program import KIND
-from config.values.json_types import JsonObject
 from orchestration.models import Run, RunEvent
 
 CALL = "llm_call"
@@ -30,10 +29,26 @@ class Calls:
     cents: float = 0.0
 
 
-def monthly(
+@dataclass(frozen=True)
+class MonthUsage:
+    """The jobs of a month (YYYY-MM, in UTC) and their model calls."""
+
+    month: str
+    jobs: int
+    llm_calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_cents: float
+
+    @property
+    def tokens_used(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+
+def usage_by_month(
     tenant_id: str, months: int, agent: str | None = None, model: str | None = None, user_id: UUID | None = None
-) -> list[JsonObject]:
-    """[{month, jobs, llm_calls, prompt_tokens, completion_tokens, tokens_used, cost_cents}], the latest month first."""
+) -> list[MonthUsage]:
+    """The usage of each month that has jobs, the latest month first."""
     runs = Run.objects.for_tenant(tenant_id).filter(kind=KIND, created_at__gte=_start(months))
     if agent is not None:
         runs = runs.filter(subject_id=agent)
@@ -44,7 +59,7 @@ def monthly(
         events = events.filter(payload__model=model)
         runs = runs.filter(pk__in=events.values("run_id"))
     jobs, calls = _jobs_by_month(runs), _calls_by_month(events)
-    return [_row(month, jobs[month], calls[month]) for month in sorted(jobs, reverse=True)]
+    return [_month_usage(month, jobs[month], calls[month]) for month in sorted(jobs, reverse=True)]
 
 
 def _start(months: int) -> datetime:
@@ -69,14 +84,6 @@ def _calls_by_month(events: QuerySet[RunEvent]) -> dict[datetime, Calls]:
     return calls
 
 
-def _row(month: datetime, jobs: int, calls: Calls) -> JsonObject:
-    prompt, completion = round(calls.prompt), round(calls.completion)
-    return {
-        "month": f"{month:%Y-%m}",
-        "jobs": jobs,
-        "llm_calls": calls.number,
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "tokens_used": prompt + completion,
-        "cost_cents": round(calls.cents, 4),
-    }
+def _month_usage(month: datetime, jobs: int, calls: Calls) -> MonthUsage:
+    tokens = round(calls.prompt), round(calls.completion)
+    return MonthUsage(f"{month:%Y-%m}", jobs, calls.number, *tokens, round(calls.cents, 4))

@@ -1,11 +1,15 @@
-"""What callers of /api/ai send, and what they get (seed 002)."""
+"""Requests of /api/ai, and responses beside the jobs themselves (seed 002)."""
 
 from rest_framework import serializers
 
 from agents.jobs.fields import IdField
-from agents.jobs.payloads import STATUSES
+from agents.jobs.registry import JobAgent
+from agents.jobs.serializers import EXAMPLE_RUN
+from agents.jobs.statuses import STATUSES
+from agents.jobs.usage import MonthUsage
 from config.errors import DomainError
-from config.http.fields import CharField, ChoiceField, DateTimeField, ObjectField
+from config.http.fields import CharField, ChoiceField, ObjectField
+from config.http.serializers import ResponseSerializer
 from config.outbound import client
 from orchestration.models import Mode
 from orchestration.outgoing.webhooks import secret_fault
@@ -21,6 +25,13 @@ class Related(serializers.Serializer):
 
 class JobRequest(serializers.Serializer):
     """POST /api/ai/agents/{agent_key}/run/."""
+
+    example = {
+        "input": {"message": "When is breakfast?"},
+        "related": {"type": "booking", "id": 4711},
+        "idempotency_key": "booking-4711-breakfast",
+        "mode": "auto",
+    }
 
     input = ObjectField(default=dict)
     related = Related(required=False, allow_null=True, default=None)
@@ -61,16 +72,20 @@ class UsageQuery(serializers.Serializer):
     user_id = serializers.UUIDField(required=False)
 
 
-class StartedShape(serializers.Serializer):
-    """The answer to a start."""
+class StartedJobSerializer(ResponseSerializer):
+    """The job that a request has started, or an earlier request with the same key."""
+
+    example = {"job_id": EXAMPLE_RUN.id, "status": "pending", "created": True}
 
     job_id = serializers.UUIDField()
-    status = serializers.CharField()
+    status = serializers.ChoiceField(STATUSES)
     created = serializers.BooleanField()
 
 
-class JobAgentShape(serializers.Serializer):
-    """An agent of jobs."""
+class JobAgentSerializer(ResponseSerializer):
+    """An agent of jobs; its row is a JobAgent."""
+
+    example = JobAgent("agent.concierge", "Concierge", "Answers the guests of a hotel.")
 
     key = serializers.CharField()
     name = serializers.CharField()
@@ -79,64 +94,30 @@ class JobAgentShape(serializers.Serializer):
     require_llm = serializers.BooleanField()
 
 
-class JobListShape(serializers.Serializer):
-    """A job of the list."""
-
-    id = serializers.UUIDField()
-    agent_key = serializers.CharField()
-    status = serializers.ChoiceField(STATUSES)
-    created_at = DateTimeField()
-    completed_at = DateTimeField(allow_null=True)
-    execution_time_ms = serializers.IntegerField(allow_null=True)
-
-
-class CallbackShape(serializers.Serializer):
-    """How the callback of a job stands."""
-
-    url = serializers.CharField()
-    status = serializers.CharField(help_text="waiting, delivered or failed")
-    deliveries = serializers.ListField(child=serializers.DictField(), help_text="Each try, the oldest first.")
-
-
-class JobShape(JobListShape):
-    """A job whole."""
-
-    input_data = serializers.DictField()
-    output_data = serializers.DictField(allow_null=True)
-    related_type = serializers.CharField(allow_null=True)
-    related_id = serializers.UUIDField(allow_null=True)
-    error_message = serializers.CharField(allow_null=True)
-    error_type = serializers.CharField(allow_null=True)
-    tokens_used = serializers.IntegerField()
-    cost_cents = serializers.FloatField()
-    attempts = serializers.IntegerField()
-    max_attempts = serializers.IntegerField()
-    tenant_id = serializers.CharField()
-    created_by = serializers.UUIDField(allow_null=True)
-    started_at = DateTimeField(allow_null=True)
-    callback = CallbackShape(allow_null=True)
-
-
-class ModelHealthShape(serializers.Serializer):
+class ModelHealthSerializer(ResponseSerializer):
     """Whether the model answers."""
+
+    example = {"healthy": True, "provider": "openai", "base_url": None, "model": "gpt-4o-mini"}
 
     healthy = serializers.BooleanField()
     provider = serializers.CharField()
     base_url = serializers.CharField(allow_null=True)
     model = serializers.CharField()
-    error = serializers.CharField(required=False)
+    error = serializers.CharField(required=False, help_text="Absent from a healthy one.")
 
 
-class HealthShape(serializers.Serializer):
-    """The state of jobs and what they need."""
+class JobHealthSerializer(ResponseSerializer):
+    """The state of jobs and of what they need."""
 
-    llm = ModelHealthShape()
-    agents = JobAgentShape(many=True)
-    status = serializers.CharField(help_text="healthy or degraded")
+    llm = ModelHealthSerializer()
+    agents = JobAgentSerializer(many=True)
+    status = serializers.ChoiceField(("healthy", "degraded"))
 
 
-class JobUsageShape(serializers.Serializer):
-    """What the jobs of a month have used."""
+class JobUsageSerializer(ResponseSerializer):
+    """The usage of a month's jobs; its row is a MonthUsage."""
+
+    example = MonthUsage("2026-01", 12, 30, 9_300, 1_260, 0.42)
 
     month = serializers.CharField(help_text="YYYY-MM, in UTC.")
     jobs = serializers.IntegerField()
@@ -147,7 +128,7 @@ class JobUsageShape(serializers.Serializer):
     cost_cents = serializers.FloatField()
 
 
-class SecretShape(serializers.Serializer):
+class CallbackSecretSerializer(ResponseSerializer):
     """The secret that signs callbacks."""
 
     secret = serializers.CharField()

@@ -33,7 +33,7 @@ class KeyedViewSet(ResourceViewSet):
     def built_in(self) -> list[Any]:
         """The built-in ones as rows that are not saved."""
 
-    def in_order(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def order_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """By id."""
         return rows.order_by("key")
 

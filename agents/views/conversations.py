@@ -39,7 +39,7 @@ class ConversationViewSet(mixins.ListModelMixin, TenantViewSet):
         rows = super().get_queryset()
         return rows.filter(user_id=self.request.user.pk) if self.request.user is not None else rows.none()
 
-    def in_order(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def order_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """The latest first."""
         return rows.order_by("-updated_at")
 

@@ -9,6 +9,8 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest
 
+from config.values.json_types import JsonObject
+
 MAX_PROGRAM_LENGTH = 300
 
 
@@ -21,6 +23,10 @@ class Origin:
     trace_id: str = ""
     key_id: UUID | None = None
     is_recorded: bool = False
+
+    def stored(self, role: str) -> JsonObject:
+        """The columns of a run's `origin`; the role is the caller's."""
+        return {"role": role, "ip_address": self.ip_address, "user_agent": self.user_agent, "key_id": self.key_id}
 
 
 _current: ContextVar[Origin | None] = ContextVar("origin", default=None)

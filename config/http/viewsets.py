@@ -115,9 +115,9 @@ class TenantViewSet(GenericViewSet, ApiView):
 
     def get_queryset(self) -> QuerySet[Any]:
         """The tenant's rows."""
-        return self.in_order(self.model.objects.for_tenant(self.request.tenant_id))
+        return self.order_rows(self.model.objects.for_tenant(self.request.tenant_id))
 
-    def in_order(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def order_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """The rows in the order of the pages: the model's own, else newest first when they know their time."""
         if self.model._meta.ordering:
             return rows

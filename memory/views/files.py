@@ -54,7 +54,7 @@ class FileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
     pagination_class = ArrayPagination
     body_limit = settings.FILE_BODY_LIMIT
 
-    def in_order(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def order_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """By path."""
         return rows.order_by("path", "created_at")
 

@@ -75,7 +75,7 @@ class AlertViewSet(TenantViewSet):
     pagination_class = PagePagination
     roles = ROLES
 
-    def in_order(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def order_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """The latest first."""
         return rows.order_by("-number")
 

@@ -68,10 +68,9 @@ def start_run(
 ) -> tuple[Run, bool]:
     """(run, True), or (the run that this idempotency key has started before, False); wakes the engines.
 
-    `coerce` makes the input fit before policies judge it, and raises Invalid for one that cannot. `role`: the
-    caller's, for conditions of policies. `rules_stamp`: see rules_of(). `more`: mode, created_by, on_behalf_of,
-    app_id, app_action_id, trigger, trace_id, latency_limit_ms, priority. Raises IdempotencyConflict when the key came
-    with another request, PolicyDenied when a policy forbids the run.
+    `coerce` makes the input fit before policies judge it, or raises Invalid. `role`: the caller's. `rules_stamp`: see
+    rules_of(). `more`: mode, created_by, on_behalf_of, app_id, app_action_id, trigger, trace_id, latency_limit_ms,
+    priority. Raises IdempotencyConflict when the key came with another request, PolicyDenied by a policy.
     """
     if key is not None and (existing := _run_of_key(tenant_id, kind, key, request_hash)):
         return existing, False
@@ -80,9 +79,7 @@ def start_run(
     run = Run(
         id=uuid7(), tenant_id=tenant_id, kind=kind, input=input, subject_id=subject_id, subject_version=subject_version,
         idempotency_key=key, request_hash=request_hash, cost_limit_micro=cost_limit_micro, calls_limit=calls_limit,
-        origin={"role": role, "ip_address": source.ip_address, "user_agent": source.user_agent,
-                "key_id": source.key_id},
-        created_at=now, updated_at=now, due_at=now, **more,
+        origin=source.stored(role), created_at=now, updated_at=now, due_at=now, **more,
     )  # fmt: skip
     decision = start_policy.check_start(run, role, rules_stamp)
     if decision.effect == "deny":

@@ -41,7 +41,7 @@ class AppViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet
     errors = {"run": (ActionNotFound, PolicyDenied, IdempotencyConflict)}
     roles = {"read": Role.USER, "write": Role.DEVELOPER, "run": Role.USER}
 
-    def in_order(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def order_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """By id."""
         return rows.order_by("key")
 

@@ -91,7 +91,7 @@ class RunViewSet(OneRun):
         """The tenant's runs that the caller may see."""
         return super().get_queryset().filter(visible_to(self.request.caller_id))
 
-    def in_order(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def order_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Newest first."""
         return rows.order_by(*NEWEST_FIRST)
 

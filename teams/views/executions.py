@@ -48,7 +48,7 @@ class ExecutionViewSet(OneRun):
         """The tenant's runs of this kind."""
         return super().get_queryset().filter(kind=KIND)
 
-    def in_order(self, rows: Any) -> Any:
+    def order_rows(self, rows: Any) -> Any:
         """Newest first."""
         return rows.order_by(*NEWEST_FIRST)
 
