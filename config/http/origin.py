@@ -24,7 +24,7 @@ class Origin:
     key_id: UUID | None = None
     is_recorded: bool = False
 
-    def stored(self, role: str) -> JsonObject:
+    def run_origin(self, role: str) -> JsonObject:
         """The columns of a run's `origin`; the role is the caller's."""
         return {"role": role, "ip_address": self.ip_address, "user_agent": self.user_agent, "key_id": self.key_id}
 

@@ -79,7 +79,7 @@ def start_run(
     run = Run(
         id=uuid7(), tenant_id=tenant_id, kind=kind, input=input, subject_id=subject_id, subject_version=subject_version,
         idempotency_key=key, request_hash=request_hash, cost_limit_micro=cost_limit_micro, calls_limit=calls_limit,
-        origin=source.stored(role), created_at=now, updated_at=now, due_at=now, **more,
+        origin=source.run_origin(role), created_at=now, updated_at=now, due_at=now, **more,
     )  # fmt: skip
     decision = start_policy.check_start(run, role, rules_stamp)
     if decision.effect == "deny":
