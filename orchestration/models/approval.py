@@ -31,7 +31,7 @@ class Approval(TenantModel):
     edited = models.JSONField(null=True, help_text="The arguments that were approved instead.")
     decided_by = models.UUIDField(null=True)
     decided_at = models.DateTimeField(null=True)
-    told = models.BooleanField(default=False, db_default=False, help_text="The decision is in the run's events.")
+    is_recorded = models.BooleanField(default=False, db_default=False, help_text="The decision is in the run's events.")
     executed_at = models.DateTimeField(null=True, help_text="When the approved call had been made.")
     created_at = models.DateTimeField(db_default=Now())
 

@@ -81,7 +81,7 @@ class Run(TenantModel):
         default=0, db_default=0, help_text="-10 to 10; each level is worth 30 s of waiting."
     )
     due_at = models.DateTimeField(
-        null=True, default=None, help_text="Claimable from then on; null = waits to be poked."
+        null=True, default=None, help_text="Claimable from then on; null = waits to be notified."
     )
     owner = models.CharField(max_length=64, null=True)
     attempt = models.PositiveIntegerField(default=0, db_default=0)
@@ -94,7 +94,7 @@ class Run(TenantModel):
     suspect_deaths = models.PositiveSmallIntegerField(
         default=0, db_default=0, help_text="Those of them that other engines outlived."
     )
-    poked = models.BooleanField(
+    is_notified = models.BooleanField(
         default=False, db_default=False, help_text="Something for the owner to look at: a cancel, an event, a child."
     )
     has_user_cap = models.BooleanField(

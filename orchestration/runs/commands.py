@@ -150,8 +150,8 @@ def cancel_run(run_id: UUID, tenant_id: str, actor: Actor | None = None) -> Run:
             if run.parent_id:
                 transaction.on_commit(partial(notify_parent, run.parent_id))
         else:
-            run.cancel_requested = run.poked = True
-            run.save(update_fields=["cancel_requested", "poked"])
+            run.cancel_requested = run.is_notified = True
+            run.save(update_fields=["cancel_requested", "is_notified"])
         transaction.on_commit(lambda: wake(notify=True))
     return run
 
@@ -177,9 +177,9 @@ def send_event(run_id: UUID, tenant_id: str, name: str, payload: Any) -> Signal:
             raise Conflict(f"The run has {MAX_SIGNALS} events that it has not read yet.")
         signal = Signal.all_tenants.create(tenant_id=tenant_id, run_id=run.id, name=name, payload=payload)
         if run.owner is not None or run.status == Status.PENDING:
-            run.poked = True
+            run.is_notified = True
         elif run.status == Status.RUNNING:
             run.due_at = timezone.now()
-        run.save(update_fields=["poked", "due_at"])
+        run.save(update_fields=["is_notified", "due_at"])
         transaction.on_commit(lambda: wake(notify=True))
     return signal

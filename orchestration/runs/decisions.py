@@ -87,11 +87,11 @@ def _decide(run: Run, approval: Approval, actor: Actor, verdict: Verdict) -> Non
     approval.decided_by, approval.decided_at = actor.user_id, timezone.now()
     if verdict.arguments is not None:
         approval.edited = _checked_arguments(run, approval, verdict)
-    approval.told = run.owner is None
+    approval.is_recorded = run.owner is None
     approval.save()
     if run.owner is not None:
-        run.poked = True
-        run.save(update_fields=["poked"])
+        run.is_notified = True
+        run.save(update_fields=["is_notified"])
     elif approval.approved:
         _resume(run)
         append_events(run, [("approval_decided", _payload(approval)), ("run_resumed", {"step_id": approval.step})])

@@ -111,7 +111,7 @@ ON CONFLICT (run_id, step) DO NOTHING;
 
 -- name: mark_approval_events
 -- Answers whose event the run has written itself, because they came while it was held.
-UPDATE orchestration_approval a SET told = true
+UPDATE orchestration_approval a SET is_recorded = true
 FROM json_to_recordset(:'rows'::json) AS x(run_id uuid, attempt int, step text)
 JOIN orchestration_run r ON r.id = x.run_id AND (r.owner = :'owner') IS TRUE AND r.attempt = x.attempt
 WHERE a.run_id = r.id AND a.step = x.step;
@@ -174,9 +174,9 @@ JOIN orchestration_run r ON r.id = x.run_id AND (r.owner = :'owner') IS TRUE AND
 UPDATE orchestration_run r
 SET status = x.status, result = x.result, failure_reason = x.failure_reason, owner = NULL, updated_at = now(),
     finished_at = CASE WHEN x.final THEN now() END,
-    due_at = CASE WHEN x.final THEN NULL WHEN r.cancel_requested OR (r.poked AND x.status <> 'paused') THEN now()
+    due_at = CASE WHEN x.final THEN NULL WHEN r.cancel_requested OR (r.is_notified AND x.status <> 'paused') THEN now()
         ELSE to_timestamp(x.due_at) END,
-    poked = false
+    is_notified = false
 FROM json_to_recordset(:'rows'::json) AS x(run_id uuid, attempt int, status text, result json, failure_reason text,
     final boolean, due_at float8)
 WHERE r.id = x.run_id AND (r.owner = :'owner') IS TRUE AND r.attempt = x.attempt;

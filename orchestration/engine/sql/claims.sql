@@ -93,7 +93,7 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
     ORDER BY (c.running + c.nth)::float / c.weight, c.rank LIMIT :'max_runs'
 ), picked AS (
     SELECT locked.* FROM fair CROSS JOIN LATERAL (
-        SELECT r.id, r.status <> 'pending' OR r.poked AS is_known FROM orchestration_run r
+        SELECT r.id, r.status <> 'pending' OR r.is_notified AS is_known FROM orchestration_run r
         -- Asked again of the row as it is once we have its lock: it may have been cancelled since the queue was looked
         -- at. IS TRUE keeps the planner from the queue's index: it would walk the whole queue once for each row.
         WHERE r.id = fair.id AND (r.owner IS NULL AND r.due_at <= now()) IS TRUE FOR NO KEY UPDATE OF r SKIP LOCKED
@@ -102,7 +102,7 @@ WITH RECURSIVE waiting AS (  -- the tenants that have something in the queue, by
     SELECT array_agg(id) AS ids, array_agg(id) FILTER (WHERE is_known) AS is_known FROM picked
 )
 UPDATE orchestration_run r
-SET owner = :'owner', attempt = r.attempt + 1, status = 'running', poked = false, updated_at = now(),
+SET owner = :'owner', attempt = r.attempt + 1, status = 'running', is_notified = false, updated_at = now(),
     started_at = coalesce(r.started_at, now()),
     deadline_at = coalesce(r.deadline_at, now() + r.latency_limit_ms * interval '1 millisecond')
 WHERE r.id = ANY ((SELECT ids FROM claimed)::uuid[])
@@ -138,7 +138,7 @@ WITH candidates AS (
     ) AS locked
 )
 UPDATE orchestration_run r
-SET owner = :'owner', attempt = r.attempt + 1, status = 'running', poked = false, updated_at = now(),
+SET owner = :'owner', attempt = r.attempt + 1, status = 'running', is_notified = false, updated_at = now(),
     started_at = coalesce(r.started_at, now()),
     deadline_at = coalesce(r.deadline_at, now() + r.latency_limit_ms * interval '1 millisecond')
 WHERE r.id = ANY (ARRAY(SELECT id FROM picked)) RETURNING r.id, true AS is_known;
@@ -178,7 +178,7 @@ SELECT id, run_id, name, payload FROM orchestration_signal WHERE run_id = ANY(:'
 
 -- name: read_approvals
 -- Questions to people, with their answers.
-SELECT run_id, id::text, step, approved, comment, edited, decided_by::text, told, expires_at
+SELECT run_id, id::text, step, approved, comment, edited, decided_by::text, is_recorded, expires_at
 FROM orchestration_approval WHERE run_id = ANY(:'ids');
 
 -- name: read_children
@@ -188,4 +188,4 @@ WHERE parent_id = ANY(:'ids') AND status IN ('completed', 'failed', 'cancelled')
 
 -- name: take_notified
 -- The runs of ours that have something new, once each.
-UPDATE orchestration_run SET poked = false WHERE owner = :'owner' AND poked RETURNING id, cancel_requested;
+UPDATE orchestration_run SET is_notified = false WHERE owner = :'owner' AND is_notified RETURNING id, cancel_requested;

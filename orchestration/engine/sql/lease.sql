@@ -43,7 +43,7 @@ WHERE r.owner = :'owner' AND r.id <> ALL(:'broken') AND NOT EXISTS (
 
 -- name: notify_all
 -- The answer that was lost may have been of take_notified: look at everything that we hold once more.
-UPDATE orchestration_run SET poked = true WHERE owner = :'owner';
+UPDATE orchestration_run SET is_notified = true WHERE owner = :'owner';
 
 -- name: beat
 -- No row: we were taken for dead, and our runs have been given away.

@@ -80,7 +80,7 @@ async def await_decision(ctx: "RunContext", name: str, question: Question) -> Js
         "decided_by": approval["decided_by"],
         "approval_id": approval["id"],
     } | ({"arguments": approval["edited"]} if approval["edited"] is not None else {})
-    if not approval["told"]:  # decided while we held the run, so that nobody else could append to its events
+    if not approval["is_recorded"]:  # decided while we held the run, so that nobody else could append to its events
         ctx.emit("approval_decided", decision | {"step_id": name}, name)
         ctx.writer.entry().add("approval_events", step=name)
     if not approval["approved"]:
