@@ -1,6 +1,7 @@
 """The generated parts of docs/guide: Markdown made from the registries, by the name of its marker."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
@@ -12,8 +13,10 @@ from orchestration.workflows.definition.node_schemas import EDGE, NODE_FIELDS, N
 from orchestration.workflows.expressions.references import SOURCES
 from orchestration.workflows.expressions.template_limits import FILTERS, allowed_filters
 from orchestration.workflows.expressions.templates import _environment as environment
+from tests.measure.source import product_files
 
 Schema = dict[str, Any]
+CODE = re.compile(r"^    (?:status, )?code = ", re.MULTILINE)
 MEANINGS = {
     "equals": "the same JSON value; `true` is not 1",
     "not_equals": "another value",
@@ -108,7 +111,9 @@ def _tool(tool: ToolSpec) -> str:
 
 
 def errors() -> str:
-    import_module("config.urls")  # with it all modules that define errors
+    for file in product_files():  # all that define errors, whatever has been imported before
+        if CODE.search(file.text):
+            import_module(file.path.removesuffix(".py").replace("/", "."))
     by_code = {(error.status, error.code): error for error in reversed(list(_subclasses(DomainError)))}
     table = [
         (f"`{code}`", str(status), (error.__doc__ or "").strip().split("\n")[0])

@@ -37,7 +37,7 @@ PICTURES = words_of(
 STORED_NAMES = words_of(
     """
     applied discarded edited enhanced estimated evaluated fired matched modified priced sealed shadowed skipped staged
-    supported told truncated
+    supported truncated
     """
 )
 CLAUSES = words_of("how what when where which who whom whose why")
