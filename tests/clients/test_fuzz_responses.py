@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.product import Product
 
 CHECKS = "response_schema_conformance,status_code_conformance,content_type_conformance,not_a_server_error"
@@ -12,6 +14,7 @@ CHECKS = "response_schema_conformance,status_code_conformance,content_type_confo
 LEFT_OUT = r"(stream|/conversation|auth/(logout|password|refresh))$"
 
 
+@pytest.mark.timeout(900)  # some 1,500 requests
 def test_no_response_is_one_that_its_schema_forbids(live: Product, token: str, tmp_path: Path) -> None:
     command = [str(Path(sys.executable).parent / "schemathesis"), "run", f"{live.url}/openapi.json"]
     command += ["--header", f"Authorization: Bearer {token}", "--checks", CHECKS, "--exclude-path-regex", LEFT_OUT]
