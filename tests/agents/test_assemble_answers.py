@@ -166,12 +166,12 @@ def test_a_stream_without_an_end_is_no_answer(deltas: list[Any]) -> None:
 def test_an_end_mark_is_an_end() -> None:
     assembler = Assembler()
     assembler.take(chunk({"content": "All there is."}))
-    assert assembler.finish(ended=True) == Answer("All there is.", finish_reason="stop")
+    assert assembler.finish(is_complete=True) == Answer("All there is.", finish_reason="stop")
 
 
 def test_an_end_mark_alone_is_no_answer() -> None:
     with pytest.raises(Unreadable, match="no choice"):
-        Assembler().finish(ended=True)
+        Assembler().finish(is_complete=True)
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,8 @@ def test_a_web_process_never_loads_litellm() -> None:
 
 def test_preloading_leaves_no_thread_behind(tmp_path: Path) -> None:
     code = (
-        "import django; django.setup(); from agents.llm.model_choice import preload; import threading, sys; preload(); "
+        "import django; django.setup(); from agents.llm.providers.litellm_model import preload_litellm; "
+        "import threading, sys; preload_litellm(); "
         "sys.exit(threading.active_count() != 1 or 'litellm' not in sys.modules)"
     )
     root = Path(__file__).resolve().parents[2]

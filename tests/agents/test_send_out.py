@@ -9,7 +9,7 @@ from standardwebhooks import Webhook
 from accounts.models import Tenant
 from orchestration.outgoing.webhooks import tenant_secret
 from tests.agents.far_end import FarEnd
-from tests.agents.test_apply_draft import changes, drafted, node, settle
+from tests.agents.test_apply_draft import changes, node, run_draft, settle
 from tests.factories import make_user, make_workflow, token_of
 from tests.front import Front
 from tests.orchestration.running import ended, start
@@ -49,7 +49,7 @@ def test_mail_is_sent_in_auto_mode(acme: Tenant, postbox: Postbox) -> None:
 def test_mail_of_a_draft_is_staged_and_sent_once_when_applied(
     acme: Tenant, postbox: Postbox, front: Front, token: str
 ) -> None:
-    run = drafted(acme, node("a", "mail.send", **LETTER))
+    run = run_draft(acme, node("a", "mail.send", **LETTER))
     [change] = changes(run)
     letter = LETTER | {"subject": "Your room"}
     assert (change.kind, change.target, change.after) == ("mail", "ada@example.com, bo@example.com", letter)
@@ -60,7 +60,7 @@ def test_mail_of_a_draft_is_staged_and_sent_once_when_applied(
 
 
 def test_mail_that_is_not_taken_stays_staged(acme: Tenant, postbox: Postbox, front: Front, token: str) -> None:
-    run = drafted(acme, node("a", "mail.send", **LETTER))
+    run = run_draft(acme, node("a", "mail.send", **LETTER))
     postbox.refused = 1
     answer = settle(front, run, token)
     assert answer.status_code == 424 and "did not take the letter" in answer.text
@@ -82,7 +82,7 @@ def test_a_webhook_is_signed_and_a_repeated_post_can_be_told(
     acme: Tenant, far_end: FarEnd, front: Front, token: str
 ) -> None:
     event = {"url": f"{far_end.url}/in", "type": "room.ready", "data": {"room": 7}}
-    run = drafted(acme, node("a", "webhook.send", **event))
+    run = run_draft(acme, node("a", "webhook.send", **event))
     [change] = changes(run)
     assert (change.kind, change.target) == ("webhook", event["url"]) and far_end.hits == []
     far_end.answer = lambda _: (503 if len(far_end.hits) < 2 else 204, {}, b"")

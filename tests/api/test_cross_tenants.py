@@ -153,6 +153,7 @@ def owned() -> dict[str, str]:
         "agents": agent.key,
         "conversations": talk.key,
         "tools": tool.key,
+        "programs": "kind.of_nobody",  # programs belong to the installation; only those of plug-ins are found here
         "": tenant.pk,
     }
 

@@ -16,7 +16,7 @@ from tests.durability.stand import AGENT, Background, Member, Stand, until
 SABOTAGE = "durability.sabotage"
 OF_ENGINES = ("journal", "wake_listener", "change_publisher", "engine", "process_report")
 # What no process of ours would ever publish: it is read by the listeners of each web process.
-OF_WEB = {"run_change_listener": "regente:runs", "text_listener": "regente:text:nobody"}
+OF_WEB = {"run_change_listener": "regente:runs", "text_listener": "regente:text:"}
 SLOWER_S = 1.0  # than before, at the 95th percentile
 SEEN_S, READY_S = 10.0, 40.0
 QUIET_RUNS = 20

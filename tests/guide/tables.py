@@ -114,7 +114,8 @@ def errors() -> str:
     for file in product_files():  # all that define errors, whatever has been imported before
         if CODE.search(file.text):
             import_module(file.path.removesuffix(".py").replace("/", "."))
-    by_code = {(error.status, error.code): error for error in reversed(list(_subclasses(DomainError)))}
+    declared = [error for error in _subclasses(DomainError) if "code" in vars(error)]
+    by_code = {(e.status, e.code): e for e in sorted(declared, key=lambda e: (e.__module__, e.__name__), reverse=True)}
     table = [
         (f"`{code}`", str(status), (error.__doc__ or "").strip().split("\n")[0])
         for (status, code), error in sorted(by_code.items())

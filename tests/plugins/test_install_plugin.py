@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from config import embedded
+from config import embedded_servers
 from tests.product import fresh_folder, started
 
-PAGE = (embedded.BASE_DIR / "docs" / "plugins.md").read_text()
+PAGE = (embedded_servers.BASE_DIR / "docs" / "plugins.md").read_text()
 (MODULE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (PROJECT,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 WAIT = {"Prefer": "wait=30"}
@@ -157,7 +157,9 @@ def command(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """What manage.py says with the packages of this folder installed."""
     environment = os.environ | {"PYTHONPATH": str(site), "SECRET_KEY": "x" * 40}
     line = [sys.executable, "manage.py", *arguments]
-    return subprocess.run(line, cwd=embedded.BASE_DIR, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        line, cwd=embedded_servers.BASE_DIR, env=environment, capture_output=True, text=True, timeout=120
+    )
 
 
 def test_the_command_shows_what_it_registers(site: Path) -> None:
