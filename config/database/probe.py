@@ -81,7 +81,7 @@ def ask() -> DatabaseState:
 
 
 def _parameters() -> ConnectionParameters:
-    """How DATABASE_URL is reached, as the role that it names; without what an ordinary connection is told beyond."""
+    """How DATABASE_URL is reached, as the role that it names; without the options of ordinary connections."""
     parameters = connections["default"].get_connection_params()
     omitted_options = ("context", "cursor_factory", "prepare_threshold", "options")
     return {name: value for name, value in parameters.items() if name not in omitted_options} | TIMEOUTS

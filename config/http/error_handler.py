@@ -44,7 +44,7 @@ NO_PATH = "There is nothing at this path; /openapi.json lists what there is."
 
 
 def problem_of(exc: BaseException | None) -> Problem:
-    """What the caller is told about an exception."""
+    """The problem that the response to an exception describes."""
     if isinstance(exc, DomainError):
         errors = exc.context.get("errors") if isinstance(exc, Invalid) else None
         return Problem(exc.status, exc.code, exc.message, exc.context, errors, exc.retry_after)

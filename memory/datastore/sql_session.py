@@ -43,7 +43,7 @@ async def open_session(store: DataStore, login_kind: Literal["reader", "writer"]
         except psycopg.errors.QueryCanceled:
             raise SqlFailed(f"The statement took longer than {STATEMENT_S} s.") from None
         except ValueError as fault:  # half a character, or a number that JSON cannot have
-            raise SqlFailed("The answer, or the statement, cannot be told as JSON.") from fault
+            raise SqlFailed("The answer, or the statement, cannot be written as JSON.") from fault
         except psycopg.Error as fault:
             if connection.broken:
                 raise Unavailable("The database went away; try again shortly.") from None

@@ -61,10 +61,10 @@ async def _deliver(ctx: "RunContext") -> JsonObject:
         return await _mail(ctx, alert, channel)
     if channel["type"] in RESOLVES:
         if request["action"] == "trigger" and alert.resolved_at:
-            return {"delivered": False, "skipped": "The alert was resolved before it could be told."}
+            return {"delivered": False, "skipped": "The alert was resolved before it could be sent."}
         is_pending = partial(_is_trigger_pending, alert, request["channel"])
         if request["action"] == "resolve" and await ctx.database(is_pending):
-            raise Transient("The channel is still being told that the alert has fired.")
+            raise Transient("The alert is still being sent to the channel.")
     secret = await ctx.database(partial(tenant_secret, ctx.run.tenant_id))
     outgoing = channel_request(alert, request["action"], channel, secret, f"msg_{ctx.run.id.hex}")
     return await deliver(ctx, ATTEMPT_EVENT, outgoing)
